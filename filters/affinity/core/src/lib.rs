@@ -1,0 +1,1 @@
+//! The decisions of the affinity filter, without a host.

@@ -1,0 +1,1 @@
+//! The decisions of the authz filter, without a host.

@@ -1,0 +1,1 @@
+//! The decisions of the canary filter, without a host.

@@ -1,0 +1,1 @@
+//! The WAF engine: compiled SecLang rules and transactions.

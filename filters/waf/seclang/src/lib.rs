@@ -1,0 +1,1 @@
+//! SecLang: lexer, parser and syntax tree of ModSecurity rules.

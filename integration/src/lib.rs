@@ -1,0 +1,1 @@
+//! The integration harness: real Envoy, upstreams, clients.

@@ -1,0 +1,2 @@
+//! Repository chores that make calls.
+fn main() {}
