@@ -1,0 +1,139 @@
+use std::fmt;
+
+/// One violation in a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    path: Path,
+    found: String,
+    expected: String,
+}
+
+impl ConfigError {
+    /// A violation at `path`: what stands there, and what was expected instead.
+    pub fn new(path: Path, found: impl Into<String>, expected: impl Into<String>) -> Self {
+        Self { path, found: found.into(), expected: expected.into() }
+    }
+
+    /// Where: `policies[2].rules[0].to`. Empty for the whole configuration.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What stands there.
+    pub fn found(&self) -> &str {
+        &self.found
+    }
+
+    /// What was expected there.
+    pub fn expected(&self) -> &str {
+        &self.expected
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_root() {
+            f.write_str("configuration")?;
+        } else {
+            f.write_str(self.path.as_str())?;
+        }
+        write!(f, ": found {}, expected {}", self.found, self.expected)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Every violation that was found in a configuration, in the order found. `Display` prints one a line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConfigErrors(Vec<ConfigError>);
+
+impl ConfigErrors {
+    /// No violation yet: the collector that semantic checks add to.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Records a violation.
+    pub fn add(&mut self, path: &Path, found: impl Into<String>, expected: impl Into<String>) {
+        self.0.push(ConfigError::new(path.clone(), found, expected));
+    }
+
+    /// Records all violations of `other`.
+    pub fn extend(&mut self, other: ConfigErrors) {
+        self.0.extend(other.0);
+    }
+
+    /// Whether nothing was violated.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The violations.
+    pub fn iter(&self) -> std::slice::Iter<'_, ConfigError> {
+        self.0.iter()
+    }
+
+    /// `Ok(value)` where nothing was violated.
+    pub fn into_result<T>(self, value: T) -> Result<T, ConfigErrors> {
+        if self.is_empty() { Ok(value) } else { Err(self) }
+    }
+}
+
+impl From<ConfigError> for ConfigErrors {
+    fn from(error: ConfigError) -> Self {
+        Self(vec![error])
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+/// A place in a configuration, written as in JavaScript: `policies[2].rules[0].to`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Path(String);
+
+impl Path {
+    /// The whole configuration.
+    pub fn root() -> Self {
+        Self::default()
+    }
+
+    /// The member `name` of the object here.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Self {
+        Self(if self.0.is_empty() { name.to_owned() } else { format!("{}.{name}", self.0) })
+    }
+
+    /// The element `index` of the list here, counted from 0.
+    #[must_use]
+    pub fn index(&self, index: usize) -> Self {
+        Self(format!("{}[{index}]", self.0))
+    }
+
+    /// Whether this is the whole configuration.
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The path as text, empty for the whole configuration.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,25 @@
+//! Filter configuration: JSON into serde types, with errors that name the place.
+//!
+//! A refusal lists every violation that was found, each as a path, what stands there and what was expected:
+//!
+//! ```
+//! #[derive(Debug, serde::Deserialize)]
+//! #[serde(deny_unknown_fields)]
+//! struct Config { status: u16 }
+//!
+//! let errors = sdk_shim_config::parse::<Config>(br#"{"status": "forbidden"}"#).unwrap_err();
+//! assert_eq!(errors.to_string(), "status: found string \"forbidden\", expected u16");
+//! ```
+//!
+//! This crate knows no host, so that the filters' cores, the linter and the tests share it.
+
+mod error;
+mod parse;
+mod secret;
+
+pub use error::{ConfigError, ConfigErrors, Path};
+pub use parse::{MAX_CONFIG_BYTES, parse};
+pub use secret::{Environment, Secret};
+
+#[cfg(test)]
+mod tests;
