@@ -1,1 +1,4 @@
 //! SecLang: lexer, parser and syntax tree of ModSecurity rules.
+
+pub mod ast;
+pub mod source;
