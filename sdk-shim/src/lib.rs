@@ -1,1 +1,67 @@
 //! An SDK for Envoy filters in WebAssembly: typed configuration, byte-only host calls, tests without Envoy.
+//!
+//! A filter is a [`Filter`]: a configuration type, a state for each request, and a method for each phase that it
+//! takes part in. [`export_filter!`] makes the module from it.
+//!
+//! ```
+#![doc = include_str!("../examples/deny.rs")]
+//! ```
+//!
+//! # Phases
+//!
+//! | phase | method | called |
+//! |---|---|---|
+//! | load | [`Filter::new`] | once in each VM, and for each new configuration |
+//! | request headers | [`Filter::request_headers`] | once, before anything went upstream |
+//! | request body | [`Filter::request_body`] | as [`Filter::request_body_mode`] declares |
+//! | request trailers | [`Filter::request_trailers`] | once, where the request has any |
+//! | callout answer | [`Filter::callout_response`] | once for each answered [`Host::call`] |
+//! | response headers, body, trailers | [`Filter::response_headers`] … | likewise, before anything went downstream |
+//! | end | [`Filter::done`] | once, when the stream has ended, however it ended |
+//!
+//! Each phase but the last returns a [`Flow`]: go on, hold the headers until the body is there, wait for a callout, or
+//! answer the client in place of the upstream. The SDK maps it to what the host needs in that phase; while a stream
+//! waits, every later phase of it is held too.
+//!
+//! # What the SDK promises
+//!
+//! Nothing in it panics on what a client, an upstream or the host does. Header values are bytes; a value that would
+//! split a header is refused when it is written. What a filter cannot do right is answered with an error response,
+//! never with a request that hangs or passes unchecked.
+
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
+pub mod abi;
+mod filter;
+mod flow;
+mod host;
+mod log;
+mod metrics;
+mod setup;
+pub mod stream;
+
+pub use filter::{Body, BodyMode, Filter, OverLimit, never_ends};
+pub use flow::{Flow, Reply};
+pub use host::{
+    BodyKind, Callout, CalloutId, CalloutResponse, HeaderWrite, Host, HostError, MapKind, Property,
+};
+pub use log::Level;
+pub use metrics::{Counter, Gauge, Histogram, MetricDefinition, MetricKind};
+pub use sdk_shim_config::{ConfigError, ConfigErrors, Environment, Path, Secret};
+pub use sdk_shim_http::{Cidr, Cookies, Headers, Query, SameSite, SetCookie, socket_address, split_target};
+pub use setup::{Loaded, Setup, load};
+
+/// Makes the crate a module that runs the given [`Filter`]. Does nothing where the target is not WebAssembly, so that
+/// the same crate is a plain library in tests.
+#[macro_export]
+macro_rules! export_filter {
+    ($filter:ty) => {
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            $crate::abi::proxy_wasm::main! {{ $crate::abi::start::<$filter>(); }}
+        };
+    };
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+use crate::{CalloutId, CalloutResponse, ConfigErrors, Flow, Headers, Host, Setup};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+/// A filter: what it is configured with, and what it does in each phase of a stream.
+///
+/// One value serves all streams of a VM, so every method takes `&self`; what belongs to one stream goes into
+/// [`Filter::Request`].
+pub trait Filter: Sized + 'static {
+    /// The name in logs.
+    const NAME: &'static str;
+
+    /// The configuration, as JSON. Derive `serde(deny_unknown_fields)` on it, so that a misspelt field is refused.
+    type Config: DeserializeOwned + JsonSchema;
+
+    /// The state of one stream, made when the stream starts.
+    type Request: Default;
+
+    /// Checks the configuration and makes everything that can be made before the first request.
+    ///
+    /// # Errors
+    /// All violations at once. The host then refuses the configuration: it keeps the one it has, or does not start.
+    fn new(config: Self::Config, setup: &mut Setup<'_>) -> Result<Self, ConfigErrors>;
+
+    /// What this filter wants of request bodies. Asked once for each stream that has one, behind `request_headers`.
+    fn request_body_mode(&self) -> BodyMode {
+        BodyMode::None
+    }
+
+    /// What this filter wants of response bodies.
+    fn response_body_mode(&self) -> BodyMode {
+        BodyMode::None
+    }
+
+    /// The request's headers have arrived; nothing of the request has gone upstream. A request whose headers end it has
+    /// no body: [`Flow::Buffer`] then calls `request_body` at once, with an empty one.
+    fn request_headers(&self, _request: &mut Self::Request, _host: &mut dyn Host) -> Flow {
+        Flow::Continue
+    }
+
+    /// The request's body has arrived: whole after [`Flow::Buffer`], else chunk by chunk.
+    fn request_body(&self, _request: &mut Self::Request, _body: Body<'_>, _host: &mut dyn Host) -> Flow {
+        Flow::Continue
+    }
+
+    /// The request's trailers have arrived. Without trailers this is not called.
+    fn request_trailers(&self, _request: &mut Self::Request, _host: &mut dyn Host) -> Flow {
+        Flow::Continue
+    }
+
+    /// The response's headers have arrived from the upstream, or from a local reply of the host or of another filter;
+    /// not for a reply of this filter's own.
+    fn response_headers(&self, _request: &mut Self::Request, _host: &mut dyn Host) -> Flow {
+        Flow::Continue
+    }
+
+    /// The response's body has arrived: whole after [`Flow::Buffer`], else chunk by chunk.
+    fn response_body(&self, _request: &mut Self::Request, _body: Body<'_>, _host: &mut dyn Host) -> Flow {
+        Flow::Continue
+    }
+
+    /// The response's trailers have arrived. Without trailers this is not called.
+    fn response_trailers(&self, _request: &mut Self::Request, _host: &mut dyn Host) -> Flow {
+        Flow::Continue
+    }
+
+    /// A callout of this stream was answered, timed out or failed. The flow goes on from the phase that returned
+    /// [`Flow::Await`]; with several callouts under way, return `Await` until the last one that matters.
+    fn callout_response(
+        &self,
+        _request: &mut Self::Request,
+        _callout: CalloutId,
+        _response: CalloutResponse,
+        _host: &mut dyn Host,
+    ) -> Flow {
+        Flow::Continue
+    }
+
+    /// The stream has ended, or the client has gone. Headers can still be read here, not changed.
+    fn done(&self, _request: &mut Self::Request, _host: &mut dyn Host) {}
+}
+
+/// What a filter wants of bodies in one direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyMode {
+    /// Nothing: bodies pass unseen.
+    None,
+    /// The whole body, when the headers' phase returned [`Flow::Buffer`]; else nothing.
+    ///
+    /// The host's own buffer limit has to be higher, or the host answers 413 first (Envoy:
+    /// `per_connection_buffer_limit_bytes`, 1 MiB by default).
+    Buffered {
+        /// The longest body, in bytes.
+        limit: usize,
+        /// What happens to a longer one.
+        over: OverLimit,
+    },
+    /// Each chunk as it arrives, when the headers' phase returned [`Flow::Continue`].
+    Streaming,
+}
+
+/// What happens to a body over its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OverLimit {
+    /// A request is answered with 413, a response replaced by 502, both with details that name the SDK.
+    Reject,
+    /// The filter gets the first `limit` bytes; the rest passes unseen.
+    Partial,
+}
+
+/// A body, or a chunk of one.
+#[derive(Clone, Copy, Debug)]
+pub struct Body<'a> {
+    /// The bytes.
+    pub bytes: &'a [u8],
+    /// Whether the body ends with these bytes. False for a chunk with more to come, and for a body that is cut at its
+    /// limit.
+    pub end: bool,
+}
+
+/// Whether a stream with these request headers has a body that never ends: a protocol upgrade, a tunnel or gRPC. To
+/// buffer such a body is to hang the stream.
+pub fn never_ends(request_headers: &Headers) -> bool {
+    request_headers.get("upgrade").is_some()
+        || request_headers.get(":protocol").is_some()
+        || request_headers.get(":method").is_some_and(|method| method == b"CONNECT")
+        || request_headers.get("content-type").is_some_and(|value| value.starts_with(b"application/grpc"))
+}

@@ -1,0 +1,308 @@
+//! How the phases of a stream become calls of a filter: the one state machine that the module and the test host share.
+//!
+//! A host implements [`Transport`] and calls [`Stream`] with what happens; filter authors need neither.
+
+use crate::{
+    Body, BodyKind, BodyMode, CalloutId, CalloutResponse, Filter, Flow, Host, Level, OverLimit, Reply,
+};
+
+/// What [`Stream`] asks of the host besides what filters may.
+pub trait Transport: Host {
+    /// The bytes of a body that the host holds in the current phase, from its start, at most `max`.
+    fn body(&mut self, body: BodyKind, max: usize) -> Vec<u8>;
+
+    /// Sends a response in place of the upstream's.
+    fn send_reply(&mut self, reply: &Reply);
+
+    /// How many callouts of this stream are under way.
+    fn callouts_under_way(&self) -> usize;
+
+    /// Lets a paused direction go on.
+    fn resume(&mut self, direction: BodyKind);
+
+    /// This host as filters see it.
+    fn as_host(&mut self) -> &mut dyn Host;
+}
+
+/// What the host does with the stream after a phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Pass it on.
+    Continue,
+    /// Hold it, this phase and what comes, until a later phase or [`Transport::resume`] lets it go.
+    Pause,
+}
+
+/// One stream through a filter.
+#[derive(Debug)]
+pub struct Stream<F: Filter> {
+    state: F::Request,
+    request: Direction,
+    response: Direction,
+    replied: bool,
+}
+
+/// One direction of a stream.
+#[derive(Debug, Default)]
+struct Direction {
+    hold: Hold,
+    /// How much of the body the host holds for us, and whether it has ended.
+    held_bytes: usize,
+    ended: bool,
+    trailers: bool,
+    seen: Option<Phase>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Hold {
+    /// Nothing is held, and the body is nobody's business.
+    #[default]
+    Open,
+    /// Chunks go through the filter.
+    Streaming,
+    /// The headers wait for the body.
+    Buffering,
+    /// All waits for a callout.
+    Awaiting,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Headers,
+    Body,
+    Trailers,
+}
+
+/// The reason of the replies that the SDK gives where a filter is at fault.
+const FAULT: &str = "The filter asked for what cannot be.\n";
+
+impl<F: Filter> Default for Stream<F> {
+    fn default() -> Self {
+        Self {
+            state: F::Request::default(),
+            request: Direction::default(),
+            response: Direction::default(),
+            replied: false,
+        }
+    }
+}
+
+impl<F: Filter> Stream<F> {
+    /// The headers of one direction have arrived, and end the message or not.
+    pub fn headers(&mut self, filter: &F, which: BodyKind, end: bool, host: &mut dyn Transport) -> Action {
+        if self.replied {
+            return Action::Continue;
+        }
+        let direction = self.direction(which);
+        direction.ended = end;
+        direction.seen = Some(Phase::Headers);
+        let flow = match which {
+            BodyKind::Request => filter.request_headers(&mut self.state, host.as_host()),
+            BodyKind::Response => filter.response_headers(&mut self.state, host.as_host()),
+        };
+        self.apply(filter, which, flow, host)
+    }
+
+    /// The host has `held` bytes of a body for this phase: with those of earlier calls where they were held, and the
+    /// body ends with them or not.
+    pub fn body(
+        &mut self,
+        filter: &F,
+        which: BodyKind,
+        held: usize,
+        end: bool,
+        host: &mut dyn Transport,
+    ) -> Action {
+        if self.replied {
+            return if which == BodyKind::Request { Action::Pause } else { Action::Continue };
+        }
+        let direction = self.direction(which);
+        direction.held_bytes = held;
+        direction.ended |= end;
+        match direction.hold {
+            Hold::Open => Action::Continue,
+            Hold::Awaiting => Action::Pause,
+            Hold::Streaming | Hold::Buffering => self.deliver_body(filter, which, host),
+        }
+    }
+
+    /// The trailers of one direction have arrived; they end the message.
+    pub fn trailers(&mut self, filter: &F, which: BodyKind, host: &mut dyn Transport) -> Action {
+        if self.replied {
+            return if which == BodyKind::Request { Action::Pause } else { Action::Continue };
+        }
+        let direction = self.direction(which);
+        direction.ended = true;
+        direction.trailers = true;
+        match direction.hold {
+            Hold::Awaiting => Action::Pause,
+            Hold::Buffering => self.deliver_body(filter, which, host),
+            Hold::Open | Hold::Streaming => self.deliver_trailers(filter, which, host),
+        }
+    }
+
+    /// A callout was answered, and is under way no more. Resumes what waits for it, as the filter says.
+    pub fn callout_response(
+        &mut self,
+        filter: &F,
+        callout: CalloutId,
+        response: CalloutResponse,
+        host: &mut dyn Transport,
+    ) {
+        if self.replied {
+            return;
+        }
+        let flow = filter.callout_response(&mut self.state, callout, response, host.as_host());
+        let waiting = [BodyKind::Response, BodyKind::Request]
+            .into_iter()
+            .find(|which| self.direction(*which).hold == Hold::Awaiting);
+        let Some(which) = waiting else {
+            // Nothing waits: only a reply can still change something.
+            if let Flow::Reply(reply) = flow {
+                self.reply(&reply, host);
+            }
+            return;
+        };
+        if self.apply(filter, which, flow, host) == Action::Continue {
+            host.resume(which);
+        }
+    }
+
+    /// The stream has ended.
+    pub fn done(&mut self, filter: &F, host: &mut dyn Transport) {
+        filter.done(&mut self.state, host.as_host());
+    }
+
+    /// Does what `flow` says in the phase that the direction is in.
+    fn apply(&mut self, filter: &F, which: BodyKind, flow: Flow, host: &mut dyn Transport) -> Action {
+        match flow {
+            Flow::Reply(reply) => self.reply(&reply, host),
+            Flow::Await if host.callouts_under_way() == 0 => self.fault("sdk_await_without_callout", host),
+            Flow::Await => {
+                self.direction(which).hold = Hold::Awaiting;
+                Action::Pause
+            }
+            Flow::Buffer => self.buffer(filter, which, host),
+            Flow::Continue => self.go_on(filter, which, host),
+        }
+    }
+
+    fn buffer(&mut self, filter: &F, which: BodyKind, host: &mut dyn Transport) -> Action {
+        let in_headers = self.direction(which).seen == Some(Phase::Headers);
+        if !in_headers || !matches!(body_mode(filter, which), BodyMode::Buffered { .. }) {
+            return self.fault("sdk_buffer_without_buffered_mode", host);
+        }
+        let direction = self.direction(which);
+        direction.hold = Hold::Buffering;
+        // A body that ended, or grew, while a callout was awaited is not announced again.
+        if direction.ended || direction.held_bytes > 0 {
+            self.deliver_body(filter, which, host)
+        } else {
+            Action::Pause
+        }
+    }
+
+    fn go_on(&mut self, filter: &F, which: BodyKind, host: &mut dyn Transport) -> Action {
+        let direction = self.direction(which);
+        let waited = direction.hold == Hold::Awaiting;
+        match direction.seen {
+            Some(Phase::Headers) => {
+                let streams = body_mode(filter, which) == BodyMode::Streaming;
+                direction.hold = if streams { Hold::Streaming } else { Hold::Open };
+                // What arrived while a callout was awaited passes with the headers, so the filter has to see it now.
+                if waited && streams && direction.held_bytes > 0 {
+                    return self.deliver_body(filter, which, host);
+                }
+                if waited && direction.trailers {
+                    return self.deliver_trailers(filter, which, host);
+                }
+            }
+            Some(Phase::Body) => {
+                if direction.hold != Hold::Streaming {
+                    let streams = body_mode(filter, which) == BodyMode::Streaming;
+                    direction.hold = if streams { Hold::Streaming } else { Hold::Open };
+                }
+                direction.held_bytes = 0;
+                if direction.trailers {
+                    return self.deliver_trailers(filter, which, host);
+                }
+            }
+            Some(Phase::Trailers) | None => direction.hold = Hold::Open,
+        }
+        Action::Continue
+    }
+
+    /// Gives the filter the body, or what has come of it, if it is time.
+    fn deliver_body(&mut self, filter: &F, which: BodyKind, host: &mut dyn Transport) -> Action {
+        let direction = self.direction(which);
+        let (held, mut end) = (direction.held_bytes, direction.ended);
+        let mut max = held;
+        if direction.hold == Hold::Buffering
+            && let BodyMode::Buffered { limit, over } = body_mode(filter, which)
+        {
+            if held > limit && over == OverLimit::Reject {
+                return self.too_large(which, limit, host);
+            }
+            if !end && held <= limit {
+                return Action::Pause;
+            }
+            end &= held <= limit;
+            max = held.min(limit);
+        }
+        self.direction(which).seen = Some(Phase::Body);
+        let bytes = if max == 0 { Vec::new() } else { host.body(which, max) };
+        if bytes.len() != max {
+            return self.fault("sdk_body_unreadable", host);
+        }
+        let body = Body { bytes: &bytes, end };
+        let flow = match which {
+            BodyKind::Request => filter.request_body(&mut self.state, body, host.as_host()),
+            BodyKind::Response => filter.response_body(&mut self.state, body, host.as_host()),
+        };
+        self.apply(filter, which, flow, host)
+    }
+
+    fn deliver_trailers(&mut self, filter: &F, which: BodyKind, host: &mut dyn Transport) -> Action {
+        let direction = self.direction(which);
+        direction.seen = Some(Phase::Trailers);
+        let flow = match which {
+            BodyKind::Request => filter.request_trailers(&mut self.state, host.as_host()),
+            BodyKind::Response => filter.response_trailers(&mut self.state, host.as_host()),
+        };
+        self.apply(filter, which, flow, host)
+    }
+
+    fn too_large(&mut self, which: BodyKind, limit: usize, host: &mut dyn Transport) -> Action {
+        host.log(Level::Info, format_args!("a {which:?} body is over the limit of {limit} bytes"));
+        let reply = match which {
+            BodyKind::Request => Reply::new(413, "sdk_request_body_too_large"),
+            BodyKind::Response => Reply::new(502, "sdk_response_body_too_large"),
+        };
+        self.reply(&reply.with_body("The body is too large.\n"), host)
+    }
+
+    fn fault(&mut self, details: &'static str, host: &mut dyn Transport) -> Action {
+        host.log(Level::Error, format_args!("{details}: answering 500"));
+        self.reply(&Reply::new(500, details).with_body(FAULT), host)
+    }
+
+    fn reply(&mut self, reply: &Reply, host: &mut dyn Transport) -> Action {
+        self.replied = true;
+        host.send_reply(reply);
+        Action::Pause
+    }
+
+    fn direction(&mut self, which: BodyKind) -> &mut Direction {
+        match which {
+            BodyKind::Request => &mut self.request,
+            BodyKind::Response => &mut self.response,
+        }
+    }
+}
+
+fn body_mode<F: Filter>(filter: &F, which: BodyKind) -> BodyMode {
+    match which {
+        BodyKind::Request => filter.request_body_mode(),
+        BodyKind::Response => filter.response_body_mode(),
+    }
+}

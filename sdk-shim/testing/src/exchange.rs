@@ -1,0 +1,200 @@
+use crate::{Message, TestHost};
+use sdk_shim::stream::{Action, Stream};
+use sdk_shim::{BodyKind, Filter, Loaded};
+
+/// How a body arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chunking {
+    /// At once, and with the end of the stream: as from HTTP/2.
+    Whole,
+    /// At once, the end of the stream behind it in a call of its own: as from HTTP/1.1.
+    WholeThenEnd,
+    /// In pieces of so many bytes, the end behind the last.
+    Pieces(usize),
+}
+
+impl Chunking {
+    /// The ways that tests should try: filters meet each of them in Envoy.
+    pub const ALL: [Self; 4] = [Self::Whole, Self::WholeThenEnd, Self::Pieces(1), Self::Pieces(3)];
+}
+
+/// How an exchange is played.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How bodies arrive.
+    pub chunking: Chunking,
+    /// Whether callouts are answered only when the whole message has arrived, not at once.
+    pub late_answers: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { chunking: Chunking::WholeThenEnd, late_answers: false }
+    }
+}
+
+/// What came of an exchange.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What went upstream: whole, or what had gone when the filter replied. `None` where nothing did.
+    pub upstream: Option<Message>,
+    /// What the client got. `None` where the stream hangs.
+    pub response: Option<Message>,
+    /// The details of the filter's own reply, where it gave one.
+    pub details: Option<String>,
+    /// The host as it is now, with filter state, metrics and logs.
+    pub host: TestHost,
+}
+
+impl Outcome {
+    /// Whether something waits for ever.
+    pub fn hangs(&self) -> bool {
+        self.response.is_none()
+    }
+
+    /// The status that the client got; 0 where the stream hangs.
+    pub fn status(&self) -> u16 {
+        self.response.as_ref().map(Message::status).unwrap_or_default()
+    }
+}
+
+/// Takes a request through a filter, has the upstream answer with `response`, and takes that back.
+///
+/// As in an Envoy with `allow_on_headers_stop_iteration`: paused headers wait, the body's calls come all the same, and a
+/// body that is let go takes the headers with it.
+pub fn run<F: Filter>(
+    loaded: &Loaded<F>,
+    mut host: TestHost,
+    request: Message,
+    response: Message,
+    settings: Settings,
+) -> Outcome {
+    if host.metrics.len() != loaded.metrics.len() {
+        host.metrics = loaded.metrics.iter().map(|metric| (metric.clone(), 0)).collect();
+    }
+    host.reply = None;
+    let mut exchange =
+        Exchange { filter: &loaded.filter, stream: Stream::default(), host, settings, held: false };
+    let upstream = exchange.pass(BodyKind::Request, request);
+    let mut outcome_response = None;
+    if exchange.host.reply.is_none() && upstream.complete {
+        let downstream = exchange.pass(BodyKind::Response, response);
+        outcome_response = downstream.message.filter(|_| downstream.complete);
+    }
+    if let Some(reply) = &exchange.host.reply {
+        let mut message = Message::response(reply.status).with_body(&reply.body);
+        message.headers.extend(reply.headers.iter().cloned());
+        outcome_response = Some(message);
+    }
+    let details = exchange.host.reply.as_ref().map(|reply| reply.details.clone().into_owned());
+    exchange.host.request.open = true;
+    exchange.host.response.open = true;
+    exchange.stream.done(exchange.filter, &mut exchange.host);
+    Outcome { upstream: upstream.message, response: outcome_response, details, host: exchange.host }
+}
+
+struct Exchange<'a, F: Filter> {
+    filter: &'a F,
+    stream: Stream<F>,
+    host: TestHost,
+    settings: Settings,
+    /// Whether the last call of the filter held the stream and nothing let it go since.
+    held: bool,
+}
+
+/// What came out at the other side of the filter.
+#[derive(Default)]
+struct Passed {
+    message: Option<Message>,
+    complete: bool,
+}
+
+impl<F: Filter> Exchange<'_, F> {
+    fn pass(&mut self, which: BodyKind, message: Message) -> Passed {
+        let (body, trailers) = (message.body, message.trailers);
+        let mut passed = Passed::default();
+        let side = self.host.side(which);
+        *side = crate::host::Side::default();
+        side.message.headers = message.headers;
+        side.open = true;
+        let bodiless = body.is_empty() && trailers.is_empty();
+        let action = self.stream.headers(self.filter, which, bodiless, &mut self.host);
+        self.settle(which, action, &mut passed);
+        if !bodiless {
+            let ends_with_data = trailers.is_empty();
+            for (chunk, end) in chunks(&body, self.settings.chunking, ends_with_data) {
+                if self.host.reply.is_some() {
+                    return passed;
+                }
+                let held = &mut self.host.side(which).message.body;
+                held.extend_from_slice(chunk);
+                let size = held.len();
+                let action = self.stream.body(self.filter, which, size, end, &mut self.host);
+                self.settle(which, action, &mut passed);
+            }
+        }
+        if !trailers.is_empty() && self.host.reply.is_none() {
+            let side = self.host.side(which);
+            side.message.trailers = trailers;
+            side.trailers_open = true;
+            let action = self.stream.trailers(self.filter, which, &mut self.host);
+            self.settle(which, action, &mut passed);
+        }
+        while self.host.reply.is_none() && self.answer_callout(which, &mut passed) {}
+        // Complete is what has gone on with nothing left behind.
+        let replied = self.host.reply.is_some();
+        let side = self.host.side(which);
+        let left_behind = side.open || !side.message.body.is_empty() || side.trailers_open;
+        passed.complete = !replied && passed.message.is_some() && !left_behind && !self.held;
+        passed
+    }
+
+    /// Lets go what may go after a call of the filter, and answers what it called.
+    fn settle(&mut self, which: BodyKind, action: Action, passed: &mut Passed) {
+        self.held = action == Action::Pause;
+        if !self.held {
+            self.let_go(which, passed);
+        }
+        if !self.settings.late_answers {
+            while self.host.reply.is_none() && self.answer_callout(which, passed) {}
+        }
+    }
+
+    fn answer_callout(&mut self, which: BodyKind, passed: &mut Passed) -> bool {
+        let Some((id, answer)) = self.host.pending.pop_front() else { return false };
+        self.stream.callout_response(self.filter, id, answer.to_response(), &mut self.host);
+        if std::mem::take(&mut self.host.side(which).resumed) {
+            self.let_go(which, passed);
+        }
+        true
+    }
+
+    fn let_go(&mut self, which: BodyKind, passed: &mut Passed) {
+        if self.host.reply.is_some() {
+            return;
+        }
+        self.held = false;
+        let side = self.host.side(which);
+        let message = passed.message.get_or_insert_default();
+        if std::mem::take(&mut side.open) {
+            message.headers = side.message.headers.clone();
+        }
+        message.body.append(&mut side.message.body);
+        message.trailers.append(&mut side.message.trailers);
+        side.trailers_open = false;
+    }
+}
+
+fn chunks(body: &[u8], chunking: Chunking, ends_with_data: bool) -> Vec<(&[u8], bool)> {
+    let mut chunks: Vec<(&[u8], bool)> = match chunking {
+        _ if body.is_empty() => Vec::new(),
+        Chunking::Whole | Chunking::WholeThenEnd => vec![(body, false)],
+        Chunking::Pieces(size) => body.chunks(size.max(1)).map(|chunk| (chunk, false)).collect(),
+    };
+    match chunks.last_mut() {
+        Some((_, end)) if chunking == Chunking::Whole => *end = ends_with_data,
+        _ if ends_with_data => chunks.push((b"", true)),
+        _ => {}
+    }
+    chunks
+}

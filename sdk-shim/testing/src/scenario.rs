@@ -1,0 +1,302 @@
+//! Exchanges with what is expected of them, in TOML: one file a filter. The same file runs here on the test host and,
+//! by the integration harness, through the compiled module in a real Envoy.
+//!
+//! ```toml
+//! # The filter's configuration, as the module gets it.
+//! config = '{ "header": "x-deny" }'
+//!
+//! [[scenario]]
+//! name = "a request with the header is denied"
+//! request = { path = "/admin", headers = ['x-deny: \xff'] }
+//! expect = { status = 403, upstream = false, details = "deny_header" }
+//! ```
+//!
+//! Headers are `name: value`. Values and bodies take the escapes of [`Bytes`]: write them in single quotes.
+
+use crate::{Bytes, Chunking, Message, Outcome, Settings, TestHost, run};
+use sdk_shim::{Filter, load};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// A file of scenarios.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// The filter's configuration, for the scenarios that have none of their own.
+    pub config: String,
+    /// Environment variables that the configuration refers to.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// The scenarios.
+    #[serde(rename = "scenario")]
+    pub scenarios: Vec<Scenario>,
+}
+
+/// One exchange.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// What it shows.
+    pub name: String,
+    /// A configuration instead of the file's.
+    pub config: Option<String>,
+    /// What the client sends.
+    #[serde(default)]
+    pub request: Request,
+    /// What the upstream answers.
+    #[serde(default)]
+    pub response: Response,
+    /// What must come of it.
+    pub expect: Expect,
+    /// Why it cannot run in an Envoy, where it cannot.
+    pub test_host_only: Option<String>,
+}
+
+/// What the client sends.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Request {
+    /// `:method`.
+    pub method: String,
+    /// `:path`, with the query.
+    pub path: Bytes,
+    /// `:authority`.
+    pub authority: String,
+    /// The other headers.
+    pub headers: Vec<Header>,
+    /// The body.
+    pub body: Bytes,
+    /// The trailers.
+    pub trailers: Vec<Header>,
+    /// The client's address, without port. In Envoy it comes by `x-forwarded-for`.
+    pub source: Option<String>,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            method: "GET".into(),
+            path: Bytes(b"/".into()),
+            authority: "example.test".into(),
+            headers: Vec::new(),
+            body: Bytes::default(),
+            trailers: Vec::new(),
+            source: None,
+        }
+    }
+}
+
+/// What the upstream answers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Response {
+    /// `:status`.
+    pub status: u16,
+    /// The other headers.
+    pub headers: Vec<Header>,
+    /// The body.
+    pub body: Bytes,
+    /// The trailers.
+    pub trailers: Vec<Header>,
+}
+
+impl Default for Response {
+    fn default() -> Self {
+        Self { status: 200, headers: Vec::new(), body: Bytes::default(), trailers: Vec::new() }
+    }
+}
+
+/// What must come of an exchange. What is not named may be anything.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Expect {
+    /// The status that the client gets.
+    pub status: Option<u16>,
+    /// Whether anything reaches the upstream.
+    pub upstream: Option<bool>,
+    /// Headers that the upstream gets, with these values.
+    pub upstream_headers: Vec<Header>,
+    /// Headers that the upstream must not get.
+    pub upstream_headers_absent: Vec<String>,
+    /// The body that the upstream gets.
+    pub upstream_body: Option<Bytes>,
+    /// Headers that the client gets, with these values.
+    pub response_headers: Vec<Header>,
+    /// Headers that the client must not get.
+    pub response_headers_absent: Vec<String>,
+    /// The body that the client gets.
+    pub response_body: Option<Bytes>,
+    /// The details of the filter's reply: `%RESPONSE_CODE_DETAILS%` in Envoy.
+    pub details: Option<String>,
+    /// Filter state by its key: `wasm.<key>` in Envoy.
+    pub filter_state: BTreeMap<String, String>,
+}
+
+/// A header as `name: value`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The name, in lower case.
+    pub name: String,
+    /// The value.
+    pub value: Vec<u8>,
+}
+
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        let line = String::deserialize(deserializer)?;
+        let (name, value) = line
+            .split_once(": ")
+            .ok_or_else(|| D::Error::custom(format!("a header is written `name: value`, not {line:?}")))?;
+        let value = Bytes::unescape(value).map_err(D::Error::custom)?.0;
+        Ok(Self { name: name.to_owned(), value })
+    }
+}
+
+impl File {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// TOML that does not parse, or a field that is not one of those above, with line and column.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| error.to_string())
+    }
+
+    /// Runs every scenario on the test host, each with every [`Chunking`]. Returns what failed, a line each.
+    pub fn check<F: Filter>(&self) -> Vec<String> {
+        let mut failures = Vec::new();
+        for scenario in &self.scenarios {
+            for chunking in Chunking::ALL {
+                let config = scenario.config.as_ref().unwrap_or(&self.config);
+                match load::<F>(config.as_bytes(), &|name| self.env.get(name).cloned()) {
+                    Ok(loaded) => {
+                        let mut host = TestHost::new();
+                        if let Some(source) = &scenario.request.source {
+                            let colons = source.contains(':');
+                            let address =
+                                if colons { format!("[{source}]:40000") } else { format!("{source}:40000") };
+                            host.properties.insert("source.address".into(), address.into());
+                        }
+                        let (request, response) = (scenario.request.message(), scenario.response.message());
+                        let settings = Settings { chunking, ..Settings::default() };
+                        let outcome = run(&loaded, host, request, response, settings);
+                        let differences = scenario.expect.differences(&outcome);
+                        failures.extend(
+                            differences
+                                .iter()
+                                .map(|text| format!("{} ({chunking:?}): {text}", scenario.name)),
+                        );
+                    }
+                    Err(errors) => {
+                        failures.push(format!("{}: configuration refused: {errors}", scenario.name))
+                    }
+                }
+            }
+        }
+        failures
+    }
+}
+
+impl Request {
+    /// The request as the filter gets it.
+    pub fn message(&self) -> Message {
+        let mut message = Message::default()
+            .with_header(":method", &self.method)
+            .with_header(":scheme", "http")
+            .with_header(":authority", &self.authority)
+            .with_header(":path", &self.path.0);
+        message.headers.extend(pairs(&self.headers));
+        message.body.clone_from(&self.body.0);
+        message.trailers.extend(pairs(&self.trailers));
+        message
+    }
+}
+
+impl Response {
+    /// The response as the filter gets it.
+    pub fn message(&self) -> Message {
+        let mut message = Message::response(self.status);
+        message.headers.extend(pairs(&self.headers));
+        message.body.clone_from(&self.body.0);
+        message.trailers.extend(pairs(&self.trailers));
+        message
+    }
+}
+
+fn pairs(headers: &[Header]) -> impl Iterator<Item = (String, Vec<u8>)> {
+    headers.iter().map(|header| (header.name.clone(), header.value.clone()))
+}
+
+impl Expect {
+    /// What of an outcome is not as expected.
+    pub fn differences(&self, outcome: &Outcome) -> Vec<String> {
+        let state = |key: &str| outcome.host.filter_state.get(key).cloned();
+        self.compare(outcome.upstream.as_ref(), outcome.response.as_ref(), outcome.details.as_deref(), state)
+    }
+
+    /// What is not as expected, of what reached the upstream, what the client got, the details and the filter state.
+    /// Details are compared only where some are expected.
+    pub fn compare(
+        &self,
+        upstream: Option<&Message>,
+        response: Option<&Message>,
+        details: Option<&str>,
+        filter_state: impl Fn(&str) -> Option<Vec<u8>>,
+    ) -> Vec<String> {
+        let mut differences = Vec::new();
+        let mut differ = |what: &str, expected: &dyn std::fmt::Debug, found: &dyn std::fmt::Debug| {
+            differences.push(format!("{what}: expected {expected:?}, found {found:?}"));
+        };
+        let status = response.map(Message::status);
+        if self.status.is_some() && self.status != status {
+            differ("status", &self.status, &status);
+        }
+        if self.upstream.is_some_and(|expected| expected != upstream.is_some()) {
+            differ("reached the upstream", &self.upstream, &upstream.is_some());
+        }
+        let sides = [
+            (
+                "upstream",
+                upstream,
+                &self.upstream_headers,
+                &self.upstream_headers_absent,
+                &self.upstream_body,
+            ),
+            (
+                "response",
+                response,
+                &self.response_headers,
+                &self.response_headers_absent,
+                &self.response_body,
+            ),
+        ];
+        for (side, message, present, absent, body) in sides {
+            for header in present {
+                let found =
+                    message.and_then(|message| message.header(&header.name)).map(<[u8]>::to_vec).map(Bytes);
+                if found.as_ref().map(|found| &found.0) != Some(&header.value) {
+                    differ(&format!("{side} header {}", header.name), &Bytes(header.value.clone()), &found);
+                }
+            }
+            for name in absent {
+                if let Some(found) = message.and_then(|message| message.header(name)) {
+                    differ(&format!("{side} header {name}"), &"none", &Bytes(found.to_vec()));
+                }
+            }
+            let found = message.map(|message| Bytes(message.body.clone()));
+            if body.is_some() && *body != found {
+                differ(&format!("{side} body"), body, &found);
+            }
+        }
+        if self.details.is_some() && self.details.as_deref() != details {
+            differ("details", &self.details, &details);
+        }
+        for (key, expected) in &self.filter_state {
+            let found = filter_state(key).map(Bytes);
+            if found.as_ref().map(|found| found.0.as_slice()) != Some(expected.as_bytes()) {
+                differ(&format!("filter state {key}"), expected, &found);
+            }
+        }
+        differences
+    }
+}
