@@ -1,12 +1,13 @@
-//! Answers 403 to requests that carry a header.
-
+//! A filter.
 use sdk_shim::{ConfigErrors, Filter, Flow, Host, MapKind, Reply, Setup, export_filter};
 
-pub(crate) struct Deny(Config);
+/// Answers 403 to requests that carry a header.
+pub struct Deny(Config);
 
+/// What it is configured with.
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Config {
+pub struct Config {
     /// The header's name, in lower case.
     header: String,
 }
@@ -21,9 +22,8 @@ impl Filter for Deny {
     }
 
     fn request_headers(&self, _: &mut (), host: &mut dyn Host) -> Flow {
-        let denied = host.header(MapKind::RequestHeaders, &self.0.header).is_some();
-        if denied { Reply::new(403, "deny_header").into() } else { Flow::Continue }
+        let denied = host.header(MapKind::RequestHeaders, &self.0.header);
+        denied.map_or(Flow::Continue, |_| Reply::new(403, "deny_header").into())
     }
 }
-
 export_filter!(Deny);
