@@ -1,0 +1,52 @@
+//! SQL injection detection (`libinjection_sqli.c`).
+
+mod bytes;
+mod fingerprint;
+mod fingerprint_automaton;
+pub(crate) mod fold;
+mod keyword_list;
+mod keywords;
+mod literals;
+#[cfg(test)]
+mod tests;
+pub(crate) mod token;
+pub(crate) mod tokenizer;
+mod verdict;
+
+use memchr::memchr;
+
+pub use self::fingerprint::Fingerprint;
+use self::fold::Folded;
+use self::tokenizer::{Dialect, Quote, Tokenizer};
+
+/// The fingerprint of the attack that `input` is, if it is one.
+///
+/// The input is tried as it stands, then as if it began inside single quotes and inside double quotes; where
+/// MySQL reads comments differently from ANSI SQL, both readings are tried. The first that is an attack is
+/// returned. Source: `libinjection_is_sqli`.
+#[must_use]
+pub fn sqli(input: &[u8]) -> Option<Fingerprint> {
+    if bytes::is_one_word(input) { None } else { in_any_context(input) }
+}
+
+fn in_any_context(input: &[u8]) -> Option<Fingerprint> {
+    in_both_dialects(input, Quote::None)
+        .or_else(|| memchr(b'\'', input).and_then(|_| in_both_dialects(input, Quote::Single)))
+        .or_else(|| memchr(b'"', input).and_then(|_| attack(&fold(input, Quote::Double, Dialect::MySql))))
+}
+
+fn in_both_dialects(input: &[u8], quote: Quote) -> Option<Fingerprint> {
+    let folded = fold(input, quote, Dialect::Ansi);
+    attack(&folded).or_else(|| {
+        folded.source().mysql_differs().then(|| fold(input, quote, Dialect::MySql)).as_ref().and_then(attack)
+    })
+}
+
+fn fold(input: &[u8], quote: Quote, dialect: Dialect) -> Folded<'_> {
+    Folded::new(Tokenizer::new(input, quote, dialect))
+}
+
+fn attack(folded: &Folded<'_>) -> Option<Fingerprint> {
+    let fingerprint = Fingerprint::of(folded)?;
+    (fingerprint.is_listed() && verdict::is_attack(folded, fingerprint)).then_some(fingerprint)
+}

@@ -1,0 +1,188 @@
+//! libinjection's own unit files, and what the C library answers to 20,000 inputs.
+
+mod common;
+
+use std::fs;
+use std::ops::AddAssign;
+use std::path::Path;
+
+use portcullis_libinjection::tokens::{Context, Dialect, Folded, HtmlKind, HtmlTokens, Kind, Quote, Token, Tokenizer};
+use portcullis_libinjection::{sqli, xss};
+use serde::Deserialize;
+
+#[test]
+fn unit_files() {
+    let Some(directory) = common::data("tests") else { return };
+    let mut files: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut score = Score::default();
+    for path in files {
+        let name = path.file_name().unwrap().to_string_lossy();
+        let Some(print) = printer(&name) else {
+            println!("skipped: {name}: not a kind of test that libinjection's driver knows");
+            score += Score { skipped: 1, ..Score::default() };
+            continue;
+        };
+        let (input, expected) = parse(&path);
+        score += Score::of(&name, &input, &String::from_utf8_lossy(&expected), &String::from_utf8_lossy(trim_end(&print(&input))));
+    }
+    score.finish("unit files");
+}
+
+#[test]
+fn oracle() {
+    #[derive(Deserialize)]
+    struct Answer {
+        input_hex: String,
+        sqli: bool,
+        fingerprint: String,
+        xss: bool,
+    }
+    let Some(path) = common::data("oracle.jsonl") else { return };
+    let mut score = Score::default();
+    for line in fs::read_to_string(path).unwrap().lines() {
+        let answer: Answer = serde_json::from_str(line).unwrap();
+        let input = unhex(&answer.input_hex);
+        let expected = format!("sqli {} {:?} xss {}", answer.sqli, answer.fingerprint, answer.xss);
+        let fingerprint = sqli(&input).map(|found| found.to_string());
+        let found = format!(
+            "sqli {} {:?} xss {}",
+            fingerprint.is_some(),
+            fingerprint.as_deref().unwrap_or_default(),
+            xss(&input)
+        );
+        score += Score::of("oracle", &input, &expected, &found);
+    }
+    score.finish("oracle");
+}
+
+/// Upstream keeps the lists to look at, without expectations: they must not panic, and attacks be found in most lines.
+#[test]
+fn lists() {
+    let Some(directory) = common::data("data") else { return };
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let list = fs::read(&path).unwrap();
+        let lines: Vec<&[u8]> = list.split(|byte| *byte == b'\n').filter(|line| !matches!(line, [] | [b'#', ..])).collect();
+        let attacks = lines.iter().filter(|line| sqli(&unquote(line)).is_some()).count();
+        println!("{}: {attacks} of {} lines are SQL injections", path.display(), lines.len());
+    }
+}
+
+type Printer = fn(&[u8]) -> Vec<u8>;
+
+/// What libinjection's `testdriver.c` prints for a kind of test.
+fn printer(name: &str) -> Option<Printer> {
+    let kinds: [(&str, Printer); 5] = [
+        ("test-tokens-", |input| Tokenizer::new(input, Quote::None, Dialect::Ansi).flat_map(|token| line(&token)).collect()),
+        ("test-folding-", |input| {
+            Folded::new(Tokenizer::new(input, Quote::None, Dialect::Ansi)).tokens().iter().flat_map(line).collect()
+        }),
+        ("test-sqli-", |input| sqli(input).map(|fingerprint| fingerprint.as_ref().to_vec()).unwrap_or_default()),
+        ("test-html5-", |input| {
+            let tokens = HtmlTokens::new(input, Context::Data);
+            tokens.flat_map(|token| [html_line(token.kind, token.text), b"\n".to_vec()].concat()).collect()
+        }),
+        ("test-xss-", |input| u8::from(xss(input)).to_string().into_bytes()),
+    ];
+    kinds.into_iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, printer)| printer)
+}
+
+fn line(token: &Token<'_>) -> Vec<u8> {
+    let mut line = vec![token.kind.letter(), b' '];
+    let in_quotes = matches!(token.kind, Kind::String | Kind::Variable);
+    line.extend((0..token.sigils).map(|_| b'@'));
+    line.extend(token.open.filter(|_| in_quotes));
+    line.extend(token.text.as_ref().iter().take_while(|byte| **byte != 0));
+    line.extend(token.close.filter(|_| in_quotes));
+    line.push(b'\n');
+    line
+}
+
+fn html_line(kind: HtmlKind, text: &[u8]) -> Vec<u8> {
+    let kind = match kind {
+        HtmlKind::DataText => "DATA_TEXT",
+        HtmlKind::TagNameOpen => "TAG_NAME_OPEN",
+        HtmlKind::TagNameClose => "TAG_NAME_CLOSE",
+        HtmlKind::TagNameSelfClose => "TAG_NAME_SELFCLOSE",
+        HtmlKind::TagClose => "TAG_CLOSE",
+        HtmlKind::AttributeName => "ATTR_NAME",
+        HtmlKind::AttributeValue => "ATTR_VALUE",
+        HtmlKind::TagComment => "TAG_COMMENT",
+        HtmlKind::Doctype => "DOCTYPE",
+    };
+    [format!("{kind},{},", text.len()).as_bytes(), text].concat()
+}
+
+/// The input and the expectation of a unit file, without trailing white space.
+fn parse(path: &Path) -> (Vec<u8>, Vec<u8>) {
+    let (mut section, mut sections) = (0, [Vec::new(), Vec::new(), Vec::new(), Vec::new()]);
+    for line in fs::read(path).unwrap().split_inclusive(|byte| *byte == b'\n') {
+        match (section, line) {
+            (0, b"--TEST--\n") | (1, b"--INPUT--\n") | (2, b"--EXPECTED--\n") => section += 1,
+            _ => sections[section].extend_from_slice(line),
+        }
+    }
+    assert_eq!(section, 3, "{}: not a test", path.display());
+    let [_, _, input, expected] = sections;
+    (trim_end(&input).to_vec(), trim_end(&expected).to_vec())
+}
+
+fn trim_end(text: &[u8]) -> &[u8] {
+    let end = text.iter().rposition(|byte| !b" \n\t\r".contains(byte)).map_or(0, |last| last + 1);
+    &text[..end]
+}
+
+fn unhex(hex: &str) -> Vec<u8> {
+    hex.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+}
+
+/// `%41` and `+`, as the lists have them.
+fn unquote(line: &[u8]) -> Vec<u8> {
+    let (mut decoded, mut rest) = (Vec::new(), line);
+    while let [first, after @ ..] = rest {
+        let byte = after.get(..2).filter(|_| *first == b'%').and_then(|pair| std::str::from_utf8(pair).ok());
+        match byte.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
+            Some(byte) => {
+                decoded.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                decoded.push(if *first == b'+' { b' ' } else { *first });
+                rest = after;
+            }
+        }
+    }
+    decoded
+}
+
+#[derive(Default)]
+struct Score {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+impl Score {
+    fn of(name: &str, input: &[u8], expected: &str, found: &str) -> Self {
+        if expected == found {
+            return Self { passed: 1, ..Self::default() };
+        }
+        println!("{name}: {}\nexpected:\n{expected}\nfound:\n{found}\n", input.escape_ascii());
+        Self { failed: 1, ..Self::default() }
+    }
+
+    fn finish(&self, suite: &str) {
+        println!("{suite}: {} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped);
+        assert_eq!(self.failed, 0, "{suite}");
+        assert!(self.passed > 0, "{suite}: no test was run");
+    }
+}
+
+impl AddAssign for Score {
+    fn add_assign(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+    }
+}
