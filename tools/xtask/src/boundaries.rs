@@ -1,0 +1,41 @@
+//! Core crates decide and know no host: none of them may depend on proxy-wasm, or on the SDK that talks to it.
+
+use std::process::Command;
+
+const CORES: [&str; 8] = [
+    "portcullis-seclang",
+    "portcullis-engine",
+    "portcullis-libinjection",
+    "portcullis-canary-core",
+    "portcullis-affinity-core",
+    "portcullis-authz-core",
+    "sdk-shim-config",
+    "sdk-shim-http",
+];
+
+const HOST_SIDE: [&str; 2] = ["proxy-wasm", "sdk-shim"];
+
+pub(crate) fn check() -> Result<String, String> {
+    let mut violations = Vec::new();
+    for core in CORES {
+        let output = Command::new(env!("CARGO"))
+            .args(["tree", "--package", core, "--edges", "normal,build", "--target", "wasm32-wasip1"])
+            .args(["--prefix", "none", "--format", "{p}"])
+            .current_dir(crate::root())
+            .output()
+            .map_err(|error| format!("cargo tree: {error}"))?;
+        if !output.status.success() {
+            return Err(format!("cargo tree {core}: {}", String::from_utf8_lossy(&output.stderr)));
+        }
+        let tree = String::from_utf8_lossy(&output.stdout);
+        let names = tree.lines().filter_map(|line| line.split(' ').next());
+        violations.extend(
+            names.filter(|name| HOST_SIDE.contains(name)).map(|name| format!("{core} depends on {name}")),
+        );
+    }
+    if violations.is_empty() {
+        return Ok(format!("boundaries: {} core crates know no host", CORES.len()));
+    }
+    violations.dedup();
+    Err(violations.join("\n"))
+}
