@@ -6,6 +6,7 @@
 
 mod action;
 mod directive;
+mod keywords;
 mod names;
 mod rule;
 mod template;
@@ -18,6 +19,7 @@ pub use directive::{
     Dataset, Directive, FileMode, IdRange, IdSelection, Include, Quoted, TargetUpdate, UnicodeMap,
     UpdateAction,
 };
+pub use keywords::{ActionName, CtlName};
 pub use names::{
     AuditEngine, AuditLogFormat, AuditLogType, BodyProcessor, Collection, EngineMode, FailAction,
     LimitAction, OnOff, OperatorName, ParseXml, Phase, Severity, Transformation, UploadKeep, VariableName,
@@ -95,6 +97,17 @@ pub enum Quote {
     Single,
     /// `"value"`
     Double,
+}
+
+impl Quote {
+    /// The character.
+    pub fn mark(self) -> Option<u8> {
+        match self {
+            Quote::None => None,
+            Quote::Single => Some(b'\''),
+            Quote::Double => Some(b'"'),
+        }
+    }
 }
 
 /// Literal text with the quotes that it was written in. The value is without them.

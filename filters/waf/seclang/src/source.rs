@@ -48,6 +48,22 @@ impl Sources {
         id
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn set_text(&mut self, file: FileId, text: Vec<u8>) {
+        if let Some(source) = self.0.get_mut(file.0 as usize) {
+            source.text = text;
+        }
+    }
+
     /// The file, if it is one of these.
     pub fn get(&self, file: FileId) -> Option<&Source> {
         self.0.get(file.0 as usize)

@@ -4,7 +4,12 @@ use super::{
     Action, AuditEngine, AuditLogFormat, AuditLogType, EngineMode, FailAction, LimitAction, OnOff, ParseXml,
     Quote, Rule, Spanned, Text, UploadKeep, Variable,
 };
-use crate::source::FileId;
+use crate::{
+    lexer::Args,
+    parser::{Context, ReadArgument},
+    print::{WriteArgument, Writer},
+    source::FileId,
+};
 
 /// Declares [`Directive`] and the table of its names, so that the two can't differ.
 macro_rules! directives {
@@ -21,6 +26,25 @@ macro_rules! directives {
         }
 
         impl Directive {
+            /// The names of all directives but those of rules.
+            pub const NAMES: &[&str] = &[$($name,)*];
+
+            /// Reads the arguments of the directive of this name; none if there is no such directive.
+            pub(crate) fn read(name: &[u8], args: &mut Args<'_>, context: &mut Context) -> Option<Option<Directive>> {
+                $(if name.eq_ignore_ascii_case($name.as_bytes()) {
+                    return Some(<$Argument as ReadArgument>::read(args, context).map(Directive::$Variant));
+                })*
+                None
+            }
+
+            /// Writes what follows the name.
+            pub(crate) fn write_arguments(&self, out: &mut Writer) {
+                match self {
+                    Directive::Rule(_) => {}
+                    $(Directive::$Variant(argument) => argument.write(out),)*
+                }
+            }
+
             /// The name as the reference manual spells it.
             pub fn name(&self) -> &'static str {
                 match self {
@@ -115,6 +139,8 @@ directives! {
     IgnoreRuleCompilationErrors(OnOff) = "SecIgnoreRuleCompilationErrors",
     /// `Include rules/*.conf`
     Include(Include) = "Include",
+    /// `IncludeOptional rules/*.conf`, Apache: a path that names nothing is no error
+    IncludeOptional(Include) = "IncludeOptional",
     /// `SecInterceptOnError On`
     InterceptOnError(OnOff) = "SecInterceptOnError",
     /// `SecMarker END-SQLI`
@@ -214,7 +240,7 @@ pub struct Quoted<T> {
     pub quote: Quote,
 }
 
-/// `Include path`
+/// `Include path`, `IncludeOptional path`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Include {
     /// The path or glob as written.

@@ -52,6 +52,8 @@ macro_rules! vocabulary {
     };
 }
 
+pub(super) use vocabulary;
+
 vocabulary! {
     /// A variable or collection. ModSecurity v3 reference, "Variables"; Coraza's additions stand at the end.
     VariableName {

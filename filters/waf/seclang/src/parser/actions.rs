@@ -1,0 +1,268 @@
+//! Lists of actions: `id:1,phase:2,t:none,msg:'text, with a comma',setvar:'tx.a=1'`.
+//!
+//! A value starts with `'` and ends with the next one that is not escaped, or ends with the next comma. An apostrophe
+//! further inside a value is an apostrophe (ModSecurity v3).
+
+use std::{ops::Range, str::FromStr};
+
+use super::Context;
+use crate::{
+    NameKind,
+    ast::{
+        Action, ActionKind, ActionName, AllowScope, Quote, Quoted, Spanned, Template, Transformation,
+        Vocabulary, XmlNs,
+    },
+    error::ParseErrorKind,
+    lexer::{Args, Piece, Unclosed, Value, find_unescaped},
+    source::Span,
+};
+
+impl Context {
+    /// The rest of the directive as actions. Those in error are left out.
+    pub(super) fn action_list(&mut self, args: &mut Args<'_>) -> Option<Quoted<Vec<Spanned<Action>>>> {
+        let rest = args.rest().span();
+        let (piece, quote) = match args.last() {
+            Ok(Some(list)) => list,
+            Ok(None) => {
+                self.error(ParseErrorKind::MissingArgument { expected: "actions" }, rest);
+                return None;
+            }
+            Err(Unclosed { span }) => {
+                self.error(ParseErrorKind::UnclosedQuote, span);
+                return None;
+            }
+        };
+        let mut actions = Vec::new();
+        let mut rest = piece.trim();
+        // `""` says that there are none.
+        while !rest.bytes().is_empty() {
+            let (action, after) = self.action(rest, quote);
+            actions.extend(action);
+            rest = after.trim();
+            if let Some(after) = rest.bytes().strip_prefix(b",") {
+                if after.trim_ascii().is_empty() {
+                    self.error(ParseErrorKind::EmptyAction, rest.span());
+                }
+                rest = rest.from(1).trim();
+            } else if !rest.bytes().is_empty() {
+                let end = comma(rest.bytes()).unwrap_or(rest.bytes().len());
+                self.error(ParseErrorKind::TextAfterQuote, rest.part(0..end).span());
+                rest = rest.from(end + 1).trim();
+            }
+        }
+        Some(Quoted { value: actions, quote })
+    }
+
+    /// Reads one action; gives what comes after it.
+    fn action<'l>(&mut self, list: Piece<'l>, outer: Quote) -> (Option<Spanned<Action>>, Piece<'l>) {
+        let bytes = list.bytes();
+        let end = bytes.iter().position(|byte| b":,".contains(byte)).unwrap_or(bytes.len());
+        let name = list.part(0..end).trim();
+        if bytes.get(end) != Some(&b':') {
+            return (self.named_action(name, None, name.span()), list.from(end));
+        }
+        let rest = list.from(end + 1).trim();
+        let bytes = rest.bytes();
+        let (value, len) = if bytes.first() == Some(&b'\'') && outer != Quote::Single {
+            let Some(close) = find_unescaped(bytes, b'\'', 1) else {
+                self.error(ParseErrorKind::UnclosedQuote, rest.part(0..1).span());
+                return (None, rest.from(bytes.len()));
+            };
+            (Value::new(rest.part(1..close), outer).unescape(Quote::Single), close + 1)
+        } else {
+            let end = comma(bytes).unwrap_or(bytes.len());
+            (Value::new(rest.part(0..end).trim(), outer).unescape(Quote::None), end)
+        };
+        let span = name.span().to(rest.part(0..len).trim().span());
+        (self.named_action(name, Some(value), span), rest.from(len))
+    }
+
+    fn named_action(
+        &mut self,
+        name: Piece<'_>,
+        value: Option<Value<'_>>,
+        span: Span,
+    ) -> Option<Spanned<Action>> {
+        if name.bytes().is_empty() {
+            self.error(ParseErrorKind::EmptyAction, span);
+            return None;
+        }
+        let Some(known) = ActionName::from_name(name.bytes()) else {
+            let names = ActionName::ALL.iter().map(|name| name.as_str());
+            self.unknown(NameKind::Action, name.bytes(), names, name.span());
+            return None;
+        };
+        let quote = value.as_ref().map_or(Quote::None, |value| value.quote);
+        let kind = match value {
+            None => self.bare_action(known, name.span()),
+            Some(value) => self.valued_action(known, &value, span),
+        };
+        kind.map(|kind| Spanned::new(Action { kind, quote }, span))
+    }
+
+    fn bare_action(&mut self, name: ActionName, span: Span) -> Option<ActionKind> {
+        Some(match name {
+            ActionName::Allow => ActionKind::Allow(AllowScope::Transaction),
+            ActionName::AuditLog => ActionKind::AuditLog,
+            ActionName::Block => ActionKind::Block,
+            ActionName::Capture => ActionKind::Capture,
+            ActionName::Chain => ActionKind::Chain,
+            ActionName::Deny => ActionKind::Deny,
+            ActionName::Drop => ActionKind::Drop,
+            ActionName::Log => ActionKind::Log,
+            ActionName::MultiMatch => ActionKind::MultiMatch,
+            ActionName::NoAuditLog => ActionKind::NoAuditLog,
+            ActionName::NoLog => ActionKind::NoLog,
+            ActionName::Pass => ActionKind::Pass,
+            ActionName::SanitiseMatched => ActionKind::SanitiseMatched,
+            ActionName::SanitiseMatchedBytes => ActionKind::SanitiseMatchedBytes(None),
+            _ => {
+                self.error(ParseErrorKind::MissingActionValue { action: name.as_str() }, span);
+                return None;
+            }
+        })
+    }
+
+    fn valued_action(&mut self, name: ActionName, value: &Value<'_>, span: Span) -> Option<ActionKind> {
+        if value.bytes.is_empty() && !matches!(name, ActionName::LogData | ActionName::Msg | ActionName::Tag)
+        {
+            self.error(ParseErrorKind::MissingActionValue { action: name.as_str() }, span);
+            return None;
+        }
+        let bytes = || value.bytes.to_vec();
+        Some(match name {
+            ActionName::Accuracy => ActionKind::Accuracy(self.number(value, "a number up to 255")?),
+            ActionName::Allow => ActionKind::Allow(self.allow_scope(value)?),
+            ActionName::Append => ActionKind::Append(self.value_template(value)),
+            ActionName::Ctl => ActionKind::Ctl(self.ctl(value)?),
+            ActionName::DeprecateVar => ActionKind::DeprecateVar(self.deprecate_var(value)?),
+            ActionName::Exec => ActionKind::Exec(bytes()),
+            ActionName::ExpireVar => ActionKind::ExpireVar(self.expire_var(value)?),
+            ActionName::Id => ActionKind::Id(self.number(value, "a number")?),
+            ActionName::InitCol => ActionKind::InitCol(self.init_col(value)?),
+            ActionName::LogData => ActionKind::LogData(self.value_template(value)),
+            ActionName::Maturity => ActionKind::Maturity(self.number(value, "a number up to 255")?),
+            ActionName::Msg => ActionKind::Msg(self.value_template(value)),
+            ActionName::Pause => ActionKind::Pause(self.value_template(value)),
+            ActionName::Phase => ActionKind::Phase(self.vocabulary(value)?),
+            ActionName::Prepend => ActionKind::Prepend(self.value_template(value)),
+            ActionName::Proxy => ActionKind::Proxy(self.value_template(value)),
+            ActionName::Redirect => ActionKind::Redirect(self.value_template(value)),
+            ActionName::Rev => ActionKind::Rev(bytes()),
+            ActionName::SanitiseArg => ActionKind::SanitiseArg(bytes()),
+            ActionName::SanitiseMatchedBytes => {
+                ActionKind::SanitiseMatchedBytes(Some(self.kept_bytes(value)?))
+            }
+            ActionName::SanitiseRequestHeader => ActionKind::SanitiseRequestHeader(bytes()),
+            ActionName::SanitiseResponseHeader => ActionKind::SanitiseResponseHeader(bytes()),
+            ActionName::SetEnv => ActionKind::SetEnv(self.set_env(value)),
+            ActionName::SetRsc => ActionKind::SetRsc(self.value_template(value)),
+            ActionName::SetSid => ActionKind::SetSid(self.value_template(value)),
+            ActionName::SetUid => ActionKind::SetUid(self.value_template(value)),
+            ActionName::SetVar => ActionKind::SetVar(self.set_var(value)?),
+            ActionName::Severity => ActionKind::Severity(self.vocabulary(value)?),
+            ActionName::Skip => ActionKind::Skip(self.number(value, "a number of rules")?),
+            ActionName::SkipAfter => ActionKind::SkipAfter(bytes()),
+            ActionName::Status => ActionKind::Status(self.number(value, "an HTTP status")?),
+            ActionName::Tag => ActionKind::Tag(self.value_template(value)),
+            ActionName::Transformation => ActionKind::Transformation(self.transformation(value)?),
+            ActionName::Ver => ActionKind::Ver(bytes()),
+            ActionName::XmlNs => ActionKind::XmlNs(self.xml_ns(value)?),
+            _ => {
+                self.error(ParseErrorKind::UnexpectedActionValue { action: name.as_str() }, value.span());
+                return None;
+            }
+        })
+    }
+
+    fn allow_scope(&mut self, value: &Value<'_>) -> Option<AllowScope> {
+        match &*value.bytes {
+            scope if scope.eq_ignore_ascii_case(b"phase") => Some(AllowScope::Phase),
+            scope if scope.eq_ignore_ascii_case(b"request") => Some(AllowScope::Request),
+            _ => self.invalid(value, 0..value.bytes.len(), "`phase` or `request`"),
+        }
+    }
+
+    fn transformation(&mut self, value: &Value<'_>) -> Option<Transformation> {
+        let found = Transformation::from_name(&value.bytes);
+        if found.is_none() {
+            let names = Transformation::ALL.iter().map(|name| name.as_str());
+            self.unknown(NameKind::Transformation, &value.bytes, names, value.span());
+        }
+        found
+    }
+
+    /// `4/2`
+    fn kept_bytes(&mut self, value: &Value<'_>) -> Option<(u32, u32)> {
+        let text = std::str::from_utf8(&value.bytes).unwrap_or_default();
+        let pair =
+            text.split_once('/').and_then(|(start, end)| Some((start.parse().ok()?, end.parse().ok()?)));
+        pair.or_else(|| self.invalid(value, 0..value.bytes.len(), "two numbers, as in `4/2`"))
+    }
+
+    fn xml_ns(&mut self, value: &Value<'_>) -> Option<XmlNs> {
+        let Some(equals) = value.bytes.iter().position(|&byte| byte == b'=') else {
+            return self.invalid(value, 0..value.bytes.len(), "`prefix=namespace`");
+        };
+        let (prefix, uri) = value.bytes.split_at(equals);
+        let (uri, uri_quote) = match uri.get(1..).unwrap_or_default() {
+            [b'\'', uri @ .., b'\''] => (uri, Quote::Single),
+            [b'"', uri @ .., b'"'] => (uri, Quote::Double),
+            uri => (uri, Quote::None),
+        };
+        Some(XmlNs { prefix: prefix.to_vec(), uri: uri.to_vec(), uri_quote })
+    }
+
+    /// Part of a value as text with macros.
+    pub(super) fn part_template(&mut self, value: &Value<'_>, range: Range<usize>) -> Template {
+        let text = value.bytes.get(range.clone()).unwrap_or_default();
+        self.template(text, true, |part| value.span_of(range.start + part.start..range.start + part.end))
+    }
+
+    /// The value as a number.
+    pub(super) fn number<N: FromStr>(&mut self, value: &Value<'_>, expected: &str) -> Option<N> {
+        self.number_in(value, 0..value.bytes.len(), expected)
+    }
+
+    /// Part of the value as a number.
+    pub(super) fn number_in<N: FromStr>(
+        &mut self,
+        value: &Value<'_>,
+        range: Range<usize>,
+        expected: &str,
+    ) -> Option<N> {
+        let text = value.bytes.get(range.clone()).unwrap_or_default();
+        let digits = std::str::from_utf8(text).ok().filter(|_| text.iter().all(u8::is_ascii_digit));
+        digits.and_then(|digits| digits.parse().ok()).or_else(|| self.invalid(value, range, expected))
+    }
+
+    /// The value as one of a fixed set of words.
+    pub(super) fn vocabulary<V: Vocabulary>(&mut self, value: &Value<'_>) -> Option<V> {
+        self.vocabulary_in(value, 0..value.bytes.len())
+    }
+
+    /// Part of the value as one of a fixed set of words.
+    pub(super) fn vocabulary_in<V: Vocabulary>(
+        &mut self,
+        value: &Value<'_>,
+        range: Range<usize>,
+    ) -> Option<V> {
+        let text = value.bytes.get(range.clone()).unwrap_or_default();
+        V::from_name(text).or_else(|| {
+            let names: Vec<_> = V::NAMES.iter().map(|(name, _)| format!("`{name}`")).collect();
+            self.invalid(value, range, &format!("one of {}", names.join(", ")))
+        })
+    }
+
+    /// Reports that part of a value is not what is expected; gives none.
+    pub(super) fn invalid<T>(&mut self, value: &Value<'_>, range: Range<usize>, expected: &str) -> Option<T> {
+        let found = String::from_utf8_lossy(value.bytes.get(range.clone()).unwrap_or_default()).into_owned();
+        let kind = ParseErrorKind::InvalidValue { value: found, expected: expected.to_owned() };
+        self.error(kind, value.span_of(range));
+        None
+    }
+}
+
+fn comma(bytes: &[u8]) -> Option<usize> {
+    bytes.iter().position(|&byte| byte == b',')
+}
