@@ -1,0 +1,60 @@
+mod config;
+mod decide;
+mod hostile;
+mod share;
+
+use crate::{Canary, Config, Facts};
+use sdk_shim_config::ConfigErrors;
+use sdk_shim_http::Headers;
+use std::net::IpAddr;
+
+/// Facts that are given beforehand, and count how often they are asked for.
+#[derive(Default)]
+struct Given {
+    source_ip: Option<IpAddr>,
+    random: u64,
+    asked: usize,
+}
+
+impl Facts for Given {
+    fn source_ip(&mut self) -> Option<IpAddr> {
+        self.asked += 1;
+        self.source_ip
+    }
+
+    fn random(&mut self) -> u64 {
+        self.asked += 1;
+        self.random
+    }
+}
+
+fn canary(config: &str) -> Canary {
+    load(config).unwrap_or_else(|errors| panic!("{config}\n{errors}"))
+}
+
+fn load(config: &str) -> Result<Canary, ConfigErrors> {
+    Canary::new(sdk_shim_config::parse::<Config>(config.as_bytes())?)
+}
+
+/// Headers from lines of `name: value`; `:authority` and `:path` are those of `https://shop.example.com/` by default.
+fn headers(lines: &str) -> Headers {
+    let mut headers = Headers::default();
+    for (name, default) in [(":authority", "shop.example.com"), (":path", "/")] {
+        if !lines.contains(name) {
+            headers.push(name.as_bytes(), default.as_bytes());
+        }
+    }
+    for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        // A pseudo-header's name starts with the first colon.
+        let line = line.as_bytes();
+        let end = line.iter().skip(1).position(|byte| *byte == b':').unwrap() + 1;
+        headers.push(&line[..end], line[end + 1..].trim_ascii_start());
+    }
+    headers
+}
+
+/// `v2 header_always`
+fn decide(canary: &Canary, lines: &str) -> String {
+    let decision = canary.decide(&headers(lines), &mut Given::default());
+    format!("{} {}", decision.name(), decision.reason.as_str())
+}
