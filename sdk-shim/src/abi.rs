@@ -279,8 +279,8 @@ impl Envoy<'_> {
 }
 
 impl Transport for Envoy<'_> {
-    fn body(&mut self, body: BodyKind, max: usize) -> Vec<u8> {
-        buffer(body_number(body), 0, max)
+    fn body(&mut self, body: BodyKind, start: usize, max: usize) -> Vec<u8> {
+        buffer(body_number(body), start, max)
     }
 
     fn send_reply(&mut self, reply: &Reply) {

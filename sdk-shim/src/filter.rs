@@ -22,13 +22,14 @@ pub trait Filter: Sized + 'static {
     /// All violations at once. The host then refuses the configuration: it keeps the one it has, or does not start.
     fn new(config: Self::Config, setup: &mut Setup<'_>) -> Result<Self, ConfigErrors>;
 
-    /// What this filter wants of request bodies. Asked once for each stream that has one, behind `request_headers`.
-    fn request_body_mode(&self) -> BodyMode {
+    /// What this filter wants of the request's body. Asked behind `request_headers`, whenever something of the body has
+    /// come: it has to be the same each time.
+    fn request_body_mode(&self, _request: &Self::Request) -> BodyMode {
         BodyMode::None
     }
 
-    /// What this filter wants of response bodies.
-    fn response_body_mode(&self) -> BodyMode {
+    /// What this filter wants of the response's body, likewise.
+    fn response_body_mode(&self, _request: &Self::Request) -> BodyMode {
         BodyMode::None
     }
 

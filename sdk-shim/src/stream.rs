@@ -8,8 +8,8 @@ use crate::{
 
 /// What [`Stream`] asks of the host besides what filters may.
 pub trait Transport: Host {
-    /// The bytes of a body that the host holds in the current phase, from its start, at most `max`.
-    fn body(&mut self, body: BodyKind, max: usize) -> Vec<u8>;
+    /// The bytes of a body that the host holds in the current phase, from `start`, at most `max`.
+    fn body(&mut self, body: BodyKind, start: usize, max: usize) -> Vec<u8>;
 
     /// Sends a response in place of the upstream's.
     fn send_reply(&mut self, reply: &Reply);
@@ -48,6 +48,9 @@ struct Direction {
     hold: Hold,
     /// How much of the body the host holds for us, and whether it has ended.
     held_bytes: usize,
+    /// How much of that the filter has seen, of a body that it sees chunk by chunk.
+    seen_bytes: usize,
+    seen_end: bool,
     ended: bool,
     trailers: bool,
     seen: Option<Phase>,
@@ -189,7 +192,7 @@ impl<F: Filter> Stream<F> {
 
     fn buffer(&mut self, filter: &F, which: BodyKind, host: &mut dyn Transport) -> Action {
         let in_headers = self.direction(which).seen == Some(Phase::Headers);
-        if !in_headers || !matches!(body_mode(filter, which), BodyMode::Buffered { .. }) {
+        if !in_headers || !matches!(self.body_mode(filter, which), BodyMode::Buffered { .. }) {
             return self.fault("sdk_buffer_without_buffered_mode", host);
         }
         let direction = self.direction(which);
@@ -203,31 +206,18 @@ impl<F: Filter> Stream<F> {
     }
 
     fn go_on(&mut self, filter: &F, which: BodyKind, host: &mut dyn Transport) -> Action {
+        let streams = self.body_mode(filter, which) == BodyMode::Streaming;
         let direction = self.direction(which);
         let waited = direction.hold == Hold::Awaiting;
-        match direction.seen {
-            Some(Phase::Headers) => {
-                let streams = body_mode(filter, which) == BodyMode::Streaming;
-                direction.hold = if streams { Hold::Streaming } else { Hold::Open };
-                // What arrived while a callout was awaited passes with the headers, so the filter has to see it now.
-                if waited && streams && direction.held_bytes > 0 {
-                    return self.deliver_body(filter, which, host);
-                }
-                if waited && direction.trailers {
-                    return self.deliver_trailers(filter, which, host);
-                }
-            }
-            Some(Phase::Body) => {
-                if direction.hold != Hold::Streaming {
-                    let streams = body_mode(filter, which) == BodyMode::Streaming;
-                    direction.hold = if streams { Hold::Streaming } else { Hold::Open };
-                }
-                direction.held_bytes = 0;
-                if direction.trailers {
-                    return self.deliver_trailers(filter, which, host);
-                }
-            }
-            Some(Phase::Trailers) | None => direction.hold = Hold::Open,
+        direction.hold = if streams { Hold::Streaming } else { Hold::Open };
+        // What arrived while a callout was awaited goes on with this, so the filter has to see it now.
+        let unseen_end = direction.ended && !direction.seen_end && direction.seen == Some(Phase::Body);
+        if waited && streams && (direction.held_bytes > direction.seen_bytes || unseen_end) {
+            return self.deliver_body(filter, which, host);
+        }
+        (direction.held_bytes, direction.seen_bytes) = (0, 0);
+        if direction.trailers && direction.seen != Some(Phase::Trailers) {
+            return self.deliver_trailers(filter, which, host);
         }
         Action::Continue
     }
@@ -235,10 +225,11 @@ impl<F: Filter> Stream<F> {
     /// Gives the filter the body, or what has come of it, if it is time.
     fn deliver_body(&mut self, filter: &F, which: BodyKind, host: &mut dyn Transport) -> Action {
         let direction = self.direction(which);
-        let (held, mut end) = (direction.held_bytes, direction.ended);
-        let mut max = held;
-        if direction.hold == Hold::Buffering
-            && let BodyMode::Buffered { limit, over } = body_mode(filter, which)
+        let (held, start, mut end) = (direction.held_bytes, direction.seen_bytes, direction.ended);
+        let hold = direction.hold;
+        let mut max = held.saturating_sub(start);
+        if hold == Hold::Buffering
+            && let BodyMode::Buffered { limit, over } = self.body_mode(filter, which)
         {
             if held > limit && over == OverLimit::Reject {
                 return self.too_large(which, limit, host);
@@ -249,8 +240,11 @@ impl<F: Filter> Stream<F> {
             end &= held <= limit;
             max = held.min(limit);
         }
-        self.direction(which).seen = Some(Phase::Body);
-        let bytes = if max == 0 { Vec::new() } else { host.body(which, max) };
+        let direction = self.direction(which);
+        direction.seen = Some(Phase::Body);
+        direction.seen_bytes = held;
+        direction.seen_end = end;
+        let bytes = if max == 0 { Vec::new() } else { host.body(which, start, max) };
         if bytes.len() != max {
             return self.fault("sdk_body_unreadable", host);
         }
@@ -292,17 +286,17 @@ impl<F: Filter> Stream<F> {
         Action::Pause
     }
 
+    fn body_mode(&self, filter: &F, which: BodyKind) -> BodyMode {
+        match which {
+            BodyKind::Request => filter.request_body_mode(&self.state),
+            BodyKind::Response => filter.response_body_mode(&self.state),
+        }
+    }
+
     fn direction(&mut self, which: BodyKind) -> &mut Direction {
         match which {
             BodyKind::Request => &mut self.request,
             BodyKind::Response => &mut self.response,
         }
-    }
-}
-
-fn body_mode<F: Filter>(filter: &F, which: BodyKind) -> BodyMode {
-    match which {
-        BodyKind::Request => filter.request_body_mode(),
-        BodyKind::Response => filter.response_body_mode(),
     }
 }

@@ -192,9 +192,8 @@ impl Host for TestHost {
 }
 
 impl Transport for TestHost {
-    fn body(&mut self, body: BodyKind, max: usize) -> Vec<u8> {
-        let bytes = &self.side(body).message.body;
-        bytes.get(..max).unwrap_or(bytes).to_vec()
+    fn body(&mut self, body: BodyKind, start: usize, max: usize) -> Vec<u8> {
+        self.side(body).message.body.iter().skip(start).take(max).copied().collect()
     }
 
     fn send_reply(&mut self, reply: &Reply) {

@@ -46,6 +46,11 @@ impl Scripted {
                     Err(_) => Reply::new(503, "no_cluster").into(),
                 }
             }
+            "call once+await" => {
+                let callout =
+                    Callout { cluster: "check", headers: &[], body: b"", timeout: Duration::from_secs(1) };
+                if host.call(&callout).is_ok() { Flow::Await } else { Flow::Continue }
+            }
             "reply" => Reply::new(418, "scripted").into(),
             _ => Flow::Continue,
         }
@@ -70,11 +75,11 @@ impl Filter for Scripted {
         Ok(Self { config, phases: setup.counter("phases_total", &[("kind", "a b;c")]) })
     }
 
-    fn request_body_mode(&self) -> BodyMode {
+    fn request_body_mode(&self, _: &Seen) -> BodyMode {
         self.mode()
     }
 
-    fn response_body_mode(&self) -> BodyMode {
+    fn response_body_mode(&self, _: &Seen) -> BodyMode {
         self.mode()
     }
 
@@ -263,13 +268,15 @@ fn streams_every_byte_once() {
     for config in [
         r#"{"mode": "streaming"}"#,
         r#"{"mode": "streaming", "request_headers": "call+await"}"#,
-        r#"{"mode": "streaming", "request_headers": "call+await", "response_headers": "continue"}"#,
+        r#"{"mode": "streaming", "request_body": "call once+await"}"#,
+        r#"{"mode": "streaming", "response_body": "call once+await"}"#,
     ] {
         for settings in all_settings() {
             let outcome = play(config, post("abcdefg"), settings);
             assert_eq!(outcome.status(), 200, "{config} {settings:?}");
             let text = seen(&outcome).replace(['+', '.'], "");
             assert_eq!(text, "abcdefganswer", "{config} {settings:?}");
+            assert_eq!(seen(&outcome).matches('.').count(), 2, "{config} {settings:?}: each body ends once");
             assert_eq!(outcome.upstream.unwrap().body, b"abcdefg", "{config} {settings:?}");
         }
     }
