@@ -1,0 +1,85 @@
+use super::*;
+use sdk_shim_testing::scenario::File;
+use sdk_shim_testing::{Message, Outcome, Settings, TestHost, run};
+
+fn play(config: &str, host: TestHost, request: Message) -> Outcome {
+    let loaded = sdk_shim::load::<CanaryFilter>(config.as_bytes(), &|_| None).unwrap();
+    run(&loaded, host, request, Message::response(200), Settings::default())
+}
+
+fn get() -> Message {
+    Message::request("GET", "/")
+}
+
+#[test]
+fn scenarios() {
+    let file = File::parse(include_str!("../../scenarios.toml")).unwrap_or_else(|error| panic!("{error}"));
+    let failures = file.check::<CanaryFilter>();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn counts_by_release_and_reason() {
+    let config =
+        r#"{"releases": [{"name": "v2", "by_header": {"name": "x-canary"}, "by_cookie": {"name": "c"}}]}"#;
+    let mut host = TestHost::new();
+    for value in ["always", "always", "never", "other"] {
+        host = play(config, host, get().with_header("x-canary", value)).host;
+    }
+    let expected = [
+        ("v2", "header_always", 2),
+        ("stable", "header_never", 1),
+        ("stable", "default", 1),
+        ("v2", "cookie_always", 0),
+    ];
+    for (release, reason, count) in expected {
+        let name = format!("canary_decisions_total;release={release};reason={reason}");
+        assert_eq!(host.metric(&name), count, "{name}");
+    }
+}
+
+#[test]
+fn has_the_route_chosen_again() {
+    for act in [r#"{"filter_state": {}}"#, r#"{"header": {"name": "x-release"}}"#] {
+        let config = format!(r#"{{"releases": [{{"name": "v2", "weight": 100}}], "act": {act}}}"#);
+        assert_eq!(play(&config, TestHost::new(), get()).host.route_cache_clears, 1, "{act}");
+    }
+}
+
+#[test]
+fn logs_the_decision_and_warns_once() {
+    let config = r#"{
+        "releases": [{"name": "v2", "by_header": {"name": "x", "pattern": "("}}],
+        "compatibility": {"broken_pattern_keeps_out": true}
+    }"#;
+    let loaded = sdk_shim::load::<CanaryFilter>(config.as_bytes(), &|_| None).unwrap();
+    let mut host = TestHost::new();
+    for _ in 0..2 {
+        let request = get().with_header("x", "y");
+        host = run(&loaded, host, request, Message::response(200), Settings::default()).host;
+    }
+    let expected = [
+        (
+            Level::Warn,
+            "releases[0].by_header.pattern: found `(` (unclosed group), expected a regular expression",
+        ),
+        (Level::Debug, "stable by header_pattern"),
+        (Level::Debug, "stable by header_pattern"),
+    ];
+    assert_eq!(host.logs, expected.map(|(level, text)| (level, text.to_owned())));
+}
+
+#[test]
+fn draws_for_each_request_where_there_is_no_key() {
+    let config = r#"{"releases": [{"name": "v2", "weight": 10}]}"#;
+    let loaded = sdk_shim::load::<CanaryFilter>(config.as_bytes(), &|_| None).unwrap();
+    let mut host = TestHost::new();
+    host.properties.remove("source.address");
+    let mut taken = 0;
+    for _ in 0..10_000 {
+        host = run(&loaded, host, get(), Message::response(200), Settings::default()).host;
+        taken += u32::from(host.filter_state["canary"] == b"v2");
+    }
+    // 10 %, and five standard deviations of 30 on each side.
+    assert!((850..=1150).contains(&taken), "{taken}");
+}
