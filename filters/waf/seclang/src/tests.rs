@@ -1,7 +1,13 @@
+//! Tests on the conformance data: the CRS and ModSecurity's regression suite. Those of a single piece of syntax are in
+//! `syntax`.
+
+mod crs;
+mod regression;
+mod syntax;
+
 use std::path::PathBuf;
 
 use super::*;
-use crate::loader::{FileSystem, NoFiles};
 
 /// A file or folder of the conformance data, or none, after saying so.
 fn data(path: &str) -> Option<PathBuf> {
@@ -17,21 +23,10 @@ fn data(path: &str) -> Option<PathBuf> {
     Some(path)
 }
 
-#[test]
-fn crs() {
-    let Some(dir) = data("crs") else { return };
-    let loader = FileSystem::new(&dir);
-    let text = b"Include crs-setup.conf.example\nInclude rules/*.conf\n";
-    let set = parse("x", text, &loader, ParseOptions { keep_trivia: true, ..Default::default() });
-    let set = match set {
-        Ok(set) => set,
-        Err(errors) => {
-            for error in &errors.0 {
-                println!("{}", error.with_source());
-            }
-            panic!()
-        }
-    };
-    println!("{} rules", set.rules().count());
-    let _ = NoFiles;
+/// Prints all errors with their lines, then fails.
+fn fail(errors: &ParseErrors) -> ! {
+    for error in &errors.0 {
+        println!("{}", error.with_source());
+    }
+    panic!("{} errors", errors.0.len());
 }

@@ -181,6 +181,8 @@ pub struct XmlNs {
 pub struct SetVar {
     /// The collection.
     pub collection: Collection,
+    /// Whether its name is written in capitals: `TX`.
+    pub uppercase: bool,
     /// The key. Keys are compared without regard to case.
     pub key: Template,
     /// What to do with it.
@@ -207,6 +209,8 @@ pub enum SetVarOp {
 pub struct DeprecateVar {
     /// The collection.
     pub collection: Collection,
+    /// Whether its name is written in capitals: `TX`.
+    pub uppercase: bool,
     /// The key.
     pub key: Template,
     /// How much to take away...
@@ -229,6 +233,8 @@ pub struct SetEnv {
 pub struct ExpireVar {
     /// The collection.
     pub collection: Collection,
+    /// Whether its name is written in capitals: `TX`.
+    pub uppercase: bool,
     /// The key.
     pub key: Template,
     /// Seconds until it goes away; none where `=` is absent.
@@ -240,6 +246,8 @@ pub struct ExpireVar {
 pub struct InitCol {
     /// The collection.
     pub collection: Collection,
+    /// Whether its name is written in capitals: `TX`.
+    pub uppercase: bool,
     /// Which record of it.
     pub key: Template,
 }

@@ -11,7 +11,7 @@ impl Context {
     /// `tx.score=+5`, `tx.score=-5`, `tx.name=text`, `tx.flag`, `!tx.flag`. ModSecurity v3 reference, "setvar".
     pub(super) fn set_var(&mut self, value: &Value<'_>) -> Option<SetVar> {
         let unset = value.bytes.starts_with(b"!");
-        let (collection, key, equals) = self.collection_key(value, usize::from(unset))?;
+        let ((collection, uppercase), key, equals) = self.collection_key(value, usize::from(unset))?;
         let op = match (unset, equals) {
             (true, Some(equals)) => {
                 return self.invalid(value, equals..value.bytes.len(), "no value after `!`");
@@ -27,19 +27,19 @@ impl Context {
                 }
             }
         };
-        Some(SetVar { collection, key, op })
+        Some(SetVar { collection, uppercase, key, op })
     }
 
     /// `session.x=3600`. ModSecurity v3 reference, "expirevar".
     pub(super) fn expire_var(&mut self, value: &Value<'_>) -> Option<ExpireVar> {
-        let (collection, key, equals) = self.collection_key(value, 0)?;
+        let ((collection, uppercase), key, equals) = self.collection_key(value, 0)?;
         let seconds = equals.map(|equals| self.part_template(value, equals + 1..value.bytes.len()));
-        Some(ExpireVar { collection, key, seconds })
+        Some(ExpireVar { collection, uppercase, key, seconds })
     }
 
     /// `session.score=60/300`. ModSecurity v3 reference, "deprecatevar".
     pub(super) fn deprecate_var(&mut self, value: &Value<'_>) -> Option<DeprecateVar> {
-        let (collection, key, equals) = self.collection_key(value, 0)?;
+        let ((collection, uppercase), key, equals) = self.collection_key(value, 0)?;
         let end = value.bytes.len();
         let from = equals.map_or(end, |equals| equals + 1);
         let slash = value.bytes.iter().skip(from).position(|&byte| byte == b'/');
@@ -48,7 +48,7 @@ impl Context {
         };
         let amount = self.number_in(value, from..slash, "a number")?;
         let seconds = self.number_in(value, slash + 1..end, "a number of seconds")?;
-        Some(DeprecateVar { collection, key, amount, seconds })
+        Some(DeprecateVar { collection, uppercase, key, amount, seconds })
     }
 
     /// `ip=%{REMOTE_ADDR}`. ModSecurity v3 reference, "initcol".
@@ -57,8 +57,8 @@ impl Context {
         let Some(equals) = find_outside_macros(&value.bytes, b"=") else {
             return self.invalid(value, 0..end, "`collection=key`");
         };
-        let collection = self.collection(value, 0, equals)?;
-        Some(InitCol { collection, key: self.part_template(value, equals + 1..end) })
+        let (collection, uppercase) = self.collection(value, 0, equals)?;
+        Some(InitCol { collection, uppercase, key: self.part_template(value, equals + 1..end) })
     }
 
     /// `name=value`. ModSecurity v3 reference, "setenv".
@@ -76,7 +76,7 @@ impl Context {
         &mut self,
         value: &Value<'_>,
         start: usize,
-    ) -> Option<(Collection, Template, Option<usize>)> {
+    ) -> Option<((Collection, bool), Template, Option<usize>)> {
         let bytes = &value.bytes;
         let equals = find_outside_macros(bytes, b"=");
         let end = equals.unwrap_or(bytes.len());
@@ -88,13 +88,14 @@ impl Context {
         Some((collection, self.part_template(value, dot + 1..end), equals))
     }
 
-    fn collection(&mut self, value: &Value<'_>, start: usize, end: usize) -> Option<Collection> {
+    /// A collection, and whether it is written in capitals.
+    fn collection(&mut self, value: &Value<'_>, start: usize, end: usize) -> Option<(Collection, bool)> {
         let name = value.bytes.get(start..end).unwrap_or_default();
         let found = Collection::from_name(name);
         if found.is_none() {
             let names = Collection::ALL.iter().map(|name| name.as_str());
             self.unknown(NameKind::Collection, name, names, value.span_of(start..end));
         }
-        found
+        found.map(|collection| (collection, name.iter().all(u8::is_ascii_uppercase)))
     }
 }

@@ -1,7 +1,9 @@
 //! Actions and their values.
 
 use super::Writer;
-use crate::ast::{Action, ActionKind, AllowScope, Ctl, PartsChange, SetVar, SetVarOp, Spanned, Variable};
+use crate::ast::{
+    Action, ActionKind, AllowScope, Collection, Ctl, PartsChange, SetVar, SetVarOp, Spanned, Variable,
+};
 
 impl Writer {
     pub(super) fn actions(&mut self, actions: &[Spanned<Action>]) {
@@ -55,18 +57,18 @@ impl Writer {
                 true
             }
             A::DeprecateVar(var) => {
-                self.member(var.collection.as_str(), &var.key.raw);
+                self.member(var.collection, var.uppercase, &var.key.raw);
                 self.value(format!("={}/{}", var.amount, var.seconds))
             }
             A::ExpireVar(var) => {
-                self.member(var.collection.as_str(), &var.key.raw);
+                self.member(var.collection, var.uppercase, &var.key.raw);
                 if let Some(seconds) = &var.seconds {
                     self.assigned("=", &seconds.raw);
                 }
                 true
             }
             A::InitCol(init) => {
-                self.bytes(init.collection.as_str());
+                self.collection(init.collection, init.uppercase);
                 self.assigned("=", &init.key.raw)
             }
             A::SetEnv(env) => {
@@ -93,7 +95,7 @@ impl Writer {
         if var.op == SetVarOp::Unset {
             self.byte(b'!');
         }
-        self.member(var.collection.as_str(), &var.key.raw);
+        self.member(var.collection, var.uppercase, &var.key.raw);
         match &var.op {
             SetVarOp::SetOne | SetVarOp::Unset => true,
             SetVarOp::Set(value) => self.assigned("=", &value.raw),
@@ -144,8 +146,15 @@ impl Writer {
         self.variables(targets);
     }
 
-    fn member(&mut self, collection: &str, key: &[u8]) {
-        self.bytes(collection);
+    fn collection(&mut self, collection: Collection, uppercase: bool) {
+        match uppercase {
+            true => self.bytes(collection.as_str().to_ascii_uppercase()),
+            false => self.bytes(collection.as_str()),
+        }
+    }
+
+    fn member(&mut self, collection: Collection, uppercase: bool, key: &[u8]) {
+        self.collection(collection, uppercase);
         self.byte(b'.');
         self.bytes(key);
     }
