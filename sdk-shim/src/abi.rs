@@ -54,7 +54,10 @@ impl<F: Filter> RootContext for Root<F> {
     }
 }
 
-fn run<F>(loaded: Loaded<F>) -> Running<F> {
+fn run<F: Filter>(loaded: Loaded<F>) -> Running<F> {
+    for warning in &loaded.warnings {
+        write_log(Level::Warn, &format!("{}: {warning}", F::NAME));
+    }
     let metrics = loaded.metrics.iter().map(|metric| {
         let mut id = u32::MAX;
         // A metric that the host refuses keeps a number that no metric has: counting it does nothing.

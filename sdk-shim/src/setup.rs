@@ -7,9 +7,9 @@ use crate::{ConfigErrors, Counter, Environment, Filter, Gauge, Histogram, Path, 
 /// Every violation that was found, each with its path.
 pub fn load<F: Filter>(config: &[u8], env: &Environment<'_>) -> Result<Loaded<F>, ConfigErrors> {
     let config = sdk_shim_config::parse::<F::Config>(config)?;
-    let mut setup = Setup { env, metrics: Vec::new() };
+    let mut setup = Setup { env, metrics: Vec::new(), warnings: Vec::new() };
     let filter = F::new(config, &mut setup)?;
-    Ok(Loaded { filter, metrics: setup.metrics })
+    Ok(Loaded { filter, metrics: setup.metrics, warnings: setup.warnings })
 }
 
 /// A filter that is ready to serve.
@@ -19,12 +19,15 @@ pub struct Loaded<F> {
     pub filter: F,
     /// The metrics that it defined, in the order of their indexes.
     pub metrics: Vec<MetricDefinition>,
+    /// What it warned of. The module logs them when it loads.
+    pub warnings: Vec<String>,
 }
 
 /// What a filter has while it loads: it knows no host, so that loading is the same everywhere.
 pub struct Setup<'a> {
     env: &'a Environment<'a>,
     metrics: Vec<MetricDefinition>,
+    warnings: Vec<String>,
 }
 
 impl<'a> Setup<'a> {
@@ -42,6 +45,11 @@ impl<'a> Setup<'a> {
     /// Defines a histogram.
     pub fn histogram(&mut self, name: &str, labels: &[(&str, &str)]) -> Histogram {
         Histogram(self.define(MetricKind::Histogram, name, labels))
+    }
+
+    /// Records what the operator should know of a configuration that is legal all the same.
+    pub fn warn(&mut self, warning: impl Into<String>) {
+        self.warnings.push(warning.into());
     }
 
     /// The environment that the host gives to the filter, which secrets refer to.
