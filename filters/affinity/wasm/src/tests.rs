@@ -1,0 +1,205 @@
+use super::*;
+use sdk_shim::{Loaded, load};
+use sdk_shim_testing::scenario::File;
+use sdk_shim_testing::{Message, Outcome, Settings, TestHost, run};
+use std::time::Duration;
+
+const ONE: &str = "10.0.0.1:8080";
+const TWO: &str = "10.0.0.2:8080";
+
+fn loaded(more: &str) -> Loaded<AffinityFilter> {
+    let config = format!(r#"{{"keys": ["${{KEY}}"], "audience": "shop"{more}}}"#);
+    load(config.as_bytes(), &|_| Some("0123456789abcdef0123456789abcdef".into())).unwrap()
+}
+
+/// A host whose upstream `address` has answered.
+fn host(address: &str) -> TestHost {
+    let mut host = TestHost::new();
+    host.properties.insert("upstream.address".into(), address.into());
+    host.properties.insert("response.code_details".into(), b"via_upstream".to_vec());
+    host
+}
+
+fn get(cookies: &str) -> Message {
+    let request = Message::request("GET", "/");
+    if cookies.is_empty() { request } else { request.with_header("cookie", cookies) }
+}
+
+fn exchange(loaded: &Loaded<AffinityFilter>, host: TestHost, request: Message) -> Outcome {
+    run(loaded, host, request, Message::response(200), Settings::default())
+}
+
+fn set_cookies(outcome: &Outcome) -> Vec<String> {
+    let headers = &outcome.response.as_ref().unwrap().headers;
+    let values = headers.iter().filter(|(name, _)| name == "set-cookie");
+    values.map(|(_, value)| String::from_utf8(value.clone()).unwrap()).collect()
+}
+
+/// The cookie that a new client gets from `address`.
+fn cookie_for(loaded: &Loaded<AffinityFilter>, address: &str) -> String {
+    let outcome = exchange(loaded, host(address), get(""));
+    let [cookie] = &set_cookies(&outcome)[..] else { panic!("no cookie: {outcome:#?}") };
+    cookie.split(';').next().unwrap().to_owned()
+}
+
+fn sessions(outcome: &Outcome, name: &str) -> u64 {
+    outcome.host.metric(&format!("affinity_sessions_total;outcome={name}"))
+}
+
+#[test]
+fn scenarios() {
+    let failures = File::parse(include_str!("../../scenarios.toml")).unwrap().check::<AffinityFilter>();
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+fn a_session_is_bound_kept_and_moved() {
+    let loaded = loaded("");
+    let first = exchange(&loaded, host(ONE), get("theme=dark"));
+    let [set_cookie] = &set_cookies(&first)[..] else { panic!("{first:#?}") };
+    assert!(set_cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax"), "{set_cookie}");
+    assert_eq!(first.upstream.as_ref().unwrap().header("x-portcullis-endpoint"), None);
+    assert_eq!(sessions(&first, "new"), 1);
+
+    let cookie = set_cookie.split(';').next().unwrap();
+    let cookies = format!("theme=dark; {cookie}; a=\"b;c\"");
+    let second = exchange(&loaded, host(ONE), get(&cookies));
+    let upstream = second.upstream.as_ref().unwrap();
+    assert_eq!(upstream.header("x-portcullis-endpoint"), Some(b"MTAuMC4wLjE6ODA4MA==".as_slice()));
+    assert_eq!(upstream.header("cookie"), Some(b"theme=dark; a=\"b;c\"".as_slice()));
+    assert_eq!(set_cookies(&second), [""; 0], "not sent again");
+    assert_eq!(sessions(&second, "kept"), 1);
+
+    let third = exchange(&loaded, host(TWO), get(&cookies));
+    let [set_cookie] = &set_cookies(&third)[..] else { panic!("{third:#?}") };
+    assert_ne!(set_cookie.split(';').next(), Some(cookie));
+    assert_eq!(sessions(&third, "moved"), 1);
+    let fourth = exchange(&loaded, host(TWO), get(set_cookie.split(';').next().unwrap()));
+    assert_eq!(sessions(&fourth, "kept"), 1);
+    assert_eq!(fourth.upstream.unwrap().header("cookie"), None, "nothing but ours");
+}
+
+#[test]
+fn every_cookie_has_a_nonce_of_its_own() {
+    let loaded = loaded("");
+    let first = exchange(&loaded, host(ONE), get(""));
+    let mut again = host(ONE);
+    again.seed = first.host.seed;
+    assert_ne!(set_cookies(&first), set_cookies(&exchange(&loaded, again, get(""))));
+}
+
+#[test]
+fn no_cookie_without_an_endpoint_that_answered() {
+    let loaded = loaded("");
+    let pinned = cookie_for(&loaded, TWO);
+    let cases = [
+        (None, Some("via_upstream")),
+        (Some("/var/run/app.sock"), Some("via_upstream")),
+        (Some(ONE), Some("upstream_reset_before_response_started{connection_failure}")),
+        (Some(ONE), None),
+    ];
+    for (address, details) in cases {
+        for cookies in ["", &pinned] {
+            let mut host = TestHost::new();
+            host.properties.clear();
+            let properties = [("upstream.address", address), ("response.code_details", details)];
+            for (path, value) in properties.into_iter().filter_map(|(path, value)| Some((path, value?))) {
+                host.properties.insert(path.into(), value.into());
+            }
+            let outcome = exchange(&loaded, host, get(cookies));
+            assert_eq!(set_cookies(&outcome), [""; 0], "{address:?} {details:?} {cookies}");
+            assert_eq!(sessions(&outcome, "new") + sessions(&outcome, "moved"), 0);
+        }
+    }
+}
+
+#[test]
+fn what_the_client_and_stateful_session_say_is_removed() {
+    let loaded = loaded("");
+    for cookies in ["".to_owned(), cookie_for(&loaded, ONE), "portcullis_affinity=forged".to_owned()] {
+        let mut request = get(&cookies);
+        for endpoint in ["MTAuMC4wLjI6ODA4MA==", "10.0.0.2:8080"] {
+            request = request.with_header("x-portcullis-endpoint", endpoint);
+        }
+        let response = Message::response(200).with_header("x-portcullis-endpoint", "MTAuMC4wLjI6ODA4MA==");
+        let outcome = run(&loaded, host(ONE), request, response, Settings::default());
+        let upstream = outcome.upstream.as_ref().unwrap();
+        let named: Vec<_> =
+            upstream.headers.iter().filter(|(name, _)| name == "x-portcullis-endpoint").collect();
+        let pinned = cookies.len() > 40;
+        assert_eq!(named.len(), usize::from(pinned), "{cookies}: {named:?}");
+        assert!(named.iter().all(|(_, value)| value == b"MTAuMC4wLjE6ODA4MA=="), "{named:?}");
+        assert_eq!(outcome.response.as_ref().unwrap().header("x-portcullis-endpoint"), None);
+    }
+}
+
+#[test]
+fn rejections_are_counted_and_look_like_no_cookie() {
+    let loaded = loaded(r#", "absolute_timeout": "1h""#);
+    let foreign = load::<AffinityFilter>(br#"{"keys": ["${KEY}"], "audience": "bank"}"#, &|_| {
+        Some("0123456789abcdef0123456789abcdef".into())
+    });
+    let good = cookie_for(&loaded, ONE);
+    let late = TestHost::new().now + Duration::from_secs(3600);
+    let early = TestHost::new().now - Duration::from_secs(100_000);
+    let now = TestHost::new().now;
+    let cases = [
+        ("portcullis_affinity=MTAuMC4wLjI6ODA4MA==".to_owned(), now, "malformed"),
+        (cookie_for(&foreign.unwrap(), ONE), now, "tampered"),
+        (format!("{good}x"), now, "malformed"),
+        (good.clone(), late, "expired"),
+        (good, early, "future"),
+    ];
+    for (cookies, now, reason) in cases {
+        let mut host = host(ONE);
+        host.now = now;
+        let outcome = exchange(&loaded, host, get(&cookies));
+        assert_eq!(outcome.status(), 200);
+        assert_eq!(outcome.upstream.as_ref().unwrap().headers, get("").headers, "{reason}: {cookies}");
+        assert_eq!(set_cookies(&outcome).len(), 1, "{reason}");
+        assert_eq!(sessions(&outcome, "new"), 1, "{reason}");
+        assert_eq!(outcome.host.metric(&format!("affinity_rejected_total;reason={reason}")), 1, "{reason}");
+    }
+}
+
+#[test]
+fn secure_follows_the_scheme() {
+    let cases = [
+        ("http", "auto", false),
+        ("https", "auto", true),
+        ("http", "always", true),
+        ("https", "never", false),
+    ];
+    for (scheme, secure, expected) in cases {
+        let loaded = loaded(&format!(r#", "cookie": {{"secure": "{secure}"}}"#));
+        let mut request = get("");
+        request
+            .headers
+            .iter_mut()
+            .filter(|(name, _)| name == ":scheme")
+            .for_each(|(_, value)| *value = scheme.into());
+        let cookie = set_cookies(&exchange(&loaded, host(ONE), request)).concat();
+        assert_eq!(cookie.contains("; Secure"), expected, "{scheme} {secure}: {cookie}");
+    }
+}
+
+#[test]
+fn the_upstreams_cookies_stay() {
+    let response = Message::response(200).with_header("set-cookie", "a=1").with_header("set-cookie", "b=2");
+    let outcome = run(&loaded(""), host(ONE), get(""), response, Settings::default());
+    let cookies = set_cookies(&outcome);
+    assert_eq!(cookies.len(), 3);
+    assert_eq!(&cookies[..2], ["a=1", "b=2"]);
+}
+
+#[test]
+fn refuses_configurations_with_every_reason() {
+    let Err(errors) = load::<AffinityFilter>(
+        br#"{"keys": ["${KEY}", "short"], "audience": "", "cookie": {"same_site": "none", "name": "a b"}}"#,
+        &|_| None,
+    ) else {
+        panic!("accepted")
+    };
+    let paths: Vec<_> = errors.iter().map(|error| error.path().as_str()).collect();
+    assert_eq!(paths, ["keys[0]", "keys[1]", "audience", "cookie.name", "cookie.secure"]);
+}
