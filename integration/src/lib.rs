@@ -75,3 +75,4 @@ pub mod runtime;
 pub mod scenario;
 pub mod shared;
 pub mod upstream;
+mod wire;

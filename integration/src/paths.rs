@@ -1,0 +1,55 @@
+//! Where the repository, Envoy, the modules and the data are.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().expect("the crate lies in the repository").to_path_buf()
+}
+
+/// The Envoy binary: `PORTCULLIS_ENVOY`, by default `.tools/envoy/bin/envoy`.
+///
+/// # Panics
+/// If there is none, naming the make target that installs it.
+pub fn envoy() -> PathBuf {
+    let named = from_env("PORTCULLIS_ENVOY", ".tools/envoy/bin/envoy");
+    assert!(named.is_file(), "no Envoy at {}: run `make envoy`, or set PORTCULLIS_ENVOY", named.display());
+    named
+}
+
+/// The compiled module of that name: `waf` is `dist/waf.wasm`, `examples/deny` is `dist/examples/deny.wasm`
+/// (`dist` is overridden by `PORTCULLIS_MODULES`).
+///
+/// # Panics
+/// If it is not there, naming the make target that builds it.
+pub fn module(name: &str) -> PathBuf {
+    let path = modules().join(format!("{name}.wasm"));
+    assert!(path.is_file(), "no module at {}: run `make modules`, or set PORTCULLIS_MODULES", path.display());
+    path
+}
+
+/// The directory of the compiled modules: `PORTCULLIS_MODULES`, by default `dist/`.
+pub fn modules() -> PathBuf {
+    from_env("PORTCULLIS_MODULES", "dist")
+}
+
+/// A file or folder of the conformance data, or `None`, after printing `skipped: <path> not present`.
+pub fn data(path: &str) -> Option<PathBuf> {
+    let full = from_env("PORTCULLIS_DATA", "../shared/data").join(path);
+    if !full.exists() {
+        println!("skipped: {} not present", full.display());
+        return None;
+    }
+    Some(full)
+}
+
+/// Where each Envoy gets its working directory.
+pub(crate) fn work() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from).join("integration")
+}
+
+fn from_env(variable: &str, default: &str) -> PathBuf {
+    root().join(env::var_os(variable).map_or_else(|| PathBuf::from(default), PathBuf::from))
+}

@@ -1,0 +1,13 @@
+//! The filters in a real Envoy. One binary, so that it links once: a module for each filter.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "tests"
+)]
+
+mod configs;
+mod harness;
+mod sdk;
