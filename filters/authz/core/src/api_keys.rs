@@ -1,0 +1,371 @@
+use crate::compile::is_header_name;
+use crate::config::{ApiKeys as ApiKeysConfig, Key, Location};
+use sdk_shim_config::{ConfigErrors, Environment, Path};
+use sdk_shim_http::{Cookies, Headers, Query, split_target};
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use subtle::ConstantTimeEq;
+
+/// The longest key that is looked up, in bytes. A longer one is wrong.
+pub const MAX_KEY_BYTES: usize = 512;
+
+/// The most keys that one request may carry. With more of them, all are wrong.
+pub const MAX_KEYS_PER_REQUEST: usize = 4;
+
+/// The most different salts: a request's key is hashed once with each.
+pub const MAX_SALTS: usize = 16;
+
+/// The keys, and where requests carry them.
+#[derive(Debug)]
+pub(crate) struct ApiKeys {
+    locations: Vec<Location>,
+    consumers: Vec<String>,
+    tables: Vec<Table>,
+    required: bool,
+    hide_credentials: bool,
+    consumer_header: Option<String>,
+    realm: String,
+}
+
+/// Why a request's key is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyError {
+    Missing,
+    Invalid,
+}
+
+/// A change to the headers of a request on its way upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Edit<'a> {
+    /// Remove all headers of this name.
+    Remove(&'a str),
+    /// Have exactly one header of this name, with this value.
+    Set(&'a str, Vec<u8>),
+}
+
+impl ApiKeys {
+    pub(crate) fn new(
+        config: &ApiKeysConfig,
+        env: &Environment<'_>,
+        path: &Path,
+        errors: &mut ConfigErrors,
+    ) -> Self {
+        let locations = read_locations(config, &path.field("locations"), errors);
+        let consumer_header = read_consumer_header(config, &locations, path, errors);
+        let realm_is_safe = |byte: u8| matches!(byte, b' '..=b'~' if byte != b'"' && byte != b'\\');
+        if config.realm.len() > MAX_REALM_BYTES || !config.realm.bytes().all(realm_is_safe) {
+            let expected = "at most 256 printable ASCII characters without quotes and backslashes";
+            errors.add(&path.field("realm"), format!("{:?}", config.realm), expected);
+        }
+        let (consumers, tables) = read_keys(&config.keys, env, &path.field("keys"), errors);
+        Self {
+            locations,
+            consumers,
+            tables,
+            required: config.required,
+            hide_credentials: config.hide_credentials,
+            consumer_header,
+            realm: config.realm.clone(),
+        }
+    }
+
+    /// The consumer of the request's key; `None` where none is there and none is required. All keys that a request carries
+    /// must be right, and of the same consumer.
+    pub(crate) fn authenticate(&self, headers: &Headers) -> Result<Option<&str>, KeyError> {
+        let mut found: Option<usize> = None;
+        for (count, key) in self.presented(headers).enumerate() {
+            if count >= MAX_KEYS_PER_REQUEST {
+                return Err(KeyError::Invalid);
+            }
+            let consumer = self.consumer(&key).ok_or(KeyError::Invalid)?;
+            if found.is_some_and(|found| found != consumer) {
+                return Err(KeyError::Invalid);
+            }
+            found = Some(consumer);
+        }
+        match found.and_then(|consumer| self.consumers.get(consumer)) {
+            Some(consumer) => Ok(Some(consumer)),
+            None if self.required => Err(KeyError::Missing),
+            None => Ok(None),
+        }
+    }
+
+    /// What to change for the upstream: the keys hidden, the consumer named, the client's own name for it removed.
+    pub(crate) fn edits(&self, headers: &Headers, consumer: Option<&str>) -> Vec<Edit<'_>> {
+        let mut edits = Vec::new();
+        if self.hide_credentials {
+            for location in &self.locations {
+                if let Location::Header(name) = location
+                    && headers.get(name).is_some()
+                {
+                    edits.push(Edit::Remove(name));
+                }
+            }
+            edits.extend(self.hide_in_query(headers));
+            edits.extend(self.hide_in_cookies(headers));
+        }
+        if let Some(name) = &self.consumer_header {
+            match consumer {
+                Some(consumer) => edits.push(Edit::Set(name, consumer.into())),
+                None if headers.get(name).is_some() => edits.push(Edit::Remove(name)),
+                None => {}
+            }
+        }
+        edits
+    }
+
+    /// The value of `WWW-Authenticate` for a refusal (RFC 9110 11.6.1). API keys have no registered scheme; `Key` is what
+    /// other gateways write.
+    pub(crate) fn challenge(&self) -> String {
+        format!("Key realm=\"{}\"", self.realm)
+    }
+
+    fn presented<'a>(&'a self, headers: &'a Headers) -> impl Iterator<Item = Cow<'a, [u8]>> + 'a {
+        self.locations.iter().flat_map(move |location| {
+            let all: Box<dyn Iterator<Item = Cow<'a, [u8]>> + 'a> = match location {
+                Location::Header(name) => Box::new(headers.get_all(name.as_bytes()).map(Cow::Borrowed)),
+                Location::Query(name) => Box::new(
+                    query(headers)
+                        .iter()
+                        .filter(move |(candidate, _)| *candidate == name.as_bytes())
+                        .map(|(_, value)| percent_encoding::percent_decode(value).into()),
+                ),
+                Location::Cookie(name) => Box::new(
+                    Cookies::new(headers)
+                        .iter()
+                        .filter(move |(candidate, _)| *candidate == name.as_bytes())
+                        .map(|(_, value)| Cow::Borrowed(value)),
+                ),
+            };
+            all
+        })
+    }
+
+    fn consumer(&self, key: &[u8]) -> Option<usize> {
+        if key.is_empty() || key.len() > MAX_KEY_BYTES {
+            return None;
+        }
+        self.tables.iter().find_map(|table| table.consumer(key))
+    }
+
+    fn hide_in_query(&self, headers: &Headers) -> Option<Edit<'_>> {
+        let (path, query) = split_target(headers.get(":path")?);
+        let is_key = |pair: &[u8]| {
+            let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
+            self.locations
+                .iter()
+                .any(|location| matches!(location, Location::Query(key) if key.as_bytes() == name))
+        };
+        let pairs = || query.unwrap_or_default().split(|byte| *byte == b'&');
+        if !pairs().any(is_key) {
+            return None;
+        }
+        let kept = join(pairs().filter(|pair| !is_key(pair)), b"&");
+        let target = if kept.is_empty() { path.to_vec() } else { [path, b"?", &kept].concat() };
+        Some(Edit::Set(":path", target))
+    }
+
+    fn hide_in_cookies(&self, headers: &Headers) -> Option<Edit<'_>> {
+        let is_key = |name: &[u8]| {
+            self.locations
+                .iter()
+                .any(|location| matches!(location, Location::Cookie(key) if key.as_bytes() == name))
+        };
+        let cookies = Cookies::new(headers);
+        if !cookies.iter().any(|(name, _)| is_key(name)) {
+            return None;
+        }
+        let pairs: Vec<Vec<u8>> = cookies
+            .iter()
+            .filter(|(name, _)| !is_key(name))
+            .map(|(name, value)| if name.is_empty() { value.to_vec() } else { [name, b"=", value].concat() })
+            .collect();
+        let kept = join(pairs.iter().map(Vec::as_slice), b"; ");
+        Some(if kept.is_empty() { Edit::Remove("cookie") } else { Edit::Set("cookie", kept) })
+    }
+}
+
+/// The keys with one salt: a key is hashed once, however many there are.
+#[derive(Debug)]
+struct Table {
+    /// Has taken in the salt.
+    hasher: Sha256,
+    /// Sorted by digest.
+    keys: Vec<([u8; 32], usize)>,
+}
+
+impl Table {
+    /// The search goes by the first eight bytes of the digest. Their comparison takes a time that depends on them, which
+    /// tells nothing about a key: who does not know the salt cannot choose them. The rest is compared in constant time.
+    fn consumer(&self, key: &[u8]) -> Option<usize> {
+        let digest: [u8; 32] = self.hasher.clone().chain_update(key).finalize().into();
+        let start = self.keys.partition_point(|(other, _)| other.first_chunk::<8>() < digest.first_chunk());
+        let same = self.keys.iter().skip(start);
+        let mut same = same.take_while(|(other, _)| other.first_chunk::<8>() == digest.first_chunk());
+        same.find(|(other, _)| other.ct_eq(&digest).into()).map(|(_, consumer)| *consumer)
+    }
+}
+
+const MAX_REALM_BYTES: usize = 256;
+const MAX_CONSUMER_BYTES: usize = 128;
+
+fn read_locations(config: &ApiKeysConfig, path: &Path, errors: &mut ConfigErrors) -> Vec<Location> {
+    if config.locations.is_empty() {
+        errors.add(path, "an empty list", "at least one location, or no such field");
+    }
+    let mut locations = Vec::with_capacity(config.locations.len());
+    for (index, location) in config.locations.iter().enumerate() {
+        let path = path.index(index);
+        let location = match location {
+            Location::Header(name) => Location::Header(name.to_ascii_lowercase()),
+            other => other.clone(),
+        };
+        match &location {
+            Location::Header(name) if !is_header_name(name) || name == "host" || name == "cookie" => {
+                errors.add(
+                    &path,
+                    format!("the header {name:?}"),
+                    "the name of a header, but not host or cookie",
+                );
+            }
+            Location::Cookie(name) if !is_header_name(name) => {
+                errors.add(&path, format!("the cookie {name:?}"), "the name of a cookie (RFC 6265, token)");
+            }
+            Location::Query(name) if name.is_empty() || name.contains(['&', '=', '#', '%', '+', ' ']) => {
+                let expected = "the name of a query parameter that needs no encoding";
+                errors.add(&path, format!("the parameter {name:?}"), expected);
+            }
+            _ => {}
+        }
+        if locations.contains(&location) {
+            errors.add(&path, "the same location again", "each location once");
+        }
+        locations.push(location);
+    }
+    locations
+}
+
+fn read_consumer_header(
+    config: &ApiKeysConfig,
+    locations: &[Location],
+    path: &Path,
+    errors: &mut ConfigErrors,
+) -> Option<String> {
+    let name = config.consumer_header.as_ref()?.to_ascii_lowercase();
+    let is_location = locations.contains(&Location::Header(name.clone()));
+    if !is_header_name(&name) || name == "host" || name == "cookie" || is_location {
+        let expected = "the name of a header that is no location of keys, and not host or cookie";
+        errors.add(&path.field("consumer_header"), format!("{name:?}"), expected);
+    }
+    Some(name)
+}
+
+fn read_keys(
+    keys: &[Key],
+    env: &Environment<'_>,
+    path: &Path,
+    errors: &mut ConfigErrors,
+) -> (Vec<String>, Vec<Table>) {
+    if keys.is_empty() {
+        errors.add(path, "an empty list", "at least one key");
+    }
+    let mut consumers: Vec<String> = Vec::new();
+    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut by_salt: BTreeMap<String, BTreeMap<[u8; 32], usize>> = BTreeMap::new();
+    for (index, key) in keys.iter().enumerate() {
+        let path = path.index(index);
+        let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"._-@/".contains(&byte);
+        let name = key.consumer.as_str();
+        if name.is_empty() || name.len() > MAX_CONSUMER_BYTES || !name.bytes().all(valid) {
+            let expected = "1 to 128 letters, digits, `.`, `_`, `-`, `@` and `/`";
+            errors.add(&path.field("consumer"), format!("{name:?}"), expected);
+        }
+        let consumer = *numbers.entry(name).or_insert_with(|| {
+            consumers.push(name.to_owned());
+            consumers.len() - 1
+        });
+        let Some((salt, digest)) = read_key(key, env, &path, errors) else { continue };
+        if by_salt.entry(salt).or_default().insert(digest, consumer).is_some() {
+            errors.add(&path, "the same key as in an earlier entry", "each key once");
+        }
+    }
+    if by_salt.len() > MAX_SALTS {
+        let expected = format!("at most {MAX_SALTS}: hash the keys with the same salt");
+        errors.add(path, format!("{} different salts", by_salt.len()), expected);
+    }
+    let tables = by_salt.into_iter().map(|(salt, keys)| Table {
+        hasher: Sha256::new_with_prefix(salt),
+        keys: keys.into_iter().collect(),
+    });
+    (consumers, tables.collect())
+}
+
+/// Salt and digest of a configured key. One that is given in the clear is kept as a hash as well.
+fn read_key(
+    key: &Key,
+    env: &Environment<'_>,
+    path: &Path,
+    errors: &mut ConfigErrors,
+) -> Option<(String, [u8; 32])> {
+    match (&key.hash, &key.key) {
+        (Some(hash), None) => {
+            let parsed = parse_hash(hash);
+            if parsed.is_none() {
+                let expected = "`salt:digest`, a salt of 8 to 64 letters, digits, `.`, `_` and `-`, and the \
+                    SHA-256 of salt and key in 64 hexadecimal digits";
+                errors.add(&path.field("hash"), format!("{hash:?}"), expected);
+            }
+            parsed
+        }
+        (None, Some(secret)) => {
+            let path = path.field("key");
+            let key = secret.resolve(env, &path, errors)?;
+            if key.is_empty() || key.len() > MAX_KEY_BYTES {
+                errors.add(
+                    &path,
+                    format!("a key of {} bytes", key.len()),
+                    format!("1 to {MAX_KEY_BYTES} bytes"),
+                );
+                return None;
+            }
+            Some((String::new(), Sha256::digest(key.as_bytes()).into()))
+        }
+        _ => {
+            let found = if key.hash.is_some() { "both hash and key" } else { "neither hash nor key" };
+            errors.add(path, found, "one of them");
+            None
+        }
+    }
+}
+
+fn parse_hash(text: &str) -> Option<(String, [u8; 32])> {
+    let (salt, hex) = text.split_once(':')?;
+    let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if !(8..=64).contains(&salt.len()) || !salt.bytes().all(valid) || hex.len() != 64 {
+        return None;
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut digest = [0; 32];
+    for (byte, pair) in digest.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
+        let [high, low] = pair else { return None };
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some((salt.to_owned(), digest))
+}
+
+fn query(headers: &Headers) -> Query<'_> {
+    let target = headers.get(":path").unwrap_or_default();
+    Query::new(split_target(target).1.unwrap_or_default())
+}
+
+fn join<'a>(parts: impl Iterator<Item = &'a [u8]>, separator: &[u8]) -> Vec<u8> {
+    let mut joined = Vec::new();
+    for (index, part) in parts.enumerate() {
+        if index > 0 {
+            joined.extend_from_slice(separator);
+        }
+        joined.extend_from_slice(part);
+    }
+    joined
+}

@@ -1,0 +1,309 @@
+//! The configuration as it is written: Istio's `spec`s as they are, each with a name, and API keys.
+
+use schemars::JsonSchema;
+use sdk_shim_config::Secret;
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
+
+/// The configuration of the authz filter.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The policies. None of them: every request is allowed, unless its API key is refused.
+    #[serde(default)]
+    pub policies: Vec<Policy>,
+    /// API keys. Absent: no request needs one.
+    #[serde(default)]
+    pub api_keys: Option<ApiKeys>,
+    /// Where `ipBlocks` and `source.ip` find the address of the direct peer.
+    #[serde(default)]
+    pub peer_address: PeerAddressSource,
+}
+
+/// Where the address of the direct peer is found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum PeerAddressSource {
+    /// In Envoy's `source.address`, unless Envoy took that from `x-forwarded-for`: then the peer is unknown, DENY and
+    /// AUDIT policies that test it match, ALLOW policies that test it don't. With `use_remote_address: true` and no
+    /// trusted hops it is always known.
+    #[default]
+    Connection,
+    /// In the filter state object of this name, as an address with or without a port. Have
+    /// `envoy.filters.http.set_filter_state` write it from `%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%` in front of this
+    /// filter where Envoy trusts hops in `x-forwarded-for`.
+    FilterState(String),
+}
+
+/// A policy: an `AuthorizationPolicy` without its Kubernetes wrapping.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Names the policy in denials, logs and metrics. Unique; letters, digits, `.`, `_`, `-` and `/`, at most 253 bytes;
+    /// not `none`.
+    pub name: String,
+    /// The namespace of service accounts that are written without one.
+    #[serde(default)]
+    pub namespace: Option<String>,
+    /// The `spec` of an `AuthorizationPolicy` (security.istio.io/v1).
+    #[serde(default)]
+    pub spec: Spec,
+}
+
+/// The `spec` of Istio's `AuthorizationPolicy`. `selector`, `targetRef` and `targetRefs` are accepted, so that a `spec`
+/// can be pasted as it is, and have no effect: the policy applies wherever this configuration does.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Spec {
+    /// What a match means. Default: `ALLOW`.
+    #[serde(default)]
+    pub action: Action,
+    /// The policy matches where one of its rules does. Absent or empty: it never matches.
+    #[serde(default)]
+    pub rules: Option<Vec<Rule>>,
+    /// Not implemented: belongs to `CUSTOM`.
+    #[serde(default)]
+    pub provider: Option<Ignored>,
+    /// Has no effect here.
+    #[serde(default)]
+    pub selector: Option<Ignored>,
+    /// Has no effect here.
+    #[serde(default)]
+    pub target_ref: Option<Ignored>,
+    /// Has no effect here.
+    #[serde(default)]
+    pub target_refs: Option<Ignored>,
+}
+
+/// What the match of a policy means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Action {
+    /// The request is allowed, if no DENY policy matches. Where there are ALLOW policies, one of them must match.
+    #[default]
+    Allow,
+    /// The request is denied.
+    Deny,
+    /// The match is logged and counted, and decides nothing.
+    Audit,
+    /// Not implemented.
+    Custom,
+}
+
+/// A rule: one of `from`, one of `to`, and all of `when` must match. What is absent matches; `{}` always matches.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Who asks.
+    #[serde(default)]
+    pub from: Option<Vec<From>>,
+    /// What is asked for.
+    #[serde(default)]
+    pub to: Option<Vec<To>>,
+    /// Further conditions.
+    #[serde(default)]
+    pub when: Option<Vec<Condition>>,
+}
+
+/// Wraps a source, as Istio does.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct From {
+    /// The source.
+    pub source: Source,
+}
+
+/// Wraps an operation, as Istio does.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct To {
+    /// The operation.
+    pub operation: Operation,
+}
+
+/// Who asks. All fields that are there must match; of a list, one value must; of a `not` list, none may.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Source {
+    /// Peer identities from mTLS, without `spiffe://`: `cluster.local/ns/default/sa/web`. Exact, `prefix*`, `*suffix`, or `*`
+    /// for any identity.
+    #[serde(default)]
+    pub principals: Option<Vec<String>>,
+    /// Negates `principals`.
+    #[serde(default)]
+    pub not_principals: Option<Vec<String>>,
+    /// Not implemented.
+    #[serde(default)]
+    pub request_principals: Option<Vec<String>>,
+    /// Not implemented.
+    #[serde(default)]
+    pub not_request_principals: Option<Vec<String>>,
+    /// Namespaces of peer identities; `*` stands for any text.
+    #[serde(default)]
+    pub namespaces: Option<Vec<String>>,
+    /// Negates `namespaces`.
+    #[serde(default)]
+    pub not_namespaces: Option<Vec<String>>,
+    /// Service accounts of peer identities: `namespace/account`, or `account` in the policy's namespace. No wildcards. Not
+    /// together with principals or namespaces.
+    #[serde(default)]
+    pub service_accounts: Option<Vec<String>>,
+    /// Negates `serviceAccounts`.
+    #[serde(default)]
+    pub not_service_accounts: Option<Vec<String>>,
+    /// Trust domains of peer identities. Exact, `prefix*`, `*suffix`, or `*` for any.
+    #[serde(default)]
+    pub trust_domains: Option<Vec<String>>,
+    /// Negates `trustDomains`.
+    #[serde(default)]
+    pub not_trust_domains: Option<Vec<String>>,
+    /// Addresses or CIDR blocks of the direct peer.
+    #[serde(default)]
+    pub ip_blocks: Option<Vec<String>>,
+    /// Negates `ipBlocks`.
+    #[serde(default)]
+    pub not_ip_blocks: Option<Vec<String>>,
+    /// Addresses or CIDR blocks of the client as Envoy determined it, from `x-forwarded-for` where it is set up so.
+    #[serde(default)]
+    pub remote_ip_blocks: Option<Vec<String>>,
+    /// Negates `remoteIpBlocks`.
+    #[serde(default)]
+    pub not_remote_ip_blocks: Option<Vec<String>>,
+}
+
+/// What is asked for. All fields that are there must match; of a list, one value must; of a `not` list, none may.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Operation {
+    /// Hosts as in the Host or `:authority` header, including a port that stands there; case-insensitive. Exact, `prefix*`,
+    /// `*suffix`, or `*` for any.
+    #[serde(default)]
+    pub hosts: Option<Vec<String>>,
+    /// Negates `hosts`.
+    #[serde(default)]
+    pub not_hosts: Option<Vec<String>>,
+    /// Local ports, 0 to 65535, as strings.
+    #[serde(default)]
+    pub ports: Option<Vec<String>>,
+    /// Negates `ports`.
+    #[serde(default)]
+    pub not_ports: Option<Vec<String>>,
+    /// Methods, case-sensitive. Exact, `prefix*`, `*suffix`, or `*` for any.
+    #[serde(default)]
+    pub methods: Option<Vec<String>>,
+    /// Negates `methods`.
+    #[serde(default)]
+    pub not_methods: Option<Vec<String>>,
+    /// Paths without query and fragment. Exact, `prefix*`, `*suffix`, `*` for any, or a template: `{*}` stands for one
+    /// segment, `{**}`, once and behind all `{*}`, for any number of them.
+    #[serde(default)]
+    pub paths: Option<Vec<String>>,
+    /// Negates `paths`.
+    #[serde(default)]
+    pub not_paths: Option<Vec<String>>,
+}
+
+/// A condition on an attribute: one of `values` must match, if there are any, and none of `notValues` may.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Condition {
+    /// The attribute: `request.headers[name]`, `source.ip`, `remote.ip`, `source.namespace`, `source.principal`,
+    /// `source.serviceAccount`, `source.trustDomain`, `destination.ip`, `destination.port`, `connection.sni`, or
+    /// `portcullis.consumer`, the consumer of the request's API key.
+    pub key: String,
+    /// The values, one of which must match.
+    #[serde(default)]
+    pub values: Option<Vec<String>>,
+    /// The values, none of which may match.
+    #[serde(default)]
+    pub not_values: Option<Vec<String>>,
+}
+
+/// API keys, and where requests carry them.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApiKeys {
+    /// Where a key may stand. Default: the header `x-api-key`.
+    #[serde(default = "default_locations")]
+    pub locations: Vec<Location>,
+    /// The keys. Several may name the same consumer, so that a key can be replaced without a gap.
+    pub keys: Vec<Key>,
+    /// Whether a request without a key is refused. Default: true. A wrong key is always refused.
+    #[serde(default = "default_true")]
+    pub required: bool,
+    /// Whether the key is removed before the request goes upstream. Default: true.
+    #[serde(default = "default_true")]
+    pub hide_credentials: bool,
+    /// The header that tells the upstream the consumer. The client's own header of that name is always removed.
+    /// Default: `x-consumer`; null for none.
+    #[serde(default = "default_consumer_header")]
+    pub consumer_header: Option<String>,
+    /// The realm in `WWW-Authenticate`. Default: `portcullis`.
+    #[serde(default = "default_realm")]
+    pub realm: String,
+}
+
+/// A place in a request where a key may stand.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum Location {
+    /// The header of this name.
+    Header(String),
+    /// The query parameter of this name, percent-decoded.
+    Query(String),
+    /// The cookie of this name.
+    Cookie(String),
+}
+
+/// A key: its salted hash, or the key itself from the environment.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Key {
+    /// Whose key this is. Letters, digits, `.`, `_`, `-`, `@` and `/`, at most 128 bytes.
+    pub consumer: String,
+    /// `salt:digest`: the salt in 8 to 64 letters, digits, `.`, `_` and `-`, and the SHA-256 of salt and key together in 64
+    /// hexadecimal digits. To make one:
+    /// `salt=$(openssl rand -hex 8); echo "$salt:$(printf %s "$salt$KEY" | sha256sum | cut -c-64)"`.
+    /// Give all keys the same salt, or few: each different one costs a hash for each request; at most 16.
+    #[serde(default)]
+    pub hash: Option<String>,
+    /// The key itself, best as `${NAME}`, an environment variable of the filter.
+    #[serde(default)]
+    pub key: Option<Secret>,
+}
+
+/// A value that is accepted and not looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Ignored;
+
+impl<'de> Deserialize<'de> for Ignored {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+impl JsonSchema for Ignored {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Ignored".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        true.into()
+    }
+}
+
+fn default_locations() -> Vec<Location> {
+    vec![Location::Header("x-api-key".to_owned())]
+}
+
+fn default_true() -> bool {
+    true
+}
+
+#[allow(clippy::unnecessary_wraps)]
+fn default_consumer_header() -> Option<String> {
+    Some("x-consumer".to_owned())
+}
+
+fn default_realm() -> String {
+    "portcullis".to_owned()
+}

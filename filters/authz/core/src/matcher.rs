@@ -1,0 +1,90 @@
+use crate::address::CidrSet;
+use crate::attributes::PeerAddress;
+use crate::facts::Facts;
+use crate::identity::{Namespace, Principals, ServiceAccount, trust_domain};
+use crate::pattern::PatternSet;
+use crate::template::Template;
+
+/// A list of values, compiled, and what it is compared with.
+#[derive(Debug)]
+pub(crate) enum Matcher {
+    Host(PatternSet),
+    Method(PatternSet),
+    Path { patterns: PatternSet, templates: Vec<Template> },
+    Header { name: Box<[u8]>, values: PatternSet },
+    Consumer(PatternSet),
+    PeerIp(CidrSet),
+    RemoteIp(CidrSet),
+    LocalIp(CidrSet),
+    LocalPort(Vec<u16>),
+    Principal(Principals),
+    Namespace(Vec<Namespace>),
+    ServiceAccount(Vec<ServiceAccount>),
+    TrustDomain(PatternSet),
+    ServerName(PatternSet),
+}
+
+/// A list of values that must match, or must not.
+#[derive(Debug)]
+pub(crate) struct Condition {
+    pub(crate) matcher: Matcher,
+    pub(crate) negated: bool,
+}
+
+impl Condition {
+    /// Whether the condition holds. `unknown` is the answer where an attribute cannot be told, negated or not.
+    pub(crate) fn holds(&self, facts: &mut Facts<'_>, unknown: bool) -> bool {
+        self.matcher.matches(facts).map_or(unknown, |matches| matches != self.negated)
+    }
+
+    /// Conditions in ascending order of what they cost: those that need a call to the host come last.
+    pub(crate) fn cost(&self) -> u8 {
+        match self.matcher {
+            Matcher::Method(_) | Matcher::Path { .. } | Matcher::Host(_) | Matcher::Consumer(_) => 0,
+            Matcher::Header { .. } => 1,
+            _ => 2,
+        }
+    }
+}
+
+impl Matcher {
+    /// `None` where the attribute cannot be told.
+    fn matches(&self, facts: &mut Facts<'_>) -> Option<bool> {
+        Some(match self {
+            Self::Host(hosts) => facts.host.is_some_and(|host| hosts.matches_present(host)),
+            Self::Method(methods) => facts.method.is_some_and(|method| methods.matches_present(method)),
+            Self::Path { patterns, templates } => facts.path.is_some_and(|path| {
+                patterns.matches_text(path) || templates.iter().any(|template| template.matches(path))
+            }),
+            Self::Header { name, values } => {
+                facts.headers.get_joined(name).is_some_and(|value| values.matches_present(&value))
+            }
+            Self::Consumer(consumers) => consumers.matches_text(facts.consumer),
+            Self::PeerIp(blocks) => match facts.peer_address() {
+                PeerAddress::Ip(address) => blocks.contains(address),
+                PeerAddress::NotIp => false,
+                PeerAddress::Unknown => return None,
+            },
+            Self::RemoteIp(blocks) => facts.remote_address().is_some_and(|address| blocks.contains(address)),
+            Self::LocalIp(blocks) => {
+                facts.local_address().is_some_and(|address| blocks.contains(address.ip()))
+            }
+            Self::LocalPort(ports) => {
+                facts.local_address().is_some_and(|address| ports.binary_search(&address.port()).is_ok())
+            }
+            Self::Principal(principals) => principals.matches(facts.principal()),
+            Self::Namespace(namespaces) => {
+                let principal = facts.principal();
+                namespaces.iter().any(|namespace| namespace.matches(principal))
+            }
+            Self::ServiceAccount(accounts) => {
+                let principal = facts.principal();
+                accounts.iter().any(|account| account.matches(principal))
+            }
+            Self::TrustDomain(domains) => {
+                trust_domain(facts.principal()).is_some_and(|domain| domains.matches_text(domain))
+            }
+            Self::ServerName(names) => names.matches_text(facts.server_name()),
+        })
+    }
+}

@@ -1,0 +1,114 @@
+use crate::facts::Facts;
+use crate::matcher::Condition;
+use crate::pattern::{Pattern, PatternIndex};
+
+/// The compiled policies of one action. A request is not compared with every rule: an index over the paths, or else the
+/// hosts, that rules name yields the few that can match.
+#[derive(Debug)]
+pub(crate) struct Policies {
+    rules: Vec<Rule>,
+    clauses: Vec<Clause>,
+    by_path: PatternIndex,
+    by_host: PatternIndex,
+    /// Clauses that name neither.
+    others: Vec<u32>,
+    /// What a condition on an unknown attribute comes to.
+    unknown: bool,
+}
+
+/// What all operations of a rule share.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    /// The index of the policy in the configuration.
+    pub(crate) policy: usize,
+    pub(crate) when: Vec<Condition>,
+    /// One of these must hold. Empty: no source is asked for.
+    pub(crate) from: Vec<Vec<Condition>>,
+}
+
+/// One operation of a rule.
+#[derive(Debug)]
+pub(crate) struct Clause {
+    pub(crate) rule: usize,
+    pub(crate) to: Vec<Condition>,
+}
+
+/// What the index finds a clause by.
+#[derive(Debug)]
+pub(crate) enum IndexKey {
+    Paths(Vec<Pattern>),
+    Hosts(Vec<Pattern>),
+    None,
+}
+
+/// Collects the rules of one action.
+#[derive(Debug, Default)]
+pub(crate) struct Builder {
+    rules: Vec<Rule>,
+    clauses: Vec<Clause>,
+    keys: Vec<IndexKey>,
+}
+
+impl Builder {
+    pub(crate) fn add(&mut self, mut rule: Rule, operations: Vec<(Vec<Condition>, IndexKey)>) {
+        rule.when.sort_by_key(Condition::cost);
+        rule.from.iter_mut().for_each(|source| source.sort_by_key(Condition::cost));
+        for (mut to, key) in operations {
+            to.sort_by_key(Condition::cost);
+            self.clauses.push(Clause { rule: self.rules.len(), to });
+            self.keys.push(key);
+        }
+        self.rules.push(rule);
+    }
+
+    pub(crate) fn build(self, unknown: bool) -> Policies {
+        let ids = || self.keys.iter().zip(0_u32..);
+        let paths = ids().filter_map(|(key, id)| match key {
+            IndexKey::Paths(patterns) => Some(patterns.iter().map(move |pattern| (pattern, id))),
+            _ => None,
+        });
+        let hosts = ids().filter_map(|(key, id)| match key {
+            IndexKey::Hosts(patterns) => Some(patterns.iter().map(move |pattern| (pattern, id))),
+            _ => None,
+        });
+        let others = ids().filter(|(key, _)| matches!(key, IndexKey::None)).map(|(_, id)| id).collect();
+        Policies {
+            by_path: PatternIndex::new(paths.flatten()),
+            by_host: PatternIndex::new(hosts.flatten()),
+            others,
+            rules: self.rules,
+            clauses: self.clauses,
+            unknown,
+        }
+    }
+}
+
+impl Policies {
+    /// The first policy, in the order of the configuration, that matches the request.
+    pub(crate) fn first_match(&self, facts: &mut Facts<'_>) -> Option<usize> {
+        let (path, host) = (facts.path, facts.host);
+        let mut first: Option<u32> = None;
+        let mut visit = |id: u32| {
+            if first.is_none_or(|first| id < first) && self.matches(id, facts) {
+                first = Some(id);
+            }
+        };
+        // A clause that names paths needs one; so with hosts.
+        path.into_iter().flat_map(|path| self.by_path.matches(path)).for_each(&mut visit);
+        host.into_iter().flat_map(|host| self.by_host.matches(host)).for_each(&mut visit);
+        self.others.iter().copied().for_each(&mut visit);
+        let clause = self.clauses.get(first? as usize)?;
+        Some(self.rules.get(clause.rule)?.policy)
+    }
+
+    fn matches(&self, id: u32, facts: &mut Facts<'_>) -> bool {
+        let Some(clause) = self.clauses.get(id as usize) else { return false };
+        let Some(rule) = self.rules.get(clause.rule) else { return false };
+        let mut all = |conditions: &[Condition]| {
+            conditions.iter().all(|condition| condition.holds(facts, self.unknown))
+        };
+        all(&clause.to)
+            && all(&rule.when)
+            && (rule.from.is_empty() || rule.from.iter().any(|source| all(source)))
+    }
+}

@@ -1,0 +1,107 @@
+//! Tables of policies with requests; API keys; foreign suites; random requests against a naive evaluation.
+
+mod api_keys;
+mod foreign;
+mod matching;
+mod naive;
+mod random;
+mod refused;
+
+use super::*;
+use sdk_shim_config::ConfigErrors;
+use sdk_shim_http::Headers;
+use std::net::{IpAddr, SocketAddr};
+
+/// A client as the host would describe it, and what it was asked for.
+#[derive(Clone, Debug)]
+struct Client {
+    peer: PeerAddress,
+    remote: Option<IpAddr>,
+    local: Option<SocketAddr>,
+    principal: Option<Vec<u8>>,
+    server_name: Option<Vec<u8>>,
+    asked: Vec<&'static str>,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self {
+            peer: PeerAddress::Ip([10, 0, 0, 1].into()),
+            remote: Some([192, 0, 2, 1].into()),
+            local: Some(([127, 0, 0, 1], 8080).into()),
+            principal: None,
+            server_name: None,
+            asked: Vec::new(),
+        }
+    }
+}
+
+impl Client {
+    fn principal(name: &str) -> Self {
+        Self { principal: Some(name.into()), ..Self::default() }
+    }
+}
+
+impl Attributes for Client {
+    fn peer_address(&mut self) -> PeerAddress {
+        self.asked.push("peer_address");
+        self.peer
+    }
+
+    fn remote_address(&mut self) -> Option<IpAddr> {
+        self.asked.push("remote_address");
+        self.remote
+    }
+
+    fn local_address(&mut self) -> Option<SocketAddr> {
+        self.asked.push("local_address");
+        self.local
+    }
+
+    fn principal(&mut self) -> Option<Vec<u8>> {
+        self.asked.push("principal");
+        self.principal.clone()
+    }
+
+    fn server_name(&mut self) -> Option<Vec<u8>> {
+        self.asked.push("server_name");
+        self.server_name.clone()
+    }
+}
+
+/// The configuration that stands in `yaml`.
+fn config(yaml: &str) -> Config {
+    let value: serde_json::Value =
+        serde_norway::from_str(yaml).unwrap_or_else(|error| panic!("{error} in {yaml}"));
+    sdk_shim_config::parse(value.to_string().as_bytes()).unwrap_or_else(|error| panic!("{error} in {yaml}"))
+}
+
+fn environment(name: &str) -> Option<String> {
+    (name == "OPS_KEY").then(|| "ops-key-from-the-environment".to_owned())
+}
+
+fn authz(yaml: &str) -> Authz {
+    Authz::new(&config(yaml), &environment).unwrap_or_else(|errors| panic!("{errors} in {yaml}"))
+}
+
+/// Why a configuration is refused, whether by its types or by its meaning.
+fn refusal(yaml: &str) -> ConfigErrors {
+    let value: serde_json::Value =
+        serde_norway::from_str(yaml).unwrap_or_else(|error| panic!("{error} in {yaml}"));
+    sdk_shim_config::parse::<Config>(value.to_string().as_bytes())
+        .and_then(|config| Authz::new(&config, &environment).map(drop))
+        .expect_err(yaml)
+}
+
+/// The headers of `METHOD target host` and further `name: value` lines.
+fn request(text: &str) -> Headers {
+    let mut lines = text.lines();
+    let mut words = lines.next().unwrap().split(' ');
+    let names = [":method", ":path", ":authority"];
+    let line = names.into_iter().filter_map(|name| words.next().map(|word| (name, word)));
+    line.chain(lines.map(|line| line.split_once(": ").unwrap())).collect()
+}
+
+fn allows(authz: &Authz, request_text: &str, client: &mut Client) -> bool {
+    matches!(authz.check(&request(request_text), client).outcome, Outcome::Allow(_))
+}

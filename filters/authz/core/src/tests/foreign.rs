@@ -1,0 +1,273 @@
+//! Suites of others, read from `PORTCULLIS_DATA` (default `../shared/data` beside the repository), not part of it.
+
+use super::*;
+use crate::template::Template;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+/// The file or folder of that name, unless the data is absent.
+fn data(name: &str) -> Option<PathBuf> {
+    let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.."));
+    let folder = std::env::var_os("PORTCULLIS_DATA").map_or(root.join("../shared/data"), PathBuf::from);
+    let path = folder.join(name);
+    if !path.exists() {
+        println!("skipped: {} not present", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+fn json(path: &PathBuf) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// What is expected not to hold in a suite, and what did not.
+struct Skips {
+    expected: BTreeMap<String, String>,
+    found: BTreeMap<String, String>,
+}
+
+impl Skips {
+    fn new(suite: &str) -> Self {
+        let text = include_str!("../../tests/expected-skips.toml");
+        let mut suites: BTreeMap<String, BTreeMap<String, String>> = toml::from_str(text).unwrap();
+        Self { expected: suites.remove(suite).unwrap(), found: BTreeMap::new() }
+    }
+
+    fn add(&mut self, name: impl Into<String>, why: impl ToString) {
+        self.found.insert(name.into(), why.to_string());
+    }
+
+    fn compare(self, count: usize) {
+        let new: Vec<_> = self.found.iter().filter(|(name, _)| !self.expected.contains_key(*name)).collect();
+        let gone: Vec<_> = self.expected.keys().filter(|name| !self.found.contains_key(*name)).collect();
+        assert!(new.is_empty(), "does not hold: {new:#?}");
+        assert!(gone.is_empty(), "listed in expected-skips.toml, but holds: {gone:#?}");
+        println!("{count} hold, {} are listed", self.found.len());
+        assert!(count > 0, "nothing was tested");
+    }
+}
+
+/// The `AuthorizationPolicy` documents of a YAML file.
+fn documents(yaml: &str) -> Vec<Value> {
+    let documents = yaml
+        .split("\n---")
+        .map(|text| serde_norway::from_str::<Value>(text).unwrap_or_else(|e| panic!("{e}: {text}")));
+    documents.filter(|document| document["kind"] == "AuthorizationPolicy").collect()
+}
+
+/// A configuration of these documents: what a user would paste together.
+fn load(documents: &[Value]) -> Result<Authz, ConfigErrors> {
+    let policies: Vec<Value> = documents
+        .iter()
+        .map(|document| {
+            let name = &document["metadata"]["name"];
+            serde_json::json!({ "name": name, "namespace": document["metadata"]["namespace"], "spec": document["spec"] })
+        })
+        .collect();
+    let config = serde_json::json!({ "policies": policies }).to_string();
+    Authz::new(&sdk_shim_config::parse(config.as_bytes())?, &environment)
+}
+
+const ALLOWED: &str = "cluster.local/ns/allowed-ns/sa/allowed";
+const DENIED: &str = "cluster.local/ns/denied-ns/sa/denied";
+
+/// Fills in a template of Istio's tests, for a service `svc` that listens as Istio's echo server does.
+fn render(template: &str) -> String {
+    let mut text = String::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (expression, behind) = after.split_once("}}").unwrap();
+        let key: String =
+            expression.chars().filter(|c| !c.is_whitespace() && !"()`\"".contains(*c)).collect();
+        let value = match key.as_str() {
+            ".To.ServiceName" => "svc",
+            ".To.NamespaceName"
+            | ".From.NamespaceName"
+            | ".To.Config.Namespace.Prefix"
+            | ".Namespace.Prefix" => "ns",
+            ".SystemNamespace.Name" => "istio-system",
+            ".To.ClusterLocalFQDN" => "svc.ns.svc.cluster.local",
+            ".To.PortForNamehttp.WorkloadPort" | ".To.PortForNamehttp.ServicePort" => "18080",
+            ".To.PortForNamehttp2.WorkloadPort" => "18085",
+            ".To.PortForNamegrpc.WorkloadPort" => "17070",
+            ".To.PortForNametcp.WorkloadPort" => "19090",
+            ".To.MustWorkloads.Addresses|toJson" => "[\"10.1.0.3\"]",
+            ".Allowed.MustWorkloads.Addresses|toJson" => "[\"10.1.0.1\"]",
+            ".Denied.MustWorkloads.Addresses|toJson" => "[\"10.1.0.2\"]",
+            ".Allowed.SpiffeIdentity" => ALLOWED,
+            ".Denied.SpiffeIdentity" => DENIED,
+            ".Allowed.NamespaceName" => "allowed-ns",
+            ".Denied.NamespaceName" => "denied-ns",
+            ".Allowed.ServiceName" => "allowed",
+            ".Allowed.NamespacedName" => "allowed-ns/allowed",
+            ".Provider.Name" => "provider",
+            ".JWTServer.JwksURI" => "http://jwks",
+            other => other.split_once("|default").unwrap_or_else(|| panic!("unknown expression {other}")).1,
+        };
+        text.push_str(before);
+        text.push_str(value);
+        rest = behind;
+    }
+    text + rest
+}
+
+#[test]
+fn istio_authz_cases() {
+    let Some(cases) = data("derived/istio-authz-cases.json") else { return };
+    let Some(templates) = data("istio/tests/integration/security/testdata/authz") else { return };
+    let mut skips = Skips::new("istio-authz-cases");
+    let mut count = 0;
+    for (name, test) in json(&cases)["tests"].as_object().unwrap() {
+        let mut policies = Vec::new();
+        let mut seen = BTreeSet::new();
+        for file in test["policies"].as_array().unwrap().iter().filter_map(Value::as_str) {
+            if seen.insert(file) {
+                let template = std::fs::read_to_string(templates.join(file)).unwrap();
+                policies.extend(documents(&render(&template)));
+            }
+        }
+        let authz = match load(&policies) {
+            Ok(authz) => authz,
+            Err(errors) => {
+                skips.add(name, errors);
+                continue;
+            }
+        };
+        for case in test["cases"].as_array().unwrap() {
+            for (text, client, expected) in rows(case) {
+                let mut client = client;
+                if allows(&authz, &text, &mut client) == expected {
+                    count += 1;
+                } else {
+                    let path = case["path"].as_str().unwrap_or_default();
+                    skips.add(
+                        format!("{name}: {path}"),
+                        format!("{text:?} from {client:?}: expected {expected}"),
+                    );
+                }
+            }
+        }
+    }
+    skips.compare(count);
+}
+
+/// The requests of a case, one for each port that speaks HTTP and for each of two clients.
+fn rows(case: &Value) -> Vec<(String, Client, bool)> {
+    let default_ports = serde_json::json!(["HTTP"]);
+    let ports = case.get("ports").unwrap_or(&default_ports).as_array().unwrap();
+    let mut rows = Vec::new();
+    for port in ports.iter().filter_map(Value::as_str).filter(|port| *port != "TCP") {
+        let grpc = port == "GRPC";
+        let path = case["path"].as_str().unwrap_or(if grpc { "/proto.EchoTestService/Echo" } else { "/" });
+        let method = case["method"].as_str().unwrap_or(if grpc { "POST" } else { "GET" });
+        let host = case["host"].as_str().unwrap_or("svc").replace("%s", "svc");
+        let mut text = format!("{method} {path} {host}");
+        for (name, value) in case["headers"].as_object().into_iter().flatten() {
+            text += &format!("\n{name}: {}", value.as_str().unwrap());
+        }
+        let number = match port {
+            "HTTP" => 18080,
+            "HTTP2" => 18085,
+            "GRPC" => 17070,
+            other => panic!("unknown port {other}"),
+        };
+        for (principal, address, allowed) in [(ALLOWED, [10, 1, 0, 1], true), (DENIED, [10, 1, 0, 2], false)]
+        {
+            let remote = case["ip"].as_str().map_or(address.into(), |ip| ip.parse().unwrap());
+            let client = Client {
+                peer: PeerAddress::Ip(address.into()),
+                remote: Some(remote),
+                local: Some(([10, 1, 0, 3], number).into()),
+                ..Client::principal(&format!("spiffe://{principal}"))
+            };
+            let expected = case["allow"].as_bool().unwrap_or(allowed);
+            rows.push((text.clone(), client, expected));
+        }
+    }
+    rows
+}
+
+#[test]
+fn rbac_golden_policies_load() {
+    let Some(folder) = data("istio/rbac-golden") else { return };
+    let mut skips = Skips::new("rbac-golden");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if !name.ends_with("-in.yaml") {
+            continue;
+        }
+        let documents = documents(&std::fs::read_to_string(&path).unwrap());
+        let dry_run = documents
+            .iter()
+            .any(|document| document["metadata"]["annotations"]["istio.io/dry-run"] == "true");
+        match load(&documents) {
+            Ok(_) if dry_run => skips.add(name, "dry run"),
+            Ok(_) => count += 1,
+            Err(errors) => skips.add(name, errors),
+        }
+    }
+    skips.compare(count);
+}
+
+/// Envoy's template in Istio's syntax, where that can say it: `*` and `{name}` as `{*}`, `**` and `{name=**}` as `{**}`.
+fn istio_template(template: &str) -> Option<String> {
+    let mut is_template = false;
+    let segments: Option<Vec<&str>> = template
+        .split('/')
+        .map(|segment| {
+            let inner = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+            let operator = match inner.map(|inner| inner.split_once('=').unwrap_or((inner, "*"))) {
+                Some((_, operator)) => operator,
+                None => segment,
+            };
+            is_template |= operator.contains('*');
+            match operator {
+                "*" => Some("{*}"),
+                "**" => Some("{**}"),
+                text if text.contains(['*', '{', '}']) || inner.is_some() => None,
+                text => Some(text),
+            }
+        })
+        .collect();
+    Some(segments?.join("/")).filter(|_| is_template || !template.contains('/'))
+}
+
+#[test]
+fn envoy_uri_template() {
+    let Some(path) = data("derived/envoy-uri-template.json") else { return };
+    let data = json(&path);
+    let mut skips = Skips::new("envoy-uri-template");
+    let mut count = 0;
+    let texts = |name: &str| {
+        data[name].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect::<Vec<_>>()
+    };
+    for template in texts("valid_templates") {
+        match istio_template(template).map(|text| Template::new(&text)) {
+            Some(Ok(_)) => count += 1,
+            other => skips.add(template, format!("{other:?}")),
+        }
+    }
+    for template in texts("invalid_templates") {
+        match istio_template(template).map(|text| Template::new(&text)) {
+            Some(Err(_)) => count += 1,
+            other => skips.add(template, format!("{other:?}")),
+        }
+    }
+    for (rows, expected) in [("match", true), ("no_match", false)] {
+        for row in data[rows].as_array().unwrap() {
+            let (template, path) = (row["template"].as_str().unwrap(), row["path"].as_str().unwrap());
+            match istio_template(template).map(|text| Template::new(&text).unwrap()) {
+                Some(compiled) => {
+                    assert_eq!(compiled.matches(path.as_bytes()), expected, "{template} on {path}");
+                    count += 1;
+                }
+                None => skips.add(template, "not expressible"),
+            }
+        }
+    }
+    skips.compare(count);
+}
