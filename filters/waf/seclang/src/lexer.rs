@@ -13,6 +13,7 @@ use std::{borrow::Cow, ops::Range};
 
 use crate::{
     ast::Quote,
+    error::ParseErrorKind,
     source::{FileId, Span},
 };
 
@@ -129,10 +130,8 @@ pub(crate) struct Args<'l> {
     rest: Piece<'l>,
 }
 
-/// Quotes that nothing closes.
-pub(crate) struct Unclosed {
-    pub(crate) span: Span,
-}
+/// What is wrong with an argument, and where.
+type Wrong = (ParseErrorKind, Span);
 
 impl<'l> Args<'l> {
     pub(crate) fn new(piece: Piece<'l>) -> Self {
@@ -149,7 +148,7 @@ impl<'l> Args<'l> {
     }
 
     /// The next argument.
-    pub(crate) fn next(&mut self) -> Result<Option<Value<'l>>, Unclosed> {
+    pub(crate) fn next(&mut self) -> Result<Option<Value<'l>>, Wrong> {
         let bytes = self.rest.bytes();
         let Some(&first) = bytes.first() else { return Ok(None) };
         let (quote, content, after) = match quote_of(first) {
@@ -158,8 +157,7 @@ impl<'l> Args<'l> {
                 (Quote::None, 0..end, end)
             }
             quote => {
-                let end =
-                    find_unescaped(bytes, first, 1).ok_or(Unclosed { span: self.rest.part(0..1).span() })?;
+                let end = find_unescaped(bytes, first, 1).ok_or_else(|| self.unclosed())?;
                 (quote, 1..end, end + 1)
             }
         };
@@ -170,7 +168,7 @@ impl<'l> Args<'l> {
 
     /// Everything that is left as one argument: a list of actions. Quotes inside its quotes need no escape, because
     /// only those at the end of the line close it (Coraza; ModSecurity v3 inside `'...'`).
-    pub(crate) fn last(&mut self) -> Result<Option<(Piece<'l>, Quote)>, Unclosed> {
+    pub(crate) fn last(&mut self) -> Result<Option<(Piece<'l>, Quote)>, Wrong> {
         let bytes = self.rest.bytes();
         let Some(&first) = bytes.first() else { return Ok(None) };
         let quote = quote_of(first);
@@ -180,11 +178,25 @@ impl<'l> Args<'l> {
                 end if end > 0 && bytes.last() == Some(&first) && !is_escaped(bytes, end) => {
                     self.rest.part(1..end)
                 }
-                _ => return Err(Unclosed { span: self.rest.part(0..1).span() }),
+                _ => return Err(self.unclosed_last(first)),
             },
         };
         self.rest = self.rest.from(bytes.len());
         Ok(Some((piece, quote)))
+    }
+}
+
+impl Args<'_> {
+    fn unclosed(&self) -> Wrong {
+        (ParseErrorKind::UnclosedQuote, self.rest.part(0..1).span())
+    }
+
+    /// The last argument does not end with its quote: it is not closed, or something follows.
+    fn unclosed_last(&self, mark: u8) -> Wrong {
+        match find_unescaped(self.rest.bytes(), mark, 1) {
+            Some(end) => (ParseErrorKind::UnexpectedArgument, self.rest.from(end + 1).trim().span()),
+            None => self.unclosed(),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    ast::{ActionKind, Directive, IdSelection, Phase, Rule, Ruleset},
+    ast::{ActionKind, Condition, Directive, IdSelection, Phase, Rule, Ruleset},
     diagnostic::Diagnostic,
     source::Span,
 };
@@ -48,8 +48,10 @@ pub enum Level {
 /// One variant for each kind of finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LintKind {
-    /// A rule without `id`. ModSecurity v3 and Coraza refuse it.
+    /// A `SecRule` without `id`. ModSecurity v3 and Coraza refuse it.
     MissingId,
+    /// A `SecAction` or `SecRuleScript` without `id`. Coraza refuses it, ModSecurity v3 does not.
+    UnidentifiedAction,
     /// An `id` that another rule has. ModSecurity v3 and Coraza refuse it.
     DuplicateId {
         /// The id.
@@ -146,7 +148,7 @@ impl fmt::Display for LintKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use LintKind as K;
         match self {
-            K::MissingId => f.write_str("the rule has no `id`"),
+            K::MissingId | K::UnidentifiedAction => f.write_str("the rule has no `id`"),
             K::DuplicateId { id, first } => write!(f, "id {id} is already that of the rule at {first}"),
             K::RepeatedDefaultAction { phase } => write!(f, "phase {phase} has its default actions already"),
             K::DefaultActionWithoutPhase => f.write_str("expected a `phase`"),
@@ -205,12 +207,16 @@ impl Linter<'_> {
         let ruleset = self.ruleset;
         let mut seen: HashMap<u64, Span> = HashMap::new();
         for (rule, span) in ruleset.rules() {
-            let place = |action: &ActionKind| rule.actions.iter().find(|found| found.kind == *action);
             let Some(id) = rule.id() else {
-                self.report(LintKind::MissingId, rule.directive_name(), span);
+                let kind = match rule.condition {
+                    Condition::Match { .. } => LintKind::MissingId,
+                    _ => LintKind::UnidentifiedAction,
+                };
+                self.report(kind, rule.directive_name(), span);
                 continue;
             };
-            let span = place(&ActionKind::Id(id)).map_or(span, |action| action.span);
+            let action = rule.actions.iter().find(|action| action.kind == ActionKind::Id(id));
+            let span = action.map_or(span, |action| action.span);
             match seen.get(&id) {
                 Some(first) => {
                     let first = ruleset.sources.locate(*first).to_string();

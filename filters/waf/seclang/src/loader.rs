@@ -67,3 +67,6 @@ fn relative_to(path: &str, from: &str) -> String {
         _ => path.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use crate::{
         ActionKind, Condition, Directive, Include, Operator, OperatorName, Quote, Rule, Ruleset, Spanned,
         Text,
     },
-    lexer::{Args, Item, Lexer, Line, Unclosed, Value},
+    lexer::{Args, Item, Lexer, Line, Value},
     source::{FileId, Source, Sources, Span},
     suggest,
 };
@@ -125,11 +125,13 @@ impl<'l> Parser<'l> {
             let rule = self.context.rule(condition, &mut args);
             return self.rule(rule.filter(|_| self.context.errors.len() == errors), span);
         }
+        let arguments = args.rest().span();
         let Some(directive) = Directive::read(canonical(&name.bytes), &mut args, &mut self.context) else {
             let names = Directive::NAMES.iter().copied().chain(["SecRule", "SecAction", "SecRuleScript"]);
             return self.context.unknown(NameKind::Directive, &name.bytes, names, name.span());
         };
         let Some(directive) = directive else { return };
+        self.context.check(&directive, arguments);
         if !args.is_empty() {
             return self.context.error(ParseErrorKind::UnexpectedArgument, args.rest().span());
         }
@@ -262,8 +264,8 @@ impl Context {
                 self.error(ParseErrorKind::MissingArgument { expected }, rest);
                 None
             }
-            Err(Unclosed { span }) => {
-                self.error(ParseErrorKind::UnclosedQuote, span);
+            Err((kind, span)) => {
+                self.error(kind, span);
                 None
             }
         }

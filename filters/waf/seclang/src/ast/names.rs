@@ -1,7 +1,7 @@
 //! The fixed vocabularies of SecLang: each name with the spelling that is printed first, aliases after it.
 
 /// A fixed set of names that are compared without regard to ASCII case.
-pub trait Vocabulary: Copy + 'static {
+pub trait Vocabulary: Copy + PartialEq + 'static {
     /// Every accepted spelling. The first one of a value is the one that is printed.
     const NAMES: &'static [(&'static str, Self)];
 

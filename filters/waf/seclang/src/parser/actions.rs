@@ -13,7 +13,7 @@ use crate::{
         Vocabulary, XmlNs,
     },
     error::ParseErrorKind,
-    lexer::{Args, Piece, Unclosed, Value, find_unescaped},
+    lexer::{Args, Piece, Value, find_unescaped},
     source::Span,
 };
 
@@ -27,8 +27,8 @@ impl Context {
                 self.error(ParseErrorKind::MissingArgument { expected: "actions" }, rest);
                 return None;
             }
-            Err(Unclosed { span }) => {
-                self.error(ParseErrorKind::UnclosedQuote, span);
+            Err((kind, span)) => {
+                self.error(kind, span);
                 return None;
             }
         };
@@ -249,7 +249,10 @@ impl Context {
     ) -> Option<V> {
         let text = value.bytes.get(range.clone()).unwrap_or_default();
         V::from_name(text).or_else(|| {
-            let names: Vec<_> = V::NAMES.iter().map(|(name, _)| format!("`{name}`")).collect();
+            let mut names = V::NAMES.to_vec();
+            // The first spelling of each.
+            names.dedup_by_key(|(_, value)| *value);
+            let names: Vec<_> = names.iter().map(|(name, _)| format!("`{name}`")).collect();
             self.invalid(value, range, &format!("one of {}", names.join(", ")))
         })
     }

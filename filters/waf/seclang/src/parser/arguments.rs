@@ -5,17 +5,48 @@ use std::ops::Range;
 use super::Context;
 use crate::{
     ast::{
-        Action, AuditEngine, AuditLogFormat, AuditLogType, Dataset, EngineMode, FailAction, FileMode,
-        IdRange, IdSelection, LimitAction, OnOff, ParseXml, Quoted, Spanned, TargetUpdate, Text, UnicodeMap,
-        UpdateAction, UploadKeep, Variable,
+        Action, AuditEngine, AuditLogFormat, AuditLogType, Dataset, Directive, EngineMode, FailAction,
+        FileMode, IdRange, IdSelection, LimitAction, OnOff, ParseXml, Quoted, Spanned, TargetUpdate, Text,
+        UnicodeMap, UpdateAction, UploadKeep, Variable,
     },
     error::ParseErrorKind,
     lexer::{Args, Value},
+    source::Span,
 };
 
 /// Reads the arguments of a directive. Gives none after it has reported what is wrong.
 pub(crate) trait ReadArgument: Sized {
     fn read(args: &mut Args<'_>, context: &mut Context) -> Option<Self>;
+}
+
+impl Context {
+    /// Values that their type alone does not limit enough.
+    pub(super) fn check(&mut self, directive: &Directive, span: Span) {
+        let (value, expected) = match directive {
+            Directive::ArgumentSeparator(text) if text.value.len() != 1 => {
+                (text.value.as_slice(), "one character")
+            }
+            Directive::AuditLogParts(text) if !are_audit_log_parts(&text.value) => {
+                (text.value.as_slice(), AUDIT_LOG_PARTS)
+            }
+            Directive::DebugLogLevel(level) if *level > 9 => {
+                let value = level.to_string();
+                return self
+                    .error(ParseErrorKind::InvalidValue { value, expected: "0 to 9".to_owned() }, span);
+            }
+            _ => return,
+        };
+        let value = String::from_utf8_lossy(value).into_owned();
+        self.error(ParseErrorKind::InvalidValue { value, expected: expected.to_owned() }, span);
+    }
+}
+
+/// What [`are_audit_log_parts`] takes.
+pub(super) const AUDIT_LOG_PARTS: &str = "letters from `A` to `K` and `Z`";
+
+/// Whether these are letters of audit log parts.
+pub(super) fn are_audit_log_parts(parts: &[u8]) -> bool {
+    !parts.is_empty() && parts.iter().all(|part| matches!(part.to_ascii_uppercase(), b'A'..=b'K' | b'Z'))
 }
 
 impl ReadArgument for () {

@@ -1,6 +1,9 @@
 //! Values of the `ctl` action: `option=value`.
 
-use super::{Context, arguments::ids};
+use super::{
+    Context,
+    arguments::{AUDIT_LOG_PARTS, are_audit_log_parts, ids},
+};
 use crate::{
     NameKind,
     ast::{Ctl, CtlName, PartsChange, Spanned, Variable},
@@ -80,11 +83,10 @@ impl Context {
     }
 
     /// Letters of audit log parts, from this offset to the end.
-    pub(super) fn audit_log_parts(&mut self, value: &Value<'_>, from: usize) -> Option<Vec<u8>> {
+    fn audit_log_parts(&mut self, value: &Value<'_>, from: usize) -> Option<Vec<u8>> {
         let parts = value.bytes.get(from..).unwrap_or_default();
-        let known = |part: &u8| matches!(part.to_ascii_uppercase(), b'A'..=b'K' | b'Z');
-        if parts.is_empty() || !parts.iter().all(known) {
-            return self.invalid(value, from..value.bytes.len(), "letters from `A` to `K` and `Z`");
+        if !are_audit_log_parts(parts) {
+            return self.invalid(value, from..value.bytes.len(), AUDIT_LOG_PARTS);
         }
         Some(parts.to_vec())
     }
