@@ -1,15 +1,17 @@
 //! What every filter must stand, as one table for each filter.
 //!
-//! ```ignore
-//! fn plan() -> Battery {
-//!     Battery::new("authz", json!({"policies": […]}))
-//!         .lets_through(Case::new("a public page", Request::get("/public")))
+//! ```no_run
+//! use integration::prelude::*;
+//!
+//! fn keys() -> Battery {
+//!     Battery::new("authz", json!({"api_keys": {"header": "x-api-key"}}))
+//!         .lets_through(Case::new("a public page", Request::get("/public")).reaches("v1"))
 //!         .steps_in(Case::new("no key", Request::get("/admin")).stopped(403).details("authz_denied"))
-//!         .upload(Request::new("POST", "/upload").header("x-api-key", "…"))
-//!         .refuses(json!({"polices": []}), "unknown field `polices`")
+//!         .upload(Request::new("POST", "/upload").header("x-api-key", "secret"))
+//!         .refuses(json!({"api_kes": {}}), "unknown field `api_kes`")
 //! }
 //!
-//! integration::battery!(plan);
+//! integration::battery!(keys);
 //! ```
 //!
 //! The macro makes a module of the same name with tests that share one Envoy: what is let through and what is not, over HTTP/1.1 and HTTP/2;

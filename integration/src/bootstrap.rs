@@ -8,14 +8,22 @@ use crate::config::{Config, Endpoint, address, array};
 use crate::paths;
 
 impl Config {
-    /// Reads `envoy-configs/bootstrap/<name>`. The admin interface and all listeners move to free ports of 127.0.0.1, and
+    /// Reads `envoy-configs/bootstrap/<name>`, see [`from_file`](Self::from_file).
+    ///
+    /// # Panics
+    /// As there.
+    pub fn bootstrap(name: &str) -> Self {
+        Self::from_file(&directory().join(name))
+    }
+
+    /// Reads a bootstrap in YAML. The admin interface and all listeners move to free ports of 127.0.0.1, and
     /// Wasm modules are taken from `dist/` by their file name. Every cluster with endpoints must be given some
     /// with [`upstreams`](Self::upstreams).
     ///
     /// # Panics
     /// If the file is no YAML or a module is not there.
-    pub fn bootstrap(name: &str) -> Self {
-        let mut bootstrap = read(&directory().join(name));
+    pub fn from_file(file: &Path) -> Self {
+        let mut bootstrap = read(file);
         bootstrap["admin"]["address"] = address(([127, 0, 0, 1], 0).into());
         for listener in array(&mut bootstrap, "/static_resources/listeners") {
             listener["address"] = address(([127, 0, 0, 1], 0).into());

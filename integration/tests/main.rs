@@ -8,6 +8,11 @@
     reason = "tests"
 )]
 
+mod affinity;
+mod authz;
+mod canary;
 mod configs;
+mod crash;
 mod harness;
 mod sdk;
+mod waf;

@@ -1,6 +1,9 @@
 //! The SDK's example filters, compiled, in Envoy.
 
+use std::time::Duration;
+
 use integration::prelude::*;
+use integration::runtime::poll;
 use integration::{paths, scenario};
 
 fn deny() -> Battery {
@@ -26,4 +29,42 @@ integration::battery!(deny);
 #[test]
 fn the_scenarios_of_the_test_host_come_out_the_same_in_envoy() {
     scenario::run("examples/deny", &paths::root().join("sdk-shim/examples/deny.toml"));
+}
+
+/// A filter that Envoy discovers from a file, with this configuration.
+fn discovered(config: &str) -> String {
+    let mut filter = Value::from(Wasm::module("examples/deny").config_text(config));
+    filter["@type"] = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig".into();
+    json!({"resources": [filter]}).to_string()
+}
+
+#[test]
+fn a_broken_update_leaves_the_old_configuration_in_force() {
+    let app = Upstream::start("app");
+    let source = json!({
+        "config_source": {"path_config_source": {"path": "./filter.json"}},
+        "type_urls": ["type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"],
+    });
+    let envoy = Config::new()
+        .file("filter.json", discovered(r#"{"header": "x-old"}"#))
+        .cluster(Cluster::new("app", [&app]))
+        .listener(
+            Listener::new("main").filter(json!({"name": "deny", "config_discovery": source})).route_to("app"),
+        )
+        .start();
+    let denies = |header: &str| envoy.send(Request::get("/").header(header, "1")).status == 403;
+    let updates =
+        |outcome: &str| envoy.admin().stat(&format!("extension_config_discovery.http_filter.deny.{outcome}"));
+    assert!(denies("x-old") && !denies("x-new"));
+
+    envoy.replace_file("filter.json", discovered(r#"{"headr": "x-new"}"#));
+    poll(Duration::from_secs(10), || (updates("config_fail") > 0).then_some(()))
+        .expect("the update is rejected");
+    assert!(denies("x-old") && !denies("x-new"), "the old configuration is gone");
+    envoy.wait_for_log("headr");
+
+    envoy.replace_file("filter.json", discovered(r#"{"header": "x-new"}"#));
+    poll(Duration::from_secs(10), || denies("x-new").then_some(())).expect("the next update is taken");
+    assert!(!denies("x-old"));
+    envoy.assert_no_vm_failure();
 }

@@ -1,0 +1,1 @@
+//! The affinity filter in Envoy.

@@ -1,0 +1,1 @@
+//! The waf filter in Envoy.
