@@ -16,7 +16,8 @@ use self::html5::{Context, HtmlKind, HtmlTokens};
 #[must_use]
 pub fn xss(input: &[u8]) -> bool {
     // Tags, comments and doctypes begin with `<`, and `=` stands before the value of a named attribute.
-    memchr2(b'<', b'=', input).is_some() && Context::ALL.into_iter().any(|context| runs_script(input, context))
+    memchr2(b'<', b'=', input).is_some()
+        && Context::ALL.into_iter().any(|context| runs_script(input, context))
 }
 
 /// Source: `libinjection_is_xss`.
@@ -36,7 +37,7 @@ fn runs_script(input: &[u8], context: Context) -> bool {
                 Attribute::Harmless => false,
                 Attribute::Dangerous => true,
                 Attribute::Url => checks::is_dangerous_url(token.text),
-                Attribute::NamesAttribute => Attribute::of(token.text) != Attribute::Harmless,
+                Attribute::Indirect => Attribute::of(token.text) != Attribute::Harmless,
             },
             _ => false,
         };

@@ -1,12 +1,16 @@
 //! libinjection's own unit files, and what the C library answers to 20,000 inputs.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
 mod common;
 
 use std::fs;
 use std::ops::AddAssign;
 use std::path::Path;
 
-use portcullis_libinjection::tokens::{Context, Dialect, Folded, HtmlKind, HtmlTokens, Kind, Quote, Token, Tokenizer};
+use portcullis_libinjection::tokens::{
+    Context, Dialect, Folded, HtmlKind, HtmlTokens, Kind, Quote, Token, Tokenizer,
+};
 use portcullis_libinjection::{sqli, xss};
 use serde::Deserialize;
 
@@ -24,7 +28,12 @@ fn unit_files() {
             continue;
         };
         let (input, expected) = parse(&path);
-        score += Score::of(&name, &input, &String::from_utf8_lossy(&expected), &String::from_utf8_lossy(trim_end(&print(&input))));
+        score += Score::of(
+            &name,
+            &input,
+            &String::from_utf8_lossy(&expected),
+            &String::from_utf8_lossy(trim_end(&print(&input))),
+        );
     }
     score.finish("unit files");
 }
@@ -63,7 +72,8 @@ fn lists() {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         let list = fs::read(&path).unwrap();
-        let lines: Vec<&[u8]> = list.split(|byte| *byte == b'\n').filter(|line| !matches!(line, [] | [b'#', ..])).collect();
+        let lines: Vec<&[u8]> =
+            list.split(|byte| *byte == b'\n').filter(|line| !matches!(line, [] | [b'#', ..])).collect();
         let attacks = lines.iter().filter(|line| sqli(&unquote(line)).is_some()).count();
         println!("{}: {attacks} of {} lines are SQL injections", path.display(), lines.len());
     }
@@ -74,11 +84,19 @@ type Printer = fn(&[u8]) -> Vec<u8>;
 /// What libinjection's `testdriver.c` prints for a kind of test.
 fn printer(name: &str) -> Option<Printer> {
     let kinds: [(&str, Printer); 5] = [
-        ("test-tokens-", |input| Tokenizer::new(input, Quote::None, Dialect::Ansi).flat_map(|token| line(&token)).collect()),
-        ("test-folding-", |input| {
-            Folded::new(Tokenizer::new(input, Quote::None, Dialect::Ansi)).tokens().iter().flat_map(line).collect()
+        ("test-tokens-", |input| {
+            Tokenizer::new(input, Quote::None, Dialect::Ansi).flat_map(|token| line(&token)).collect()
         }),
-        ("test-sqli-", |input| sqli(input).map(|fingerprint| fingerprint.as_ref().to_vec()).unwrap_or_default()),
+        ("test-folding-", |input| {
+            Folded::new(Tokenizer::new(input, Quote::None, Dialect::Ansi))
+                .tokens()
+                .iter()
+                .flat_map(line)
+                .collect()
+        }),
+        ("test-sqli-", |input| {
+            sqli(input).map(|fingerprint| fingerprint.as_ref().to_vec()).unwrap_or_default()
+        }),
         ("test-html5-", |input| {
             let tokens = HtmlTokens::new(input, Context::Data);
             tokens.flat_map(|token| [html_line(token.kind, token.text), b"\n".to_vec()].concat()).collect()
@@ -134,7 +152,10 @@ fn trim_end(text: &[u8]) -> &[u8] {
 }
 
 fn unhex(hex: &str) -> Vec<u8> {
-    hex.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+    hex.as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
 }
 
 /// `%41` and `+`, as the lists have them.

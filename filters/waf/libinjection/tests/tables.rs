@@ -2,6 +2,8 @@
 //! `src/sqli` differ from it. To write them instead: `UPDATE_TABLES=1 cargo test -p portcullis-libinjection --test
 //! tables`.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
 mod common;
 
 use std::collections::{BTreeMap, HashMap};
@@ -50,15 +52,20 @@ fn keyword_list(keywords: &BTreeMap<String, String>) -> String {
         ("A", "Collate"),
     ];
     let words = |letter: &str| -> Vec<&str> {
-        let words = keywords.iter().filter(|(word, kind)| *kind == letter && !word.starts_with(|c: char| c.is_ascii_punctuation() && c != '_'));
+        let words = keywords.iter().filter(|(word, kind)| {
+            *kind == letter && !word.starts_with(|c: char| c.is_ascii_punctuation() && c != '_')
+        });
         words.map(|(word, _)| word.as_str()).collect()
     };
     let length: usize = kinds.iter().flat_map(|(letter, _)| words(letter)).map(str::len).sum();
     let mut file = header("libinjection's words, by kind, separated by commas.");
-    file += &format!("use super::token::Kind;\n\n/// Bytes of all words together.\npub(super) const TEXT_LENGTH: usize = {length};\n\n");
+    file += &format!(
+        "use super::token::Kind;\n\n/// Bytes of all words together.\npub(super) const TEXT_LENGTH: usize = {length};\n\n"
+    );
     file += &format!("#[rustfmt::skip]\npub(super) const GROUPS: [(Kind, &str); {}] = [\n", kinds.len());
     for (letter, kind) in kinds {
-        let lines = wrapped(words(letter).iter().map(|word| (*word).to_owned()), ",", 100).join(",\\\n        ");
+        let lines =
+            wrapped(words(letter).iter().map(|word| (*word).to_owned()), ",", 100).join(",\\\n        ");
         file += &format!("    (Kind::{kind}, \"\\\n        {lines}\"),\n");
     }
     file + "];\n"
@@ -110,7 +117,8 @@ fn fingerprint_automaton(fingerprints: &[String]) -> String {
     assert!(edges.len() < 1 << (32 - ALPHABET.len()));
 
     let mut file = header("libinjection's attack fingerprints, as the automaton that accepts them.");
-    file += "/// Each the set of letters that lead on, and in the upper 12 bits the index of their first edge.\n";
+    file +=
+        "/// Each the set of letters that lead on, and in the upper 12 bits the index of their first edge.\n";
     file += &array("NODES", "u32", sets.iter().map(|node| format!("{node:#x}")).collect());
     file += "\n/// Each the index of a node, with the highest bit set where a fingerprint may end.\n";
     file += &array("EDGES", "u16", edges.iter().map(|edge| format!("{edge:#x}")).collect());

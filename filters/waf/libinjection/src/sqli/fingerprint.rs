@@ -50,7 +50,8 @@ impl Fingerprint {
         let mut edge = 0;
         for letter in self.as_ref() {
             let node = NODES.get(usize::from(edge & !ACCEPTS)).copied().unwrap_or(0);
-            let Some(letter) = ALPHABET.iter().position(|listed| *listed == letter.to_ascii_uppercase()) else {
+            let Some(letter) = ALPHABET.iter().position(|listed| *listed == letter.to_ascii_uppercase())
+            else {
                 return false;
             };
             if node >> letter & 1 == 0 {

@@ -121,8 +121,8 @@ impl<'a> Folded<'a> {
 
     fn fold_two(&mut self) -> Next {
         use Kind::{
-            Backslash, Bareword, Collate, Function, Keyword, LeftBrace, LeftParenthesis, LogicOperator, Number, Operator,
-            RightBrace, RightParenthesis, Semicolon, SqlType, String, Tsql, Variable,
+            Backslash, Bareword, Collate, Function, Keyword, LeftBrace, LeftParenthesis, LogicOperator,
+            Number, Operator, RightBrace, RightParenthesis, Semicolon, SqlType, String, Tsql, Variable,
         };
         let Some([a, b, ..]) = self.tokens.get_mut(self.left..self.count) else {
             self.left = self.count;
@@ -173,7 +173,9 @@ impl<'a> Folded<'a> {
                 *a = *b;
                 self.remove_and_restart(1)
             }
-            (LeftParenthesis, LeftParenthesis) | (RightParenthesis, RightParenthesis) => self.remove_and_restart(1),
+            (LeftParenthesis, LeftParenthesis) | (RightParenthesis, RightParenthesis) => {
+                self.remove_and_restart(1)
+            }
             // MySQL's `{``.``.id}` is too rare to be parsed.
             (LeftBrace, Bareword) if b.text().is_empty() => {
                 b.kind = Kind::Evil;
@@ -189,8 +191,8 @@ impl<'a> Folded<'a> {
 
     fn fold_three(&mut self) {
         use Kind::{
-            Bareword, Comma, Dot, Expression, Function, Group, Keyword, LeftParenthesis, LogicOperator, Number, Operator,
-            RightParenthesis, SqlType, String, Variable,
+            Bareword, Comma, Dot, Expression, Function, Group, Keyword, LeftParenthesis, LogicOperator,
+            Number, Operator, RightParenthesis, SqlType, String, Variable,
         };
         let Some([a, b, c, ..]) = self.tokens.get_mut(self.left..self.count) else {
             self.left = self.count;
@@ -270,7 +272,10 @@ fn merge_words(a: &mut Token<'_>, b: &Token<'_>) -> bool {
         use Kind::{Bareword, Expression, Function, Keyword, Operator, SqlType, Tsql, Union};
         matches!(kind, Keyword | Bareword | Operator | Union | Function | Expression | Tsql | SqlType)
     };
-    if !is_word(a.kind) || !(is_word(b.kind) || b.kind == Kind::LogicOperator) || !keywords::begins_phrase(a.text()) {
+    if !is_word(a.kind)
+        || !(is_word(b.kind) || b.kind == Kind::LogicOperator)
+        || !keywords::begins_phrase(a.text())
+    {
         return false;
     }
     let Some(text) = Text::join(a.text(), b.text()) else { return false };

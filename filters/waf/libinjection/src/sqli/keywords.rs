@@ -24,8 +24,8 @@ pub(super) fn lookup(word: &[u8]) -> Option<Kind> {
 pub(super) fn operator(pair: [u8; 2]) -> Option<Kind> {
     match &pair {
         b"&&" | b"||" => Some(Kind::LogicOperator),
-        b"!!" | b"!<" | b"!=" | b"!>" | b"&=" | b"*=" | b"::" | b":=" | b"<<" | b"<=" | b"<>" | b"<@" | b">="
-        | b">>" | b"|/" | b"|=" => Some(Kind::Operator),
+        b"!!" | b"!<" | b"!=" | b"!>" | b"&=" | b"*=" | b"::" | b":=" | b"<<" | b"<=" | b"<>" | b"<@"
+        | b">=" | b">>" | b"|/" | b"|=" => Some(Kind::Operator),
         _ => None,
     }
 }
@@ -101,7 +101,10 @@ const fn table() -> Table {
 }
 
 impl Table {
-    #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler, for which a bad index is an error")]
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "evaluated by the compiler, for which a bad index is an error"
+    )]
     const fn insert(&mut self, word: &[u8], kind: Kind, start: usize) {
         let mut at = 0;
         while at < word.len() {

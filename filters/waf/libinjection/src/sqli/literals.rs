@@ -2,7 +2,9 @@
 
 use memchr::{memchr, memchr_iter};
 
-use super::bytes::{ENDS_VARIABLE, class, find_pair, is_binary_digit, is_hex_digit, is_letter, is_money_digit};
+use super::bytes::{
+    ENDS_VARIABLE, class, find_pair, is_binary_digit, is_hex_digit, is_letter, is_money_digit,
+};
 use super::bytes::{is_white, span};
 use super::keywords;
 use super::token::{Kind, Token};
@@ -104,7 +106,8 @@ pub(super) fn money(rest: &[u8]) -> Scan<'_> {
 fn tagged_string(rest: &[u8], tag_length: usize) -> Scan<'_> {
     match rest.split_at_checked(tag_length) {
         Some((tag @ [_, _, .., b'$'], body)) => {
-            let end = memchr_iter(b'$', body).find(|at| body.get(*at..).is_some_and(|at| at.starts_with(tag)));
+            let end =
+                memchr_iter(b'$', body).find(|at| body.get(*at..).is_some_and(|at| at.starts_with(tag)));
             delimited(rest, body, end, tag_length, Some(b'$'), b'$')
         }
         _ => one(Kind::Bareword, rest),

@@ -167,7 +167,9 @@ pub(super) fn word(rest: &[u8]) -> Scan<'_> {
     if seen & SPLITS_WORD != 0 {
         let kept = text.get(..MAX_TEXT).unwrap_or(text);
         for (at, _) in kept.iter().enumerate().filter(|(_, byte)| class(**byte) & SPLITS_WORD != 0) {
-            if let Some(kind) = kept.get(..at).and_then(keywords::lookup).filter(|kind| *kind != Kind::Bareword) {
+            if let Some(kind) =
+                kept.get(..at).and_then(keywords::lookup).filter(|kind| *kind != Kind::Bareword)
+            {
                 return token(kind, rest, at);
             }
         }
@@ -191,7 +193,8 @@ fn slash(rest: &[u8]) -> Scan<'_> {
     let [_, b'*', body @ ..] = rest else { return one(Kind::Operator, rest) };
     let end = find_pair(body, b'*', b'/');
     // PostgreSQL nests comments and others do not; MySQL runs what is in `/*! */`. Either way databases differ.
-    let nested = end.and_then(|end| body.get(..=end)).is_some_and(|inner| find_pair(inner, b'/', b'*').is_some());
+    let nested =
+        end.and_then(|end| body.get(..=end)).is_some_and(|inner| find_pair(inner, b'/', b'*').is_some());
     let kind = if nested || body.first() == Some(&b'!') { Kind::Evil } else { Kind::Comment };
     token(kind, rest, end.map_or(rest.len(), |end| end + 4))
 }

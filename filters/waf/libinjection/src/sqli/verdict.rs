@@ -58,7 +58,8 @@ fn is_medium_attack(folded: &Folded<'_>, fingerprint: &[u8]) -> bool {
         b"s&n" | b"n&1" | b"1&1" | b"1&v" | b"1&s" => folded.source().count() != 3,
         // INTO OUTFILE and INTO DUMPFILE.
         _ if second.kind == Kind::Keyword => {
-            second.text().len() >= 5 && second.text().get(..4).is_some_and(|word| word.eq_ignore_ascii_case(b"INTO"))
+            second.text().len() >= 5
+                && second.text().get(..4).is_some_and(|word| word.eq_ignore_ascii_case(b"INTO"))
         }
         _ => true,
     }

@@ -12,7 +12,7 @@ pub(super) enum Attribute {
     /// Load the URL that is its value.
     Url,
     /// Set the attribute whose name is its value.
-    NamesAttribute,
+    Indirect,
 }
 
 impl Attribute {
@@ -33,7 +33,9 @@ impl Attribute {
 /// Source: `is_black_tag`.
 pub(super) fn is_dangerous_tag(name: &[u8]) -> bool {
     name.len() >= 3
-        && (TAGS.iter().any(|tag| is_without_nuls(name, tag)) || begins_with(name, "SVG") || begins_with(name, "XSL"))
+        && (TAGS.iter().any(|tag| is_without_nuls(name, tag))
+            || begins_with(name, "SVG")
+            || begins_with(name, "XSL"))
 }
 
 /// Whether Internet Explorer, or an XML parser, sees more in it than a comment. Source: `libinjection_is_xss`.

@@ -153,7 +153,8 @@ impl<'a> HtmlTokens<'a> {
     }
 
     fn tag_name(&mut self) -> Next<'a> {
-        let end = self.rest().iter().position(|&byte| byte != 0 && (is_white(byte) || matches!(byte, b'/' | b'>')));
+        let end =
+            self.rest().iter().position(|&byte| byte != 0 && (is_white(byte) || matches!(byte, b'/' | b'>')));
         let Some(end) = end else { return self.last(HtmlKind::TagNameOpen) };
         match self.rest().get(end) {
             Some(b'>') if self.is_end_tag => {
@@ -264,9 +265,16 @@ impl<'a> HtmlTokens<'a> {
     /// After `<!`.
     fn markup_declaration(&mut self) -> Next<'a> {
         match self.rest() {
-            [b'D' | b'd', b'O' | b'o', b'C' | b'c', b'T' | b't', b'Y' | b'y', b'P' | b'p', b'E' | b'e', ..] => {
-                self.doctype()
-            }
+            [
+                b'D' | b'd',
+                b'O' | b'o',
+                b'C' | b'c',
+                b'T' | b't',
+                b'Y' | b'y',
+                b'P' | b'p',
+                b'E' | b'e',
+                ..,
+            ] => self.doctype(),
             [b'[', b'C', b'D', b'A', b'T', b'A', b'[', ..] => {
                 self.position += 7;
                 self.cdata()

@@ -5,14 +5,14 @@ use super::checks::Attribute;
 
 /// Tags that run script, or load what does.
 pub(super) const TAGS: [&str; 20] = [
-    "APPLET", "BASE", "COMMENT", "EMBED", "FRAME", "FRAMESET", "HANDLER", "IFRAME", "IMPORT", "ISINDEX", "LINK",
-    "LISTENER", "META", "NOSCRIPT", "OBJECT", "SCRIPT", "STYLE", "VMLFRAME", "XML", "XSS",
+    "APPLET", "BASE", "COMMENT", "EMBED", "FRAME", "FRAMESET", "HANDLER", "IFRAME", "IMPORT", "ISINDEX",
+    "LINK", "LISTENER", "META", "NOSCRIPT", "OBJECT", "SCRIPT", "STYLE", "VMLFRAME", "XML", "XSS",
 ];
 
 /// Attributes that are not harmless. The oddest are of old browsers and of SVG.
 pub(super) const ATTRIBUTES: [(&str, Attribute); 20] = [
     ("ACTION", Attribute::Url),
-    ("ATTRIBUTENAME", Attribute::NamesAttribute),
+    ("ATTRIBUTENAME", Attribute::Indirect),
     ("BY", Attribute::Url),
     ("BACKGROUND", Attribute::Url),
     ("DATAFORMATAS", Attribute::Dangerous),
