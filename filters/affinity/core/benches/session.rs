@@ -19,11 +19,15 @@ fn main() {
     let forged = [cookie.get(..cookie.len() - 1).unwrap(), b"-"].concat();
     let crowded = "portcullis_affinity=x; ".repeat(2600).into_bytes();
 
-    measure("open, valid", || matches!(affinity.open(black_box(&cookie), now), Session::Pinned(_)));
-    measure("open, tampered", || matches!(affinity.open(black_box(&forged), now), Session::Rejected(_)));
-    measure("open, absent", || affinity.open(black_box(b"theme=dark; consent=1"), now) == Session::Absent);
+    measure("open, valid", || matches!(affinity.open([black_box(&cookie[..])], now), Session::Pinned(_)));
+    measure("open, tampered", || {
+        matches!(affinity.open([black_box(&forged[..])], now), Session::Rejected(_))
+    });
+    measure("open, absent", || {
+        affinity.open([black_box(&b"theme=dark; consent=1"[..])], now) == Session::Absent
+    });
     measure("open, 60 KB of our name", || {
-        matches!(affinity.open(black_box(&crowded), now), Session::Rejected(_))
+        matches!(affinity.open([black_box(&crowded[..])], now), Session::Rejected(_))
     });
     measure("without_cookie", || affinity.without_cookie(black_box(&cookie)).is_some());
     measure("without_cookie, 60 KB of our name", || affinity.without_cookie(black_box(&crowded)).is_some());

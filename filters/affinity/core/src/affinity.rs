@@ -88,20 +88,15 @@ impl Affinity {
         &self.header
     }
 
-    /// Whether [`Affinity::seal`] cares for the request's scheme.
-    pub fn follows_scheme(&self) -> bool {
-        self.cookie.follows_scheme()
-    }
-
-    /// Reads the session from the value of a `cookie` header. `now` is the time since 1970.
+    /// Reads the session from the values of a request's `cookie` headers. `now` is the time since 1970.
     ///
     /// The first valid cookie of our name counts. At most 8 that look like ours are tried, so that a header full of them
     /// costs little more than reading it.
-    pub fn open(&self, cookie_header: &[u8], now: Duration) -> Session {
+    pub fn open<'a>(&self, cookie_headers: impl IntoIterator<Item = &'a [u8]>, now: Duration) -> Session {
         let now = unix_seconds(now);
         let mut session = Session::Absent;
         let mut tries = 0;
-        for value in self.cookie.values(cookie_header) {
+        for value in cookie_headers.into_iter().flat_map(|header| self.cookie.values(header)) {
             let rejection = match self.keyring.open(value).and_then(|pin| self.check_times(pin, now)) {
                 Ok(pin) => return Session::Pinned(pin),
                 Err(rejection) => rejection,
@@ -117,8 +112,8 @@ impl Affinity {
         session
     }
 
-    /// The value of a `cookie` header without our cookies, for the upstream. The others stay byte for byte; empty where
-    /// there are none. `None` where none of ours is in it.
+    /// The value of a `cookie` header without our cookies, for the upstream. The others stay byte for byte; the answer is
+    /// empty where there are none, and `None` where none of ours is in it.
     pub fn without_cookie(&self, cookie_header: &[u8]) -> Option<Vec<u8>> {
         self.cookie.without(cookie_header)
     }

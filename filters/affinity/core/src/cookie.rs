@@ -30,7 +30,7 @@ impl Cookie {
     }
 
     /// The values of this cookie in a `cookie` header. Browsers send several once its path or domain was changed.
-    pub(crate) fn values<'a>(&'a self, header: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    pub(crate) fn values<'a>(&self, header: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
         Cookies::parse(header).filter(|(name, _)| *name == self.name.as_bytes()).map(|(_, value)| value)
     }
 
@@ -59,15 +59,10 @@ impl Cookie {
         if let Some(max_age) = max_age {
             text.extend_from_slice(format!("; Max-Age={max_age}").as_bytes());
         }
-        if https && self.follows_scheme() {
+        if https && self.secure == Secure::Auto {
             text.extend_from_slice(b"; Secure");
         }
         text
-    }
-
-    /// Whether the request's scheme decides about `Secure`.
-    pub(crate) fn follows_scheme(&self) -> bool {
-        self.secure == Secure::Auto
     }
 }
 

@@ -13,7 +13,7 @@
 //! // A client without a cookie: whoever answered is sealed into one.
 //! let now = Duration::from_secs(1_800_000_000);
 //! let endpoint = Endpoint::parse(b"10.1.2.3:8080").ok_or("no endpoint")?;
-//! assert_eq!(affinity.open(b"theme=dark", now), Session::Absent);
+//! assert_eq!(affinity.open([&b"theme=dark"[..]], now), Session::Absent);
 //! let Outcome::New(pin) = affinity.answered(&Session::Absent, endpoint, now) else { return Err("not new".into()) };
 //! let nonce = [7; 24]; // random in earnest
 //! let set_cookie = String::from_utf8(affinity.seal(&pin, nonce, now, true).ok_or("not sealed")?)?;
@@ -21,7 +21,7 @@
 //!
 //! // The client comes back.
 //! let cookie = set_cookie.split(';').next().unwrap_or_default();
-//! let Session::Pinned(pin) = affinity.open(cookie.as_bytes(), now) else { return Err("not pinned".into()) };
+//! let Session::Pinned(pin) = affinity.open([cookie.as_bytes()], now) else { return Err("not pinned".into()) };
 //! assert_eq!(pin.endpoint(), endpoint);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -46,7 +46,7 @@ fn cookie(affinity: &Affinity, text: &str, now: Duration) -> String {
 
 /// The endpoint that a cookie header pins to, or why not.
 fn opened(affinity: &Affinity, header: impl AsRef<[u8]>, now: Duration) -> String {
-    match affinity.open(header.as_ref(), now) {
+    match affinity.open([header.as_ref()], now) {
         Session::Absent => "absent".to_owned(),
         Session::Pinned(pin) => pin.endpoint().to_string(),
         Session::Rejected(rejection) => rejection.as_str().to_owned(),
@@ -150,7 +150,7 @@ fn refuses_every_altered_bit_and_every_cut() {
             }
             altered[at] = byte;
             let header = [name.as_bytes(), b"=", &altered].concat();
-            let session = affinity.open(&header, NOW);
+            let session = affinity.open([&header[..]], NOW);
             assert!(matches!(session, Session::Rejected(_)), "byte {at} as {byte:#04x}: {session:?}");
         }
     }
@@ -226,12 +226,12 @@ fn rotates_keys_without_losing_a_session() {
         }
     }
     let [(_, old), _, (_, sealing), (_, after)] = &replicas;
-    let session = sealing.open(cookie(old, "10.1.2.3:8080", before(60)).as_bytes(), NOW);
+    let session = sealing.open([cookie(old, "10.1.2.3:8080", before(60)).as_bytes()], NOW);
     let Outcome::Renewed(pin) = sealing.answered(&session, endpoint("10.1.2.3:8080"), NOW) else {
         panic!("{session:?} is not renewed")
     };
     let renewed = sealing.seal(&pin, nonce(3), NOW, false).unwrap();
-    let Session::Pinned(pin) = after.open(renewed.split(|byte| *byte == b';').next().unwrap(), NOW) else {
+    let Session::Pinned(pin) = after.open(renewed.split(|byte| *byte == b';').take(1), NOW) else {
         panic!("not under the new key")
     };
     assert!(!pin.under_old_key());
@@ -291,7 +291,7 @@ fn decides_about_the_cookie() {
     for (timeouts, sealed, age, answered, expected, pin_age) in cases {
         let affinity = load(&[NEW], &format!(r#", "audience": "shop"{timeouts}"#));
         let header = sealed.map(|text| cookie(&affinity, text, before(age))).unwrap_or_default();
-        let session = affinity.open(header.as_bytes(), NOW);
+        let session = affinity.open([header.as_bytes()], NOW);
         let outcome = affinity.answered(&session, endpoint(answered), NOW);
         let (name, pin) = match outcome {
             Outcome::Kept => ("kept", None),
@@ -318,7 +318,7 @@ fn an_idle_session_that_is_used_lives_to_the_absolute_timeout() {
     let mut cookie = cookie(&affinity, "10.1.2.3:8080", NOW);
     for minute in (5..60).step_by(5) {
         let now = after(minute * 60);
-        let session = affinity.open(cookie.as_bytes(), now);
+        let session = affinity.open([cookie.as_bytes()], now);
         let Outcome::Renewed(pin) = affinity.answered(&session, pinned, now) else {
             panic!("minute {minute}")
         };

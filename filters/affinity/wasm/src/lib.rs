@@ -6,7 +6,7 @@
 
 use portcullis_affinity_core::{Affinity, Config, Endpoint, NONCE_BYTES, Outcome, Pin, Rejection, Session};
 use sdk_shim::{
-    ConfigErrors, Counter, Filter, Flow, Host, HostError, Level, MapKind, Property, Reply, Setup,
+    ConfigErrors, Counter, Filter, Flow, Headers, Host, HostError, Level, MapKind, Property, Reply, Setup,
     export_filter,
 };
 
@@ -72,17 +72,12 @@ impl Filter for AffinityFilter {
 impl AffinityFilter {
     /// Opens the cookie, takes it out of the request, and names its endpoint to `stateful_session`.
     fn pin(&self, request: &mut Request, host: &mut dyn Host) -> Result<(), HostError> {
-        if let Some(cookies) = host.header(MapKind::RequestHeaders, "cookie") {
-            request.session = self.affinity.open(&cookies, host.now());
-            match self.affinity.without_cookie(&cookies) {
-                Some(rest) if rest.is_empty() => host.remove_header(MapKind::RequestHeaders, "cookie")?,
-                Some(rest) => host.set_header(MapKind::RequestHeaders, "cookie", &rest)?,
-                None => {}
-            }
-        }
-        if self.affinity.follows_scheme() {
-            let scheme = host.header(MapKind::RequestHeaders, ":scheme");
-            request.https = scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"https"));
+        // The map, because Envoy does not join the cookie headers of HTTP/1.1.
+        let headers = host.headers(MapKind::RequestHeaders);
+        request.session = self.affinity.open(headers.get_all(b"cookie"), host.now());
+        request.https = headers.get(":scheme").is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"https"));
+        if request.session != Session::Absent {
+            self.hide_cookie(&headers, host)?;
         }
         if let Session::Rejected(reason) = request.session {
             host.log(Level::Debug, format_args!("a cookie is not honoured: {}", reason.as_str()));
@@ -91,12 +86,26 @@ impl AffinityFilter {
             }
         }
         let header = self.affinity.header();
-        match request.session {
-            Session::Pinned(pin) => {
-                host.set_header(MapKind::RequestHeaders, header, pin.endpoint().header_value().as_bytes())
-            }
-            Session::Absent | Session::Rejected(_) => host.remove_header(MapKind::RequestHeaders, header),
+        // Each change has Envoy choose the route again: none where there is nothing to change.
+        if headers.get(header).is_some() {
+            host.remove_header(MapKind::RequestHeaders, header)?;
         }
+        if let Session::Pinned(pin) = request.session {
+            host.add_header(MapKind::RequestHeaders, header, pin.endpoint().header_value().as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn hide_cookie(&self, headers: &Headers, host: &mut dyn Host) -> Result<(), HostError> {
+        host.remove_header(MapKind::RequestHeaders, "cookie")?;
+        for header in headers.get_all(b"cookie") {
+            let rest = self.affinity.without_cookie(header);
+            match rest.as_deref().unwrap_or(header) {
+                b"" => {}
+                others => host.add_header(MapKind::RequestHeaders, "cookie", others)?,
+            }
+        }
+        Ok(())
     }
 
     /// Sends the cookie where the session is new, has moved or is to be renewed.

@@ -80,11 +80,11 @@ fn survives_any_bytes() {
                 _ => header.push(if byte < 16 { b';' } else { byte }),
             }
         }
-        if let Session::Pinned(pin) = affinity.open(&header, NOW) {
+        if let Session::Pinned(pin) = affinity.open([&header[..]], NOW) {
             assert_eq!(pin.endpoint(), endpoint("10.1.2.3:8080"), "{}", header.escape_ascii());
         }
         if let Some(rest) = affinity.without_cookie(&header) {
-            assert_eq!(affinity.open(&rest, NOW), Session::Absent, "{}", header.escape_ascii());
+            assert_eq!(affinity.open([&rest[..]], NOW), Session::Absent, "{}", header.escape_ascii());
             assert!(rest.len() < header.len());
         }
         let _ = Endpoint::parse(&header);
