@@ -1,0 +1,197 @@
+//! What is shown, and what is expected of it.
+
+use crate::{Application, table};
+use integration::prelude::*;
+use std::collections::BTreeSet;
+
+/// What must come of a request. What is empty or absent may be anything.
+#[derive(Clone, Copy, Default)]
+struct Expect<'a> {
+    status: u16,
+    /// What each filter's decision starts with; `-` for a filter that was not asked.
+    waf: &'a str,
+    authz: &'a str,
+    canary: &'a str,
+    affinity: &'a str,
+    /// What the name of the endpoint starts with; `-` for none.
+    endpoint: &'a str,
+}
+
+/// A request that passes all filters.
+const PASSES: Expect<'static> = Expect { status: 200, waf: "pass", authz: "allow", canary: "", affinity: "", endpoint: "v" };
+
+/// A request that the WAF stops.
+const STOPPED: Expect<'static> =
+    Expect { status: 403, waf: "deny", authz: "-", canary: "-", affinity: "-", endpoint: "-" };
+
+pub(crate) fn play(visitor: &mut Visitor<'_>) {
+    waf(visitor);
+    authz(visitor);
+    canary(visitor);
+    affinity(visitor);
+}
+
+fn waf(visitor: &mut Visitor<'_>) {
+    table::heading("waf: rules on the request, its body included, before anything goes upstream");
+    let form = "application/x-www-form-urlencoded";
+    visitor.send("an ordinary search", Request::get("/search?q=red+shoes+size+42"), PASSES);
+    visitor.send("SQL injection in the query", Request::get("/search?q=1%27%20OR%20%271%27=%271"), STOPPED);
+    visitor.send("a path traversal", Request::get("/files?name=../../../../etc/passwd"), STOPPED);
+    visitor.send(
+        "an ordinary form",
+        Request::post("/comments", "name=Ann&text=Nice+shoes%21").header("content-type", form),
+        PASSES,
+    );
+    visitor.send(
+        "a script in a form",
+        Request::post("/comments", "text=%3Cscript%3Ealert(1)%3C/script%3E").header("content-type", form),
+        STOPPED,
+    );
+    visitor.send(
+        "SQL injection in JSON",
+        Request::post("/api", r#"{"id": "1 UNION SELECT password FROM users"}"#)
+            .header("content-type", "application/json"),
+        STOPPED,
+    );
+    visitor.send("a scanner", Request::get("/").header("user-agent", "sqlmap/1.8"), STOPPED);
+}
+
+fn authz(visitor: &mut Visitor<'_>) {
+    table::heading("authz: policies as Istio's, and API keys");
+    let denied = Expect { status: 403, authz: "deny", canary: "-", affinity: "-", endpoint: "-", ..PASSES };
+    let key = |key: &str| Request::get("/admin").header("x-api-key", key);
+    visitor.send("a public page", Request::get("/"), PASSES);
+    visitor.send("a method that no policy allows", Request::new("DELETE", "/"), denied);
+    visitor.send("the admin page, as anybody", Request::get("/admin"), denied);
+    visitor.send("the admin page, with a wrong key", key("guess"), Expect { status: 401, ..denied });
+    visitor.send("the admin page, with the key of ops", key("a-key-for-trying-things-out"), PASSES);
+}
+
+fn canary(visitor: &mut Visitor<'_>) {
+    table::heading("canary: by header, by cookie, and 10 % of the users");
+    let stable = Expect { canary: "stable", endpoint: "v1", ..PASSES };
+    let v2 = Expect { canary: "v2", endpoint: "v2", ..PASSES };
+    let home = || Request::get("/");
+    visitor.send("x-canary: always", home().header("x-canary", "always"), v2);
+    visitor.send("x-canary: never", home().header("x-canary", "never"), stable);
+    visitor.send("the cookie canary=always", home().header("cookie", "canary=always"), v2);
+    visitor.send(
+        "the header never beats the cookie always",
+        home().header("x-canary", "never").header("cookie", "canary=always"),
+        stable,
+    );
+    let (mut in_canary, mut not) = (None, None);
+    for user in (1..100).map(|number| format!("user-{number}")) {
+        let endpoint = visitor.quietly(home().header("x-user", &user)).upstream().unwrap_or_default();
+        *(if endpoint.starts_with("v2") { &mut in_canary } else { &mut not }) = Some(user);
+    }
+    for (user, expect) in [(in_canary, v2), (not, stable)] {
+        let Some(user) = user else {
+            visitor.differ("of 99 users, none or all are in the canary");
+            continue;
+        };
+        let endpoints: BTreeSet<_> = (0..9)
+            .filter_map(|_| Some(visitor.quietly(home().header("x-user", &user)).upstream()?.get(..2)?.to_owned()))
+            .collect();
+        if endpoints.len() != 1 {
+            visitor.differ(&format!("{user} was sent to {endpoints:?}"));
+        }
+        visitor.send(&format!("{user}, for the tenth time"), home().header("x-user", &user), expect);
+    }
+}
+
+fn affinity(visitor: &mut Visitor<'_>) {
+    table::heading("affinity: a sealed cookie keeps a client with its endpoint");
+    // Without the canary's share, so that only affinity chooses.
+    let home = || Request::get("/").header("x-canary", "never");
+    let new = Expect { affinity: "new", endpoint: "v1", ..PASSES };
+    let first = visitor.send("a first visit: a cookie is set", home(), new);
+    let cookie = first.header("set-cookie").unwrap_or_default();
+    let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
+    let endpoint = first.upstream().unwrap_or_default();
+    let kept = Expect { affinity: "kept", endpoint: &endpoint, ..PASSES };
+    let again = || home().header("cookie", &cookie);
+    for _ in 0..9 {
+        let answered = visitor.quietly(again()).upstream();
+        if answered.as_deref() != Some(&endpoint) {
+            visitor.differ(&format!("a client of {endpoint} was sent to {answered:?}"));
+        }
+    }
+    visitor.send("the eleventh, with the cookie", again(), kept);
+    let forged = format!("{}AAAA", &cookie[..cookie.len() - 4]);
+    visitor.send("a forged cookie", home().header("cookie", &forged), new);
+    visitor.send("a header that names an endpoint", home().header("x-portcullis-endpoint", "MTI3LjAuMC4xOjEK"), new);
+    visitor.stop(&endpoint);
+    let other = if endpoint == "v1-a" { "v1-b" } else { "v1-a" };
+    visitor.send("its endpoint is down", again(), Expect { affinity: "moved", endpoint: other, ..PASSES });
+    visitor.restart(&endpoint);
+}
+
+/// Sends requests, shows what came of them and remembers what is not as expected.
+pub(crate) struct Visitor<'a> {
+    envoy: &'a Envoy,
+    application: &'a Application,
+    differences: Vec<String>,
+}
+
+impl<'a> Visitor<'a> {
+    pub(crate) fn new(envoy: &'a Envoy, application: &'a Application) -> Self {
+        Self { envoy, application, differences: Vec::new() }
+    }
+
+    /// What is not as expected.
+    pub(crate) fn finish(self) -> Vec<String> {
+        self.differences
+    }
+
+    fn send(&mut self, what: &str, request: Request, expect: Expect<'_>) -> Response {
+        let response = self.envoy.send(request);
+        let line = self.envoy.access_log(&response.id);
+        let state = |filter: &str| line.filter_state(filter).unwrap_or_else(|| "-".to_owned());
+        let reason = line.filter_state("canary_reason").map(|reason| format!(" ({reason})"));
+        let canary = state("canary") + &reason.unwrap_or_default();
+        let endpoint = response.upstream().unwrap_or_else(|| "-".to_owned());
+        let found = [state("waf"), state("authz"), canary, state("affinity"), endpoint];
+        let expected = [expect.waf, expect.authz, expect.canary, expect.affinity, expect.endpoint];
+        for ((column, found), expected) in
+            ["waf", "authz", "canary", "affinity", "endpoint"].into_iter().zip(&found).zip(expected)
+        {
+            if !found.starts_with(expected) {
+                self.differ(&format!("{what}: {column}: expected {expected}, found {found}"));
+            }
+        }
+        if response.status != expect.status {
+            self.differ(&format!("{what}: expected status {}, found {}", expect.status, response.status));
+        }
+        if self.reached_upstream(&response) != (expect.endpoint != "-") {
+            self.differ(&format!("{what}: reached an endpoint: {}", expect.endpoint == "-"));
+        }
+        let [waf, authz, canary, affinity, endpoint] = found;
+        table::row([what.to_owned(), waf, authz, canary, affinity, response.status.to_string(), endpoint]);
+        response
+    }
+
+    fn quietly(&self, request: Request) -> Response {
+        self.envoy.send(request)
+    }
+
+    fn reached_upstream(&self, response: &Response) -> bool {
+        self.endpoints().any(|endpoint| !endpoint.seen(&response.id).is_empty())
+    }
+
+    fn differ(&mut self, difference: &str) {
+        self.differences.push(difference.to_owned());
+    }
+
+    fn stop(&self, name: &str) {
+        self.endpoints().filter(|endpoint| endpoint.name() == name).for_each(Upstream::stop);
+    }
+
+    fn restart(&self, name: &str) {
+        self.endpoints().filter(|endpoint| endpoint.name() == name).for_each(Upstream::restart);
+    }
+
+    fn endpoints(&self) -> impl Iterator<Item = &'a Upstream> {
+        self.application.v1.iter().chain([&self.application.v2])
+    }
+}

@@ -1,0 +1,76 @@
+//! `make run`: all four filters in a real Envoy, in front of two endpoints of a stable version and one of a canary.
+//!
+//! Sends a set of requests, prints what each filter decided and why, and compares that with what is expected. On a
+//! terminal it then serves until Ctrl-C.
+
+mod demonstrations;
+mod table;
+
+use demonstrations::Visitor;
+use integration::prelude::*;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::Duration;
+
+const PORT: u16 = 10000;
+const CONFIGURATION: &str = "all.yaml";
+
+/// The application: version 1 with two endpoints, version 2 with one.
+struct Application {
+    v1: [Upstream; 2],
+    v2: Upstream,
+}
+
+fn main() -> ExitCode {
+    let serves_on = std::io::stdout().is_terminal();
+    let application =
+        Application { v1: ["v1-a", "v1-b"].map(Upstream::start), v2: Upstream::start("v2-a") };
+    println!("Starting Envoy with envoy-configs/bootstrap/{CONFIGURATION}");
+    let envoy = match Envoy::try_start(configuration(&application, serves_on)) {
+        Ok(envoy) => envoy,
+        Err(refusal) => {
+            eprintln!("Envoy did not start:\n{refusal}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut visitor = Visitor::new(&envoy, &application);
+    demonstrations::play(&mut visitor);
+    let differences = visitor.finish();
+    envoy.assert_no_vm_failure();
+    if serves_on {
+        serve(&envoy);
+    }
+    if differences.is_empty() {
+        println!("\nEvery demonstration came out as expected.");
+        return ExitCode::SUCCESS;
+    }
+    println!("\nNot as expected:");
+    differences.iter().for_each(|difference| println!("  {difference}"));
+    ExitCode::FAILURE
+}
+
+/// The shipped configuration, in front of this application. Served on its own port where a person is to try it.
+fn configuration(application: &Application, serves_on: bool) -> Config {
+    let config = Config::bootstrap(CONFIGURATION)
+        .upstreams("v1", &application.v1)
+        .upstreams("v2", [&application.v2])
+        .log_filter_state("canary_reason");
+    let is_free = std::net::TcpListener::bind(("127.0.0.1", PORT)).is_ok();
+    if serves_on && is_free { config.listener_port("main", PORT) } else { config }
+}
+
+fn serve(envoy: &Envoy) {
+    let address = envoy.address("main");
+    println!(
+        "
+Serving at http://{address} until Ctrl-C. Try:
+  curl -i 'http://{address}/?id=1%27%20OR%20%271%27=%271'
+  curl -i http://{address}/admin
+  curl -i -H 'x-api-key: a-key-for-trying-things-out' http://{address}/admin
+  curl -i -H 'x-canary: always' http://{address}/
+  for i in 1 2 3 4; do curl -s -o /dev/null -w '%{{header_json}}' -b jar -c jar http://{address}/ | grep -A1 x-upstream; done"
+    );
+    while envoy.running() {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
