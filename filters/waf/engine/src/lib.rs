@@ -1,1 +1,26 @@
 //! The WAF engine: compiled SecLang rules and transactions.
+//!
+//! [`Waf::compile`] turns SecLang into a plan; [`Waf::transaction`] starts the inspection of one request and its
+//! response, and each phase says whether to stop it ([`Intervention`]). The engine knows no host: its input is bytes.
+//!
+//! The semantics are ModSecurity v3's; where they differ, the item says so.
+
+mod actions;
+mod compile;
+mod error;
+mod intervention;
+mod matched;
+pub mod operators;
+mod options;
+pub mod persistent;
+mod plan;
+mod transaction;
+pub mod transformations;
+mod waf;
+
+pub use error::{CompileError, CompileErrorKind};
+pub use intervention::{Cause, Intervention, InterventionKind};
+pub use matched::MatchedRule;
+pub use options::{Limits, Options};
+pub use transaction::{BodyAccess, Connection, DebugSink, Scratch, Transaction};
+pub use waf::{Document, Statistics, Waf};

@@ -1,0 +1,73 @@
+//! `setvar:collection.key=value`, `=+value`, `=-value`, `setvar:collection.key`, `setvar:!collection.key`.
+//!
+//! Runs for every value that matches, whether or not the rest of the chain does. ModSecurity v3 reference, "setvar".
+//! A value that is no number counts as 0 in an addition, as with `stoi` in ModSecurity v3.
+
+use portcullis_seclang::ast::Collection;
+
+use crate::plan::{KeyName, Plan, Text};
+use crate::transaction::{Transaction, decimal};
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub(crate) struct SetVar {
+    pub(crate) collection: Collection,
+    pub(crate) key: KeyName,
+    pub(crate) op: SetVarOp,
+}
+
+/// What to do with the variable.
+#[derive(Debug, Clone)]
+pub(crate) enum SetVarOp {
+    Set(Text),
+    Add(Text),
+    Subtract(Text),
+    Unset,
+}
+
+impl SetVar {
+    pub(crate) fn run(&self, tx: &mut Transaction, plan: &Plan) {
+        let mut key = Vec::new();
+        if let KeyName::Text(text) = &self.key {
+            tx.expand_into(plan, text, &mut key);
+        }
+        let mut value = Vec::new();
+        let (Some(text), sign) = (match &self.op {
+            SetVarOp::Set(text) => (Some(text), 0),
+            SetVarOp::Add(text) => (Some(text), 1),
+            SetVarOp::Subtract(text) => (Some(text), -1),
+            SetVarOp::Unset => (None, 0),
+        }) else {
+            tx.unset(plan, self.collection, &self.key, &key);
+            return;
+        };
+        tx.expand_into(plan, text, &mut value);
+        if sign != 0 {
+            let before = tx.get(plan, self.collection, &self.key, &key).map_or(0, |id| number(tx.bytes(id)));
+            let after = before.saturating_add(sign * number(&value));
+            let mut digits = [0; 20];
+            value.clear();
+            value.extend_from_slice(decimal(after, &mut digits));
+        }
+        tx.set(plan, self.collection, &self.key, &key, &value);
+    }
+}
+
+/// The number that text starts with, after white space, or 0. It saturates at the bounds of `i32`'s square, so that
+/// sums of it can't overflow.
+pub(crate) fn number(text: &[u8]) -> i64 {
+    let text = text.trim_ascii_start();
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    let mut value: i64 = 0;
+    for digit in digits.iter().take_while(|byte| byte.is_ascii_digit()) {
+        value = value.saturating_mul(10).saturating_add(i64::from(digit - b'0'));
+        if value > i64::from(u32::MAX) {
+            value = i64::from(u32::MAX);
+        }
+    }
+    if negative { -value } else { value }
+}

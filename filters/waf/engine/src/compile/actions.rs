@@ -1,0 +1,225 @@
+//! Actions of rules and of `SecDefaultAction`.
+
+use std::sync::Arc;
+
+use portcullis_seclang::ast::{self, ActionKind as A, Ctl as AstCtl, Spanned};
+use portcullis_seclang::source::Span;
+
+use super::rules::{Index, Skips};
+use super::{Compiler, on};
+use crate::actions::{Action, Ctl, ExpireVar, InitCol, SetEnv, SetVar, SetVarOp, TargetRemoval};
+use crate::error::CompileErrorKind;
+use crate::plan::{Disruptive, Link, PhasePlan, RuleId, Text};
+
+impl Compiler<'_> {
+    /// Adds an action to a link. Disruptive ones go to `disruptive`.
+    pub(super) fn action(
+        &mut self,
+        action: &Spanned<ast::Action>,
+        link: &mut Link,
+        disruptive: &mut Option<Disruptive>,
+        index: &Index,
+        skips: &Skips<'_>,
+    ) {
+        let meta = &mut link.meta;
+        match &action.kind {
+            A::Accuracy(value) => meta.accuracy = *value,
+            A::Maturity(value) => meta.maturity = *value,
+            A::Rev(value) => meta.rev = value.as_slice().into(),
+            A::Ver(value) => meta.ver = value.as_slice().into(),
+            A::Severity(value) => meta.severity = Some(*value),
+            A::Msg(text) => meta.msg = Some(self.text(text)),
+            A::LogData(text) => meta.log_data = Some(self.text(text)),
+            A::Tag(text) => {
+                let text = self.text(text);
+                link.meta.tags.push(text);
+            }
+            A::Id(_) | A::Phase(_) | A::Chain | A::Transformation(_) => {}
+            A::Capture => link.capture = true,
+            A::MultiMatch => link.multi_match = true,
+            A::Block => link.block = true,
+            A::SetVar(set_var) => {
+                let set_var = self.set_var(set_var);
+                link.set_vars.push(set_var);
+            }
+            A::Skip(count) => link.actions.push(Action::Skip(*count)),
+            A::SkipAfter(marker) => link.actions.push(Action::SkipTo(skips.place(marker))),
+            kind if kind.is_disruptive() => {
+                if let Some(compiled) = self.disruptive(kind, action.span) {
+                    *disruptive = Some(compiled);
+                }
+            }
+            kind => {
+                if let Some(compiled) = self.plain_action(kind, action.span, index) {
+                    link.actions.push(compiled);
+                }
+            }
+        }
+    }
+
+    /// The actions that every rule of a phase runs.
+    pub(super) fn default_actions(
+        &mut self,
+        actions: &[Spanned<ast::Action>],
+        index: &Index,
+        phase: &mut PhasePlan,
+    ) {
+        for action in actions {
+            match &action.kind {
+                A::Phase(_) | A::Block | A::Transformation(_) | A::Capture | A::MultiMatch => {}
+                A::Tag(text) => phase.default_actions.push(Action::Tag(self.text(text))),
+                A::SetVar(set_var) => phase.default_actions.push(Action::SetVar(self.set_var(set_var))),
+                kind if kind.is_disruptive() => phase.default_disruptive = self.disruptive(kind, action.span),
+                kind => {
+                    if let Some(compiled) = self.plain_action(kind, action.span, index) {
+                        phase.default_actions.push(compiled);
+                    }
+                }
+            }
+        }
+    }
+
+    fn disruptive(&mut self, kind: &A, span: Span) -> Option<Disruptive> {
+        Some(match kind {
+            A::Allow(scope) => Disruptive::Allow(*scope),
+            A::Deny => Disruptive::Deny,
+            A::Drop => Disruptive::Drop,
+            A::Pass => Disruptive::Pass,
+            A::Redirect(url) => Disruptive::Redirect(self.text(url)),
+            A::Pause(_) => {
+                self.unsupported(span, "pause", "it would hold a connection open for the attacker; use deny");
+                return None;
+            }
+            A::Proxy(_) => {
+                self.unsupported(span, "proxy", "Envoy's routes decide where a request goes");
+                return None;
+            }
+            _ => return None,
+        })
+    }
+
+    fn set_var(&mut self, set_var: &ast::SetVar) -> SetVar {
+        let key = self.key(set_var.collection, &set_var.key);
+        let op = match &set_var.op {
+            ast::SetVarOp::SetOne => SetVarOp::Set(Text::Literal(b"1".as_slice().into())),
+            ast::SetVarOp::Set(text) => SetVarOp::Set(self.text(text)),
+            ast::SetVarOp::Add(text) => SetVarOp::Add(self.text(text)),
+            ast::SetVarOp::Subtract(text) => SetVarOp::Subtract(self.text(text)),
+            ast::SetVarOp::Unset => SetVarOp::Unset,
+        };
+        SetVar { collection: set_var.collection, key, op }
+    }
+
+    fn plain_action(&mut self, kind: &A, span: Span, index: &Index) -> Option<Action> {
+        let refused = match kind {
+            A::Append(_) | A::Prepend(_) => "ModSecurity v3 has no content injection",
+            A::DeprecateVar(_) => "ModSecurity v3 does not have it; use expirevar",
+            A::Exec(_) => "a filter can't start programs and has no Lua",
+            A::SanitiseArg(_)
+            | A::SanitiseMatched
+            | A::SanitiseMatchedBytes(_)
+            | A::SanitiseRequestHeader(_)
+            | A::SanitiseResponseHeader(_) => {
+                "ModSecurity v3 does not have it; the audit log redacts secrets by itself"
+            }
+            _ => "",
+        };
+        if !refused.is_empty() {
+            self.unsupported(span, action_name(kind), refused);
+            return None;
+        }
+        Some(match kind {
+            A::AuditLog => Action::AuditLog,
+            A::Log => Action::Log,
+            A::NoAuditLog => Action::NoAuditLog,
+            A::NoLog => Action::NoLog,
+            A::Status(status) => {
+                if !(100..=599).contains(status) {
+                    let value = status.to_string();
+                    self.error(span, CompileErrorKind::Range { value, expected: "a status from 100 to 599" });
+                }
+                Action::Status(*status)
+            }
+            A::Ctl(ctl) => Action::Ctl(self.ctl(ctl, span, index)?),
+            A::ExpireVar(expire) => Action::ExpireVar(ExpireVar {
+                collection: expire.collection,
+                key: self.text(&expire.key),
+                seconds: expire.seconds.as_ref().map_or_else(Text::empty, |seconds| self.text(seconds)),
+            }),
+            A::InitCol(init) => {
+                Action::InitCol(InitCol { collection: init.collection, key: self.text(&init.key) })
+            }
+            A::SetEnv(set) => Action::SetEnv(SetEnv {
+                name: self.text(&set.name),
+                value: set.value.as_ref().map(|value| self.text(value)),
+            }),
+            A::SetRsc(text) => Action::SetRsc(self.text(text)),
+            A::SetSid(text) => Action::SetSid(self.text(text)),
+            A::SetUid(text) => Action::SetUid(self.text(text)),
+            // XML namespaces are declared to the XPath of the same rule.
+            A::XmlNs(_) => return None,
+            _ => return None,
+        })
+    }
+
+    fn ctl(&mut self, ctl: &AstCtl, span: Span, index: &Index) -> Option<Ctl> {
+        let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        Some(match ctl {
+            AstCtl::AuditEngine(engine) => Ctl::AuditEngine(*engine),
+            AstCtl::AuditLogParts(change, parts) => Ctl::AuditLogParts(*change, parts.as_slice().into()),
+            AstCtl::DebugLogLevel(level) => Ctl::DebugLogLevel(*level),
+            AstCtl::ForceRequestBodyVariable(value) => Ctl::ForceRequestBodyVariable(on(*value)),
+            AstCtl::ParseXmlIntoArgs(mode) => Ctl::ParseXmlIntoArgs(*mode),
+            AstCtl::RequestBodyAccess(value) => Ctl::RequestBodyAccess(on(*value)),
+            AstCtl::RequestBodyLimit(bytes) => Ctl::RequestBodyLimit(size(*bytes)),
+            AstCtl::RequestBodyProcessor(processor) => Ctl::RequestBodyProcessor(*processor),
+            AstCtl::ResponseBodyAccess(value) => Ctl::ResponseBodyAccess(on(*value)),
+            AstCtl::ResponseBodyLimit(bytes) => Ctl::ResponseBodyLimit(size(*bytes)),
+            AstCtl::RuleEngine(mode) => Ctl::RuleEngine(*mode),
+            AstCtl::RuleRemoveById(ids) => Ctl::RemoveRules(index.by_id(ids).into()),
+            AstCtl::RuleRemoveByMsg(msg) => Ctl::RemoveRules(index.by_msg(msg).into()),
+            AstCtl::RuleRemoveByTag(tag) => Ctl::RemoveRules(index.by_tag(tag).into()),
+            AstCtl::RuleRemoveTargetById(ids, target) => self.removal(index.by_id(ids), target)?,
+            AstCtl::RuleRemoveTargetByMsg(msg, target) => self.removal(index.by_msg(msg), target)?,
+            AstCtl::RuleRemoveTargetByTag(tag, target) => self.removal(index.by_tag(tag), target)?,
+            AstCtl::HashEnforcement(_) | AstCtl::HashEngine(_) => {
+                self.unsupported(span, "ctl:hashEngine", "ModSecurity v3 has no link hashing");
+                return None;
+            }
+            AstCtl::ForceResponseBodyVariable(_) | AstCtl::ResponseBodyProcessor(_) => {
+                self.unsupported(
+                    span,
+                    "ctl:responseBodyProcessor",
+                    "responses are not parsed; use RESPONSE_BODY",
+                );
+                return None;
+            }
+        })
+    }
+
+    fn removal(&mut self, rules: Vec<RuleId>, targets: &[Spanned<ast::Variable>]) -> Option<Ctl> {
+        let rules: Arc<[RuleId]> = rules.into();
+        let mut removals = Vec::new();
+        for target in targets {
+            let select = self.select(&target.selector, target.span)?;
+            let rules = Arc::clone(&rules);
+            removals.push(Arc::new(TargetRemoval { rules, variable: target.name, select }));
+        }
+        Some(Ctl::RemoveTargets(removals.into()))
+    }
+}
+
+fn action_name(kind: &A) -> &'static str {
+    match kind {
+        A::Append(_) => "append",
+        A::Prepend(_) => "prepend",
+        A::DeprecateVar(_) => "deprecatevar",
+        A::Exec(_) => "exec",
+        A::SanitiseArg(_) => "sanitiseArg",
+        A::SanitiseMatched => "sanitiseMatched",
+        A::SanitiseMatchedBytes(_) => "sanitiseMatchedBytes",
+        A::SanitiseRequestHeader(_) => "sanitiseRequestHeader",
+        A::SanitiseResponseHeader(_) => "sanitiseResponseHeader",
+        _ => "action",
+    }
+}

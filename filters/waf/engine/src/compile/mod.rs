@@ -1,0 +1,269 @@
+//! From the syntax tree to the plan.
+//!
+//! Three passes: directives are sorted into settings and drafts of rules; `SecRuleRemove…` and `SecRuleUpdate…` are
+//! applied to the drafts, wherever they stand, as ModSecurity v3 does; the remaining drafts become rules, with every
+//! name resolved.
+
+mod actions;
+mod draft;
+mod resources;
+mod rules;
+mod settings;
+mod targets;
+mod text;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use portcullis_seclang::ast::{OnOff, Phase, Ruleset};
+use portcullis_seclang::source::Span;
+use portcullis_seclang::{Loader, ast};
+
+use crate::error::{CompileError, CompileErrorKind};
+use crate::options::Options;
+use crate::persistent::Persistent;
+use crate::plan::{
+    Chains, Entry, Group, GroupId, PhasePlan, Plan, PrefilterBuilder, Settings, Sources, TxNames,
+};
+use crate::transformations::UnicodeMap;
+use draft::Draft;
+
+/// Compiles a parsed rule set.
+pub(crate) fn compile(
+    ruleset: &Ruleset,
+    loader: &dyn Loader,
+    options: &Options,
+) -> Result<Plan, Vec<CompileError>> {
+    let mut compiler = Compiler::new(ruleset, loader, options);
+    compiler.collect();
+    compiler.apply_updates();
+    compiler.build()
+}
+
+struct Compiler<'a> {
+    ruleset: &'a Ruleset,
+    loader: &'a dyn Loader,
+    options: &'a Options,
+    errors: Vec<CompileError>,
+    /// The directive that is being compiled, for messages.
+    directive: &'static str,
+    settings: Settings,
+    collection_timeout: u64,
+    unicode_map: UnicodeMap,
+    datasets: HashMap<Vec<u8>, Vec<Vec<u8>>>,
+    order: Vec<Placed<'a>>,
+    updates: Vec<&'a ast::Spanned<ast::Directive>>,
+    defaults: [Defaults<'a>; 5],
+    sources: Sources,
+    chains: Chains,
+    groups: Vec<Group>,
+    group_index: HashMap<Group, GroupId>,
+    tx: TxNames,
+    prefilter: PrefilterBuilder,
+    dynamic_count: u32,
+    files: Vec<Arc<str>>,
+    /// Where each file's lines start, to turn an offset into a line without reading the file again.
+    lines: Vec<Vec<u32>>,
+}
+
+/// What stands in the order of the rules.
+enum Placed<'a> {
+    Rule(Box<Draft<'a>>),
+    Marker(&'a [u8]),
+}
+
+/// `SecDefaultAction` of a phase.
+#[derive(Default)]
+struct Defaults<'a> {
+    actions: Option<&'a [ast::Spanned<ast::Action>]>,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(ruleset: &'a Ruleset, loader: &'a dyn Loader, options: &'a Options) -> Self {
+        Compiler {
+            ruleset,
+            loader,
+            options,
+            errors: Vec::new(),
+            directive: "",
+            settings: settings::defaults(),
+            collection_timeout: 3600,
+            unicode_map: UnicodeMap::default(),
+            datasets: HashMap::new(),
+            order: Vec::new(),
+            updates: Vec::new(),
+            defaults: Default::default(),
+            sources: Sources::default(),
+            chains: Chains::new(),
+            groups: Vec::new(),
+            group_index: HashMap::new(),
+            tx: TxNames::new(),
+            prefilter: PrefilterBuilder::default(),
+            dynamic_count: 0,
+            files: ruleset.sources.iter().map(|(_, source)| Arc::from(source.name.as_str())).collect(),
+            lines: ruleset
+                .sources
+                .iter()
+                .map(|(_, source)| memchr::memchr_iter(b'\n', &source.text).map(|at| at as u32).collect())
+                .collect(),
+        }
+    }
+
+    fn error(&mut self, span: Span, kind: CompileErrorKind) {
+        self.errors.push(CompileError::new(kind, self.directive, span, &self.ruleset.sources));
+    }
+
+    fn unsupported(&mut self, span: Span, name: impl Into<String>, reason: &'static str) {
+        self.error(span, CompileErrorKind::Unsupported { name: name.into(), reason });
+    }
+
+    fn line(&self, span: Span) -> u32 {
+        let newlines = self.lines.get(span.file.0 as usize).map_or(&[][..], Vec::as_slice);
+        newlines.partition_point(|newline| *newline < span.start) as u32 + 1
+    }
+
+    /// First pass.
+    fn collect(&mut self) {
+        let ruleset = self.ruleset;
+        let mut seen = HashMap::new();
+        for directive in &ruleset.directives {
+            self.directive = directive.node.name();
+            match &directive.node {
+                ast::Directive::Rule(rule) => {
+                    let draft = self.draft(rule, directive.span);
+                    let id = draft.id;
+                    if id != 0 && seen.insert(id, ()).is_some() {
+                        self.error(directive.span, CompileErrorKind::DuplicateId(id));
+                    }
+                    self.order.push(Placed::Rule(Box::new(draft)));
+                }
+                ast::Directive::Marker(name) => self.order.push(Placed::Marker(&name.value)),
+                ast::Directive::RuleRemoveById(_)
+                | ast::Directive::RuleRemoveByMsg(_)
+                | ast::Directive::RuleRemoveByTag(_)
+                | ast::Directive::RuleUpdateActionById(_)
+                | ast::Directive::RuleUpdateTargetById(_)
+                | ast::Directive::RuleUpdateTargetByMsg(_)
+                | ast::Directive::RuleUpdateTargetByTag(_) => self.updates.push(directive),
+                ast::Directive::DefaultAction(actions) => self.default_action(&actions.value, directive.span),
+                other => self.setting(other, directive.span),
+            }
+        }
+    }
+
+    fn default_action(&mut self, actions: &'a [ast::Spanned<ast::Action>], span: Span) {
+        use ast::ActionKind as A;
+        let mut phase = None;
+        let mut disruptive = false;
+        for action in actions {
+            match &action.kind {
+                A::Phase(given) => phase = Some(*given),
+                A::Block => {}
+                kind if kind.is_disruptive() => disruptive = true,
+                kind => {
+                    if let Some(name) = draft::not_in_defaults(kind) {
+                        self.error(action.span, CompileErrorKind::DefaultActionAction(name));
+                    }
+                }
+            }
+        }
+        let Some(phase) = phase else { return self.error(span, CompileErrorKind::DefaultActionPhase) };
+        if !disruptive {
+            return self.error(span, CompileErrorKind::DefaultActionDisruptive);
+        }
+        let Some(slot) = self.defaults.get_mut(phase as usize) else { return };
+        if slot.actions.is_some() {
+            return self.error(span, CompileErrorKind::DefaultActionTwice(phase.number()));
+        }
+        slot.actions = Some(actions);
+    }
+
+    /// Third pass.
+    fn build(mut self) -> Result<Plan, Vec<CompileError>> {
+        let order = std::mem::take(&mut self.order);
+        let mut drafts = Vec::new();
+        let mut phases: [PhasePlan; 5] = Default::default();
+        // Where each marker stands in each phase.
+        let mut markers: [Vec<(Vec<u8>, usize)>; 5] = Default::default();
+        for placed in order {
+            match placed {
+                Placed::Marker(name) => {
+                    for (phase, markers) in phases.iter_mut().zip(markers.iter_mut()) {
+                        phase.entries.push(Entry::Marker);
+                        markers.push((name.to_vec(), phase.entries.len()));
+                    }
+                }
+                Placed::Rule(draft) => {
+                    if let Some(phase) = phases.get_mut(draft.phase as usize) {
+                        phase.entries.push(Entry::Rule(drafts.len() as u32));
+                        if let Some(markers) = markers.get_mut(draft.phase as usize) {
+                            markers.push((draft.id.to_string().into_bytes(), phase.entries.len()));
+                        }
+                    }
+                    drafts.push(*draft);
+                }
+            }
+        }
+        let index = rules::Index::new(&drafts);
+        let mut places: [usize; 5] = [0; 5];
+        let mut rules = Vec::with_capacity(drafts.len());
+        for draft in &drafts {
+            self.directive = draft.directive;
+            // The place after the rule in its phase: markers before it are no targets of skipAfter.
+            let (Some(phase), Some(from), Some(markers)) = (
+                phases.get(draft.phase as usize),
+                places.get_mut(draft.phase as usize),
+                markers.get(draft.phase as usize),
+            ) else {
+                continue;
+            };
+            let wanted = rules.len() as u32;
+            let position = phase.entries.get(*from..).and_then(|entries| {
+                entries.iter().position(|entry| matches!(entry, Entry::Rule(rule) if *rule == wanted))
+            });
+            *from += position.unwrap_or(0) + 1;
+            let skips = rules::Skips { markers, from: *from, end: phase.entries.len() };
+            rules.push(self.rule(draft, &index, &skips));
+        }
+        for (number, phase) in phases.iter_mut().enumerate() {
+            let actions = self.defaults.get(number).and_then(|defaults| defaults.actions).unwrap_or(&[]);
+            self.directive = "SecDefaultAction";
+            self.default_actions(actions, &index, phase);
+        }
+        let prefilter =
+            if self.options.prefilter { std::mem::take(&mut self.prefilter) } else { Default::default() };
+        let Some(prefilter) = prefilter.build() else {
+            self.error(Span::default(), CompileErrorKind::TooLarge("literals"));
+            return Err(self.errors);
+        };
+        if !self.errors.is_empty() {
+            return Err(self.errors);
+        }
+        Ok(Plan {
+            settings: self.settings,
+            phases,
+            rules,
+            files: self.files,
+            sources: self.sources,
+            chains: self.chains,
+            groups: self.groups,
+            tx: self.tx,
+            prefilter,
+            limits: self.options.limits.clone(),
+            persistent: Persistent::new(std::time::Duration::from_secs(self.collection_timeout)),
+            clock: self.options.clock,
+            transactions: Default::default(),
+        })
+    }
+}
+
+fn on(value: OnOff) -> bool {
+    value == OnOff::On
+}
+
+fn phase_of(actions: &[ast::Spanned<ast::Action>]) -> Option<Phase> {
+    actions.iter().rev().find_map(|action| match action.kind {
+        ast::ActionKind::Phase(phase) => Some(phase),
+        _ => None,
+    })
+}

@@ -1,0 +1,19 @@
+//! Data files and datasets for operators.
+
+use std::borrow::Cow;
+
+use portcullis_seclang::Loader;
+
+/// What the operators of one rule may read.
+pub(super) struct Resources<'c> {
+    pub(super) loader: &'c dyn Loader,
+    /// The file of the rule: relative names start at its directory.
+    pub(super) from: &'c str,
+}
+
+impl crate::operators::Resources for Resources<'_> {
+    fn read(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let names = self.loader.resolve(name, self.from).ok()?;
+        self.loader.read(names.first()?).ok().map(Cow::Owned)
+    }
+}

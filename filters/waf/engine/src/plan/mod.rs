@@ -1,0 +1,201 @@
+//! The compiled rule set: what a transaction needs, with every name resolved to a number.
+
+mod chains;
+mod prefilter;
+mod sources;
+mod text;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use portcullis_seclang::ast::{
+    AllowScope, AuditEngine, EngineMode, LimitAction, OperatorName, ParseXml, Phase, Severity,
+};
+
+use crate::actions::Action;
+use crate::operators::Operator;
+use crate::options::Limits;
+use crate::persistent::Persistent;
+
+pub(crate) use chains::{Chain, ChainId, Chains, Step, Triggers};
+pub(crate) use prefilter::{CheckId, Prefilter, PrefilterBuilder};
+pub(crate) use sources::{Select, Source, SourceId, Sources};
+pub(crate) use text::{KeyName, Part, Text, TxNames, TxSlot};
+
+/// Everything that does not change between transactions.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) settings: Settings,
+    pub(crate) phases: [PhasePlan; 5],
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) files: Vec<Arc<str>>,
+    pub(crate) sources: Sources,
+    pub(crate) chains: Chains,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) tx: TxNames,
+    pub(crate) prefilter: Prefilter,
+    pub(crate) limits: Limits,
+    pub(crate) persistent: Persistent,
+    pub(crate) clock: fn() -> std::time::Duration,
+    /// Transactions so far, for `UNIQUE_ID`.
+    pub(crate) transactions: AtomicU64,
+}
+
+impl Plan {
+    pub(crate) fn phase(&self, phase: Phase) -> &PhasePlan {
+        let [headers, body, response_headers, response_body, logging] = &self.phases;
+        match phase {
+            Phase::RequestHeaders => headers,
+            Phase::RequestBody => body,
+            Phase::ResponseHeaders => response_headers,
+            Phase::ResponseBody => response_body,
+            Phase::Logging => logging,
+        }
+    }
+}
+
+/// What the directives other than rules say.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) engine: EngineMode,
+    pub(crate) request_body_access: bool,
+    pub(crate) request_body_limit: usize,
+    pub(crate) request_body_no_files_limit: usize,
+    pub(crate) request_body_limit_action: LimitAction,
+    pub(crate) json_depth_limit: usize,
+    pub(crate) response_body_access: bool,
+    pub(crate) response_body_limit: usize,
+    pub(crate) response_body_limit_action: LimitAction,
+    /// Lower case. `None`: every type, as ModSecurity v3 does while no `SecResponseBodyMimeType` was seen.
+    pub(crate) response_body_types: Option<Vec<Box<[u8]>>>,
+    pub(crate) arguments_limit: usize,
+    pub(crate) argument_separator: u8,
+    pub(crate) upload_file_limit: usize,
+    pub(crate) parse_xml_into_args: ParseXml,
+    pub(crate) audit_engine: AuditEngine,
+    pub(crate) audit_log_parts: Vec<u8>,
+    pub(crate) audit_log_relevant_status: Option<Operator>,
+    pub(crate) web_app_id: Vec<u8>,
+    pub(crate) component_signatures: Vec<Vec<u8>>,
+}
+
+/// The rules of one phase, in order.
+#[derive(Debug, Default)]
+pub(crate) struct PhasePlan {
+    pub(crate) entries: Vec<Entry>,
+    /// Actions of `SecDefaultAction` that run with every rule that matches.
+    pub(crate) default_actions: Vec<Action>,
+    /// What `block` does.
+    pub(crate) default_disruptive: Option<Disruptive>,
+}
+
+/// What stands at one place of a phase.
+#[derive(Debug)]
+pub(crate) enum Entry {
+    Rule(RuleId),
+    /// `SecMarker`. It is a place to skip to, and counts for `skip`.
+    Marker,
+}
+
+/// A rule with its whole chain, as an index into [`Plan::rules`].
+pub(crate) type RuleId = u32;
+
+/// A rule and the links of its chain.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    /// 0 for a rule without an id, which only tests of ModSecurity have.
+    pub(crate) id: u64,
+    pub(crate) phase: Phase,
+    pub(crate) disruptive: Option<Disruptive>,
+    pub(crate) links: Vec<Link>,
+}
+
+/// One condition of a rule and what happens when it is met.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) file: u32,
+    pub(crate) line: u32,
+    /// `None`: `SecAction`.
+    pub(crate) condition: Option<Condition>,
+    pub(crate) multi_match: bool,
+    pub(crate) capture: bool,
+    pub(crate) block: bool,
+    /// Run for each value that matches, whatever the rest of the chain says.
+    pub(crate) set_vars: Vec<crate::actions::SetVar>,
+    /// Run once the whole chain has matched.
+    pub(crate) actions: Vec<Action>,
+    pub(crate) meta: Meta,
+}
+
+/// What a link says about itself.
+#[derive(Debug, Default)]
+pub(crate) struct Meta {
+    pub(crate) msg: Option<Text>,
+    pub(crate) log_data: Option<Text>,
+    pub(crate) tags: Vec<Text>,
+    pub(crate) severity: Option<Severity>,
+    pub(crate) rev: Box<[u8]>,
+    pub(crate) ver: Box<[u8]>,
+    pub(crate) maturity: u8,
+    pub(crate) accuracy: u8,
+}
+
+/// Which values a link looks at, and for what.
+#[derive(Debug)]
+pub(crate) struct Condition {
+    pub(crate) targets: Vec<Target>,
+    pub(crate) chain: ChainId,
+    pub(crate) operation: Operation,
+    pub(crate) negated: bool,
+    /// The operator's name as ModSecurity prints it.
+    pub(crate) operator_name: &'static str,
+    /// What ModSecurity says of a match instead of operator, parameter and value.
+    pub(crate) match_message: Option<&'static str>,
+    pub(crate) argument: Text,
+    /// The bit that a scan sets where the operator can match. `None`: it must always be asked.
+    pub(crate) check: Option<CheckId>,
+}
+
+/// A variable of a link.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) source: SourceId,
+    /// `&`: the number of values, not the values.
+    pub(crate) count: bool,
+    /// Its group for the scan. `None` where the values can change within a phase, and for counts.
+    pub(crate) group: Option<GroupId>,
+}
+
+/// An index into [`Plan::groups`].
+pub(crate) type GroupId = u32;
+
+/// The values of a source after a chain: what many rules share, and so what is scanned as one.
+#[derive(Debug, PartialEq, Eq, Hash, Clone, Copy)]
+pub(crate) struct Group {
+    pub(crate) source: SourceId,
+    pub(crate) chain: ChainId,
+    pub(crate) multi_match: bool,
+}
+
+/// How to compare.
+#[derive(Debug)]
+pub(crate) enum Operation {
+    /// The argument is constant.
+    Fixed(Operator),
+    /// The argument has macros: it is compiled when its text is known, and kept until the text changes.
+    Dynamic {
+        /// Its number among the dynamic operators of the rule set.
+        index: u32,
+        name: OperatorName,
+    },
+}
+
+/// A disruptive action.
+#[derive(Debug, Clone)]
+pub(crate) enum Disruptive {
+    Allow(AllowScope),
+    Deny,
+    Drop,
+    Pass,
+    Redirect(Text),
+}

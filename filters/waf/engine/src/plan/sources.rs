@@ -1,0 +1,118 @@
+//! Sources: a variable, which of its members, and which not.
+
+use portcullis_seclang::ast::VariableName;
+
+use crate::operators::Operator;
+
+/// An index into [`Sources`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct SourceId(pub(crate) u32);
+
+/// All sources of a rule set, each known once.
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    sources: Vec<Source>,
+}
+
+/// Members of a variable, less the excluded ones.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Source {
+    pub(crate) variable: VariableName,
+    pub(crate) select: Select,
+    pub(crate) exclude: Vec<Select>,
+}
+
+/// Which members of a collection.
+#[derive(Debug, Clone)]
+pub(crate) enum Select {
+    All,
+    /// By name, without regard to case. The bytes are lower case.
+    Key(Box<[u8]>),
+    /// A pattern for names, and its text.
+    Pattern(Box<[u8]>, Operator),
+    /// An XPath expression, which the body processor evaluates.
+    XPath(Box<[u8]>),
+}
+
+impl Sources {
+    pub(crate) fn get(&self, id: SourceId) -> Option<&Source> {
+        self.sources.get(id.0 as usize)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.sources.len()
+    }
+
+    pub(crate) fn intern(&mut self, source: Source) -> SourceId {
+        let at = self.sources.iter().position(|known| *known == source).unwrap_or_else(|| {
+            self.sources.push(source);
+            self.sources.len() - 1
+        });
+        SourceId(at as u32)
+    }
+}
+
+impl Source {
+    /// Whether a member of this name belongs to the source.
+    pub(crate) fn contains(&self, key: &[u8]) -> bool {
+        self.select.matches(key) && !self.exclude.iter().any(|select| select.matches(key))
+    }
+
+    /// Whether its values stay the same during a phase, so that one scan at its start serves all rules.
+    pub(crate) fn is_static(&self) -> bool {
+        use VariableName as V;
+        !matches!(
+            self.variable,
+            V::Duration
+                | V::Env
+                | V::Geo
+                | V::Global
+                | V::HighestSeverity
+                | V::Ip
+                | V::MatchedVar
+                | V::MatchedVarName
+                | V::MatchedVars
+                | V::MatchedVarsNames
+                | V::Resource
+                | V::Rule
+                | V::Session
+                | V::SessionId
+                | V::Time
+                | V::TimeDay
+                | V::TimeEpoch
+                | V::TimeHour
+                | V::TimeMin
+                | V::TimeMon
+                | V::TimeSec
+                | V::TimeWday
+                | V::TimeYear
+                | V::Tx
+                | V::UniqueId
+                | V::User
+                | V::UserId
+                | V::WebAppId
+        )
+    }
+}
+
+impl Select {
+    pub(crate) fn matches(&self, key: &[u8]) -> bool {
+        match self {
+            Select::All => true,
+            Select::Key(name) => name.eq_ignore_ascii_case(key),
+            Select::Pattern(_, pattern) => pattern.evaluate(key, None),
+            Select::XPath(expression) => **expression == *key,
+        }
+    }
+}
+
+impl PartialEq for Select {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Select::All, Select::All) => true,
+            (Select::Key(a), Select::Key(b)) | (Select::XPath(a), Select::XPath(b)) => a == b,
+            (Select::Pattern(a, _), Select::Pattern(b, _)) => a == b,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Text with macros, compiled, and the names of TX variables.
+
+use super::SourceId;
+
+/// Text that may hold macros. ModSecurity v3 reference, "Macro Expansion".
+#[derive(Debug, Clone)]
+pub(crate) enum Text {
+    Literal(Box<[u8]>),
+    Macro(Box<[Part]>),
+}
+
+/// A piece of a [`Text`].
+#[derive(Debug, Clone)]
+pub(crate) enum Part {
+    Literal(Box<[u8]>),
+    /// `%{TX.name}`
+    Tx(TxSlot),
+    /// `%{RULE.id}` and the like.
+    Rule(Box<[u8]>),
+    /// Any other variable: the first value of the source.
+    Variable(SourceId),
+}
+
+impl Text {
+    pub(crate) fn empty() -> Self {
+        Text::Literal(Box::default())
+    }
+
+    pub(crate) fn as_literal(&self) -> Option<&[u8]> {
+        match self {
+            Text::Literal(text) => Some(text),
+            Text::Macro(_) => None,
+        }
+    }
+}
+
+/// The key of a collection's member in `setvar` and its kin.
+#[derive(Debug, Clone)]
+pub(crate) enum KeyName {
+    /// A TX variable whose name is constant.
+    Slot(TxSlot),
+    /// A name that macros make, or one of another collection.
+    Text(Text),
+}
+
+/// A TX variable whose name occurs in the rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct TxSlot(pub(crate) u32);
+
+/// The names of TX variables that occur in the rules, so that a request looks none of them up.
+#[derive(Debug)]
+pub(crate) struct TxNames {
+    names: Vec<Box<[u8]>>,
+    index: std::collections::HashMap<Box<[u8]>, u32>,
+}
+
+impl TxNames {
+    /// Slots 0 to 9 are the captures `TX:0` to `TX:9`.
+    pub(crate) fn new() -> Self {
+        let mut names = TxNames { names: Vec::new(), index: Default::default() };
+        for digit in b'0'..=b'9' {
+            names.intern(&[digit]);
+        }
+        names
+    }
+
+    pub(crate) fn intern(&mut self, name: &[u8]) -> TxSlot {
+        let lower = name.to_ascii_lowercase().into_boxed_slice();
+        if let Some(&slot) = self.index.get(&lower) {
+            return TxSlot(slot);
+        }
+        let slot = self.names.len() as u32;
+        self.names.push(name.into());
+        self.index.insert(lower, slot);
+        TxSlot(slot)
+    }
+
+    /// The slot of a name that is in lower case.
+    pub(crate) fn find(&self, lower: &[u8]) -> Option<TxSlot> {
+        self.index.get(lower).copied().map(TxSlot)
+    }
+
+    /// The name as it was first written.
+    pub(crate) fn name(&self, slot: TxSlot) -> &[u8] {
+        self.names.get(slot.0 as usize).map_or(b"", |name| name)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.names.len()
+    }
+}

@@ -1,0 +1,253 @@
+//! Where variables live: members of request collections, TX, ENV and the persistent collections.
+
+use portcullis_seclang::ast::{Collection, VariableName};
+
+use super::{Transaction, ValueId, debug};
+use crate::plan::{KeyName, Plan, Text, TxSlot};
+
+/// A member of a variable. A variable that is no collection has one, with an empty key.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Member {
+    pub(crate) key: ValueId,
+    pub(crate) value: ValueId,
+}
+
+/// A value that a rule looks at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    pub(crate) variable: VariableName,
+    /// The name within the collection, if the variable is one.
+    pub(crate) key: Option<ValueId>,
+    pub(crate) value: ValueId,
+}
+
+/// TX variables: those that the rules name, by number, and those whose names macros make.
+#[derive(Debug, Default)]
+pub(crate) struct TxVariables {
+    slots: Vec<Option<ValueId>>,
+    /// Lower-case name, name as written, value.
+    named: Vec<(Vec<u8>, ValueId, ValueId)>,
+}
+
+impl TxVariables {
+    pub(crate) fn reset(&mut self, slots: usize) {
+        self.slots.clear();
+        self.slots.resize(slots, None);
+        self.named.clear();
+    }
+
+    pub(crate) fn slot(&self, slot: TxSlot) -> Option<ValueId> {
+        self.slots.get(slot.0 as usize).copied().flatten()
+    }
+
+    pub(crate) fn set_slot(&mut self, slot: TxSlot, value: Option<ValueId>) {
+        if let Some(place) = self.slots.get_mut(slot.0 as usize) {
+            *place = value;
+        }
+    }
+
+    pub(crate) fn named(&self, lower: &[u8]) -> Option<ValueId> {
+        self.named.iter().find(|(name, ..)| name == lower).map(|(.., value)| *value)
+    }
+
+    /// The slots that are set, and the names that macros made.
+    pub(crate) fn iter_slots(&self) -> impl Iterator<Item = (TxSlot, ValueId)> {
+        let slots = self.slots.iter().enumerate();
+        slots.filter_map(|(slot, value)| Some((TxSlot(slot as u32), (*value)?)))
+    }
+
+    pub(crate) fn iter_named(&self) -> impl Iterator<Item = (&[u8], ValueId, ValueId)> {
+        self.named.iter().map(|(lower, name, value)| (lower.as_slice(), *name, *value))
+    }
+}
+
+impl Transaction {
+    pub(crate) fn members(&self, variable: VariableName) -> &[Member] {
+        self.memory.members.get(variable as usize).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn add_member(&mut self, variable: VariableName, key: ValueId, value: ValueId) {
+        if let Some(members) = self.memory.members.get_mut(variable as usize) {
+            members.push(Member { key, value });
+        }
+    }
+
+    pub(crate) fn set_scalar(&mut self, variable: VariableName, value: ValueId) {
+        if let Some(members) = self.memory.members.get_mut(variable as usize) {
+            members.clear();
+            members.push(Member { key: ValueId::EMPTY, value });
+        }
+    }
+
+    pub(crate) fn scalar(&self, variable: VariableName) -> Option<ValueId> {
+        self.members(variable).first().map(|member| member.value)
+    }
+
+    pub(crate) fn set_bytes(&mut self, variable: VariableName, bytes: &[u8]) {
+        let value = self.memory.values.push(bytes);
+        self.set_scalar(variable, value);
+    }
+
+    pub(crate) fn set_number(&mut self, variable: VariableName, number: usize) {
+        let value = self.memory.values.push_number(i64::try_from(number).unwrap_or(i64::MAX));
+        self.set_scalar(variable, value);
+    }
+
+    pub(crate) fn set_flag(&mut self, variable: VariableName, on: bool) {
+        self.set_bytes(variable, if on { b"1" } else { b"0" });
+    }
+
+    /// The value of a member of a collection that `setvar` knows.
+    pub(crate) fn get(
+        &mut self,
+        plan: &Plan,
+        collection: Collection,
+        key: &KeyName,
+        text: &[u8],
+    ) -> Option<ValueId> {
+        if collection == Collection::Tx {
+            return match key {
+                KeyName::Slot(slot) => self.memory.tx.slot(*slot),
+                KeyName::Text(_) => {
+                    let lower = text.to_ascii_lowercase();
+                    match plan.tx.find(&lower) {
+                        Some(slot) => self.memory.tx.slot(slot),
+                        None => self.memory.tx.named(&lower),
+                    }
+                }
+            };
+        }
+        let record = self.collection_key(collection);
+        let value = plan.persistent.get(collection, &record, text, (plan.clock)())?;
+        Some(self.memory.values.push(&value))
+    }
+
+    pub(crate) fn set(
+        &mut self,
+        plan: &Plan,
+        collection: Collection,
+        key: &KeyName,
+        text: &[u8],
+        value: &[u8],
+    ) {
+        let value = value.get(..plan.limits.tx_value).unwrap_or(value);
+        if self.debugs(8) {
+            let name = match key {
+                KeyName::Slot(slot) => plan.tx.name(*slot),
+                KeyName::Text(_) => text,
+            };
+            let line = format!(
+                "Saving variable: {}:{} with value: {}",
+                collection.as_str().to_ascii_uppercase(),
+                String::from_utf8_lossy(name),
+                String::from_utf8_lossy(value)
+            );
+            self.write_debug(8, &line);
+        }
+        if collection != Collection::Tx {
+            let record = self.collection_key(collection);
+            plan.persistent.set(collection, &record, text, value, (plan.clock)());
+            return;
+        }
+        match key {
+            KeyName::Slot(slot) => {
+                let id = self.memory.values.push(value);
+                self.memory.tx.set_slot(*slot, Some(id));
+            }
+            KeyName::Text(_) => self.set_tx(plan, text, value),
+        }
+    }
+
+    fn set_tx(&mut self, plan: &Plan, name: &[u8], value: &[u8]) {
+        let lower = name.to_ascii_lowercase();
+        let id = self.memory.values.push(value);
+        if let Some(slot) = plan.tx.find(&lower) {
+            self.memory.tx.set_slot(slot, Some(id));
+            return;
+        }
+        if let Some((.., known)) = self.memory.tx.named.iter_mut().find(|(known, ..)| *known == lower) {
+            *known = id;
+            return;
+        }
+        if self.memory.tx.named.len() >= plan.limits.tx_names {
+            debug!(
+                self,
+                1,
+                "Not saving TX:{}: there are too many TX variables",
+                String::from_utf8_lossy(name)
+            );
+            return;
+        }
+        let name = self.memory.values.push(name);
+        self.memory.tx.named.push((lower, name, id));
+    }
+
+    pub(crate) fn unset(&mut self, plan: &Plan, collection: Collection, key: &KeyName, text: &[u8]) {
+        if collection != Collection::Tx {
+            let record = self.collection_key(collection);
+            plan.persistent.remove(collection, &record, text);
+            return;
+        }
+        match key {
+            KeyName::Slot(slot) => self.memory.tx.set_slot(*slot, None),
+            KeyName::Text(_) => {
+                let lower = text.to_ascii_lowercase();
+                match plan.tx.find(&lower) {
+                    Some(slot) => self.memory.tx.set_slot(slot, None),
+                    None => self.memory.tx.named.retain(|(name, ..)| *name != lower),
+                }
+            }
+        }
+    }
+
+    pub(crate) fn expire(&mut self, plan: &Plan, collection: Collection, key: &[u8], seconds: i64) {
+        let record = self.collection_key(collection);
+        let seconds = u64::try_from(seconds).unwrap_or(0);
+        plan.persistent.expire(collection, &record, key, seconds, (plan.clock)());
+    }
+
+    /// `initcol`, `setsid`, `setuid`, `setrsc`.
+    pub(crate) fn set_collection_key(&mut self, plan: &Plan, collection: Collection, key: &Text) {
+        let key = self.expand(plan, key);
+        debug!(
+            self,
+            5,
+            "Collection `{}' initialized with value: {}",
+            collection.as_str(),
+            String::from_utf8_lossy(&key)
+        );
+        let variable = match collection {
+            Collection::Session => Some(VariableName::SessionId),
+            Collection::User => Some(VariableName::UserId),
+            _ => None,
+        };
+        if let Some(variable) = variable {
+            self.set_bytes(variable, &key);
+        }
+        self.memory.collection_keys.retain(|(known, _)| *known != collection);
+        self.memory.collection_keys.push((collection, key));
+    }
+
+    /// The record of a persistent collection. Without `initcol` it is the one of the empty key, as in ModSecurity v3.
+    pub(crate) fn collection_key(&self, collection: Collection) -> Vec<u8> {
+        let keys = &self.memory.collection_keys;
+        keys.iter().find(|(known, _)| *known == collection).map(|(_, key)| key.clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn set_env(&mut self, name: &[u8], value: Option<&[u8]>) {
+        self.memory.env.retain(|(known, _)| known != name);
+        let Some(value) = value else { return };
+        debug!(
+            self,
+            8,
+            "Setting environment variable: {} to {}",
+            String::from_utf8_lossy(name),
+            String::from_utf8_lossy(value)
+        );
+        if self.memory.env.len() >= self.plan.limits.tx_names {
+            return;
+        }
+        let value = self.memory.values.push(value);
+        self.memory.env.push((name.to_vec(), value));
+    }
+}

@@ -1,0 +1,55 @@
+//! The debug log, in the words of ModSecurity v3, so that its manuals and tests apply.
+
+use std::fmt;
+
+use super::Transaction;
+
+/// Takes the lines of the debug log.
+pub trait DebugSink {
+    /// One line of the given level, 1 (errors) to 9 (everything).
+    fn line(&mut self, level: u8, text: &str);
+}
+
+impl<F: FnMut(u8, &str)> DebugSink for F {
+    fn line(&mut self, level: u8, text: &str) {
+        self(level, text);
+    }
+}
+
+/// Writes a line if somebody listens. The arguments are not evaluated otherwise.
+macro_rules! debug {
+    ($tx:expr, $level:expr, $($argument:tt)*) => {
+        if $tx.debugs($level) {
+            let line = format!($($argument)*);
+            $tx.write_debug($level, &line);
+        }
+    };
+}
+pub(crate) use debug;
+
+impl Transaction {
+    pub(crate) fn debugs(&self, level: u8) -> bool {
+        self.debug.is_some() && level <= self.debug_level
+    }
+
+    pub(crate) fn write_debug(&mut self, level: u8, line: &str) {
+        if let Some(sink) = &mut self.debug {
+            sink.line(level, line);
+        }
+    }
+}
+
+/// Bytes for a log: those that are not printable ASCII as `\xhh`.
+pub(crate) struct Hex<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for byte in self.0 {
+            match byte {
+                0x20..=0x7e => write!(f, "{}", *byte as char)?,
+                _ => write!(f, "\\x{byte:02x}")?,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,586 @@
+//! Phases and rules. ModSecurity v3, `src/rules_set.cc`, `src/rule_with_operator.cc`, `src/rule_with_actions.cc`.
+
+use std::sync::Arc;
+
+use portcullis_seclang::ast::{AllowScope, EngineMode, OperatorName, Phase, Severity};
+
+use super::{Found, Hex, Scratch, Transaction, ValueId, debug};
+use crate::intervention::{Cause, Intervention, InterventionKind};
+use crate::operators::Operator;
+use crate::plan::{
+    Chain, Condition, Disruptive, Entry, Link, Operation, Plan, Rule, RuleId, Target, Text, TxSlot,
+};
+
+/// What the actions of a rule that matched have said so far.
+#[derive(Debug)]
+pub(crate) struct RuleState {
+    pub(crate) log: bool,
+    pub(crate) audit_log: bool,
+    pub(crate) status: Option<u16>,
+    pub(crate) skip: u32,
+    pub(crate) skip_to: Option<usize>,
+    pub(crate) tags: Vec<Vec<u8>>,
+    pub(crate) message: Vec<u8>,
+    pub(crate) data: Vec<u8>,
+    pub(crate) severity: Option<Severity>,
+    pub(crate) disruptive: bool,
+    /// The link and the value, before transformations, that matched last.
+    pub(crate) last: Option<(usize, Found)>,
+}
+
+impl RuleState {
+    fn new() -> Self {
+        RuleState {
+            log: true,
+            audit_log: true,
+            status: None,
+            skip: 0,
+            skip_to: None,
+            tags: Vec::new(),
+            message: Vec::new(),
+            data: Vec::new(),
+            severity: None,
+            disruptive: false,
+            last: None,
+        }
+    }
+}
+
+/// Operators whose argument has macros, compiled for the text that the macros gave last. They stay from one
+/// transaction to the next, since `%{tx.allowed_methods}` is mostly the same.
+#[derive(Debug, Default)]
+pub(crate) struct DynamicOperators {
+    plan: usize,
+    operators: Vec<Option<(Vec<u8>, Option<Operator>)>>,
+}
+
+impl DynamicOperators {
+    /// Empties the cache if it was made for another rule set.
+    pub(crate) fn bind(&mut self, plan: &Arc<Plan>) {
+        let plan_at = Arc::as_ptr(plan).addr();
+        if self.plan != plan_at {
+            self.operators.clear();
+            self.plan = plan_at;
+        }
+    }
+
+    /// The operator for this argument. `None` if the argument is not valid for it.
+    fn get(&mut self, index: u32, name: OperatorName, argument: &[u8]) -> Option<&Operator> {
+        let index = index as usize;
+        if self.operators.len() <= index {
+            self.operators.resize_with(index + 1, || None);
+        }
+        let slot = self.operators.get_mut(index)?;
+        if slot.as_ref().is_none_or(|(known, _)| known != argument) {
+            let compiled = Operator::compile(name.as_str(), argument, &()).ok();
+            *slot = Some((argument.to_vec(), compiled));
+        }
+        slot.as_ref()?.1.as_ref()
+    }
+}
+
+impl Transaction {
+    /// Runs the rules of a phase.
+    pub(crate) fn run_phase(&mut self, plan: &Plan, phase: Phase) -> Option<Intervention> {
+        if self.engine() == EngineMode::Off {
+            debug!(self, 4, "Rule engine disabled, returning...");
+            return None;
+        }
+        let entries = &plan.phase(phase).entries;
+        debug!(self, 9, "This phase consists of {} rule(s).", entries.len());
+        let skipped = match self.allow {
+            Some(AllowScope::Transaction) => phase != Phase::Logging,
+            Some(AllowScope::Request) => matches!(phase, Phase::RequestHeaders | Phase::RequestBody),
+            _ => false,
+        };
+        if skipped {
+            debug!(
+                self,
+                9,
+                "Skipping all rules evaluation on this phase as request through the utilization of an `allow' action."
+            );
+            return None;
+        }
+        self.allow = None;
+        self.begin_candidates(plan);
+        let mut at = 0;
+        let mut skip = 0;
+        while let Some(entry) = entries.get(at) {
+            at += 1;
+            let rule_id = match entry {
+                Entry::Rule(rule) => *rule,
+                Entry::Marker => {
+                    skip = u32::saturating_sub(skip, 1);
+                    continue;
+                }
+            };
+            let Some(rule) = plan.rules.get(rule_id as usize) else { continue };
+            if skip > 0 {
+                skip -= 1;
+                debug!(
+                    self,
+                    9, "Skipped rule id '{}' due to a `skip' action. Still {skip} to be skipped.", rule.id
+                );
+                continue;
+            }
+            if self.is_removed(rule_id) {
+                debug!(self, 9, "Skipped rule id '{}' due to a ruleRemove action.", rule.id);
+                continue;
+            }
+            let Some(state) = self.run_rule(plan, rule_id, rule) else { continue };
+            if self.intervention.is_some() {
+                debug!(self, 8, "Skipping this phase as this request was already intercepted.");
+                break;
+            }
+            if self.allow.is_some() || self.engine() == EngineMode::Off {
+                break;
+            }
+            skip = state.skip;
+            if let Some(place) = state.skip_to {
+                self.debug_skip_to(plan, phase, at, place);
+                at = place.max(at);
+            }
+        }
+        if self.memory.values.exhausted() && self.intervention.is_none() && self.engine() == EngineMode::On {
+            self.intervention =
+                Some(Intervention { kind: InterventionKind::Deny, status: 403, cause: Cause::Memory });
+        }
+        self.intervention.take()
+    }
+
+    fn debug_skip_to(&mut self, plan: &Plan, phase: Phase, from: usize, to: usize) {
+        if !self.debugs(9) {
+            return;
+        }
+        for entry in plan.phase(phase).entries.get(from..to).unwrap_or(&[]) {
+            if let Entry::Rule(rule) = entry
+                && let Some(rule) = plan.rules.get(*rule as usize)
+            {
+                let line = format!("Skipped rule id '{}' due to a SecMarker", rule.id);
+                self.write_debug(9, &line);
+            }
+        }
+    }
+
+    fn is_removed(&self, rule: RuleId) -> bool {
+        let word = self.memory.removed_rules.get(rule as usize / 64);
+        word.is_some_and(|word| word >> (rule % 64) & 1 == 1)
+    }
+
+    /// Runs a rule with its chain. `None`: it did not match.
+    fn run_rule(&mut self, plan: &Plan, id: RuleId, rule: &Rule) -> Option<RuleState> {
+        if !self.can_match(plan, rule) {
+            self.memory.matched_vars.clear();
+            return None;
+        }
+        let mut state = RuleState::new();
+        self.matched_vars_stale = true;
+        for (index, link) in rule.links.iter().enumerate() {
+            self.current = Some((id, index));
+            if index > 0 {
+                debug!(self, 4, "Executing chained rule.");
+            }
+            if !self.run_link(plan, rule, id, index, link, &mut state) {
+                debug!(self, 4, "Rule returned 0.");
+                self.memory.matched_vars.clear();
+                return None;
+            }
+            debug!(self, 4, "Rule returned 1.");
+        }
+        let default = plan.phase(rule.phase);
+        for (index, link) in rule.links.iter().enumerate().rev() {
+            self.current = Some((id, index));
+            self.run_actions(plan, rule, link, &default.default_actions, &mut state);
+        }
+        self.current = Some((id, 0));
+        self.disrupt(plan, rule, &mut state);
+        self.record(plan, rule, &mut state);
+        Some(state)
+    }
+
+    /// Whether the scan leaves a chance for the first link to match.
+    fn can_match(&mut self, plan: &Plan, rule: &Rule) -> bool {
+        let Some(Link { condition: Some(condition), .. }) = rule.links.first() else { return true };
+        let Some(check) = self.usable_check(condition) else { return true };
+        condition.targets.iter().any(|target| match target.group {
+            Some(group) => self.is_candidate(plan, group, check),
+            None => true,
+        })
+    }
+
+    /// The check of a condition, unless every operator has to be asked for the debug log.
+    fn usable_check(&self, condition: &Condition) -> Option<crate::plan::CheckId> {
+        if self.debug.is_some() { None } else { condition.check }
+    }
+
+    fn run_link(
+        &mut self,
+        plan: &Plan,
+        rule: &Rule,
+        id: RuleId,
+        index: usize,
+        link: &Link,
+        state: &mut RuleState,
+    ) -> bool {
+        let Some(condition) = &link.condition else {
+            debug!(self, 4, "(Rule: {}) Executing unconditional rule...", rule.id);
+            for set_var in &link.set_vars {
+                set_var.run(self, plan);
+            }
+            return true;
+        };
+        if self.debugs(4) {
+            self.debug_condition(plan, if index == 0 { rule.id } else { 0 }, condition);
+        }
+        let check = self.usable_check(condition);
+        let mut matched = false;
+        for target in &condition.targets {
+            if let (Some(check), Some(group)) = (check, target.group)
+                && !self.is_candidate(plan, group, check)
+            {
+                continue;
+            }
+            if target.group.is_some() && !target.count {
+                for place in self.static_values(plan, target.source) {
+                    let Some(found) = self.static_value(place) else { break };
+                    matched |= self.try_value(plan, rule, id, index, link, condition, found, check, state);
+                }
+                continue;
+            }
+            let mut found = std::mem::take(&mut self.memory.found);
+            let start = found.len();
+            self.resolve(plan, target.source, &mut found);
+            if target.count {
+                self.count(plan, target, start, &mut found);
+            }
+            let end = found.len();
+            self.memory.found = found;
+            for place in start..end {
+                let Some(found) = self.memory.found.get(place).copied() else { break };
+                matched |= self.try_value(plan, rule, id, index, link, condition, found, None, state);
+            }
+            self.memory.found.truncate(start);
+        }
+        matched
+    }
+
+    /// `&ARGS`: replaces the values by their number.
+    fn count(&mut self, plan: &Plan, target: &Target, start: usize, found: &mut Vec<Found>) {
+        let number = i64::try_from(found.len() - start).unwrap_or(i64::MAX);
+        found.truncate(start);
+        let Some(source) = plan.sources.get(target.source) else { return };
+        let value = self.memory.values.push_number(number);
+        let key = match &source.select {
+            crate::plan::Select::Key(name) => Some(self.memory.values.push(name)),
+            _ => None,
+        };
+        found.push(Found { variable: source.variable, key, value });
+    }
+
+    /// Asks the operator about one value in all forms that the rule wants. Whether it matched.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the loop's state; a struct for it would be made for each value"
+    )]
+    fn try_value(
+        &mut self,
+        plan: &Plan,
+        rule: &Rule,
+        id: RuleId,
+        index: usize,
+        link: &Link,
+        condition: &Condition,
+        found: Found,
+        check: Option<crate::plan::CheckId>,
+        state: &mut RuleState,
+    ) -> bool {
+        if self.is_target_removed(id, &found) {
+            return false;
+        }
+        let chain = plan.chains.get(condition.chain);
+        if !link.multi_match {
+            let form = if self.debugs(9) {
+                self.transform_with_debug(plan, found.value, chain)
+            } else {
+                self.memory.values.transform(found.value, chain, &plan.chains.triggers)
+            };
+            return self.try_form(plan, rule, index, link, condition, found, form, check, state);
+        }
+        let mut form = found.value;
+        let mut matched = self.try_form(plan, rule, index, link, condition, found, form, check, state);
+        for step in &chain.steps {
+            let next = self.memory.values.step(form, step, &plan.chains.triggers);
+            if next != form {
+                form = next;
+                matched |= self.try_form(plan, rule, index, link, condition, found, form, check, state);
+            }
+        }
+        matched
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "as try_value")]
+    fn try_form(
+        &mut self,
+        plan: &Plan,
+        rule: &Rule,
+        index: usize,
+        link: &Link,
+        condition: &Condition,
+        found: Found,
+        form: ValueId,
+        check: Option<crate::plan::CheckId>,
+        state: &mut RuleState,
+    ) -> bool {
+        if let Some(check) = check
+            && !self.value_is_candidate(plan, form, check)
+        {
+            return false;
+        }
+        if self.debugs(9) {
+            let mut name = Vec::new();
+            self.write_full_name(&found, &mut name);
+            let value = self.memory.values.bytes(form);
+            let cut = value.get(..80).unwrap_or(value);
+            let dots = if value.len() > 80 {
+                format!(" ({} characters omitted)", value.len() - 80)
+            } else {
+                String::new()
+            };
+            let line = format!(
+                "Target value: \"{}{dots}\" (Variable: {})",
+                Hex(cut),
+                String::from_utf8_lossy(&name)
+            );
+            self.write_debug(9, &line);
+        }
+        if self.ask(plan, condition, form, link.capture) == condition.negated {
+            return false;
+        }
+        if link.capture {
+            self.store_captures(condition.operator_name);
+        }
+        let _ = rule;
+        state.last = Some((index, found));
+        self.note_match(plan, Found { value: form, ..found });
+        for set_var in &link.set_vars {
+            debug!(self, 4, "Running [independent] (non-disruptive) action: setvar");
+            set_var.run(self, plan);
+        }
+        true
+    }
+
+    /// What the operator itself says, without `!`.
+    fn ask(&mut self, plan: &Plan, condition: &Condition, form: ValueId, capture: bool) -> bool {
+        let argument = match &condition.operation {
+            Operation::Fixed(_) => Vec::new(),
+            Operation::Dynamic { .. } => self.expand(plan, &condition.argument),
+        };
+        let Scratch { values, captures, dynamic, .. } = &mut self.memory;
+        let operator = match &condition.operation {
+            Operation::Fixed(operator) => operator,
+            Operation::Dynamic { index, name } => match dynamic.get(*index, *name, &argument) {
+                Some(operator) => operator,
+                None => return false,
+            },
+        };
+        captures.clear();
+        match operator.try_evaluate(values.bytes(form), capture.then_some(captures)) {
+            Ok(matched) => matched,
+            Err(_) => {
+                self.note_match_limit(plan, &argument);
+                false
+            }
+        }
+    }
+
+    /// A pattern that can't run on an automaton took too long. ModSecurity v3, `Rx::evaluate`.
+    fn note_match_limit(&mut self, plan: &Plan, argument: &[u8]) {
+        use portcullis_seclang::ast::VariableName as V;
+        debug!(self, 3, "rx: regex error 'MATCH_LIMIT' for pattern '{}'", String::from_utf8_lossy(argument));
+        self.set_flag(V::MscPcreError, true);
+        self.set_flag(V::MscPcreLimitsExceeded, true);
+        let one = self.memory.values.push(b"1");
+        for name in [&b"msc_pcre_error"[..], b"msc_pcre_limits_exceeded"] {
+            if let Some(slot) = plan.tx.find(name) {
+                self.memory.tx.set_slot(slot, Some(one));
+            }
+        }
+    }
+
+    /// `TX:0` to `TX:9`. Those that the operator did not capture are unset.
+    fn store_captures(&mut self, operator: &str) {
+        for index in 0..10 {
+            let Scratch { values, captures, tx, .. } = &mut self.memory;
+            let value = captures.get(index).map(|bytes| values.push(bytes));
+            tx.set_slot(TxSlot(index as u32), value);
+            if let Some(value) = value
+                && self.debugs(7)
+            {
+                let text = Hex(self.bytes(value)).to_string();
+                debug!(self, 7, "Added {operator} match TX.{index}: {text}");
+            }
+        }
+    }
+
+    fn note_match(&mut self, plan: &Plan, found: Found) {
+        debug!(self, 9, "Matched vars updated.");
+        if std::mem::take(&mut self.matched_vars_stale) {
+            self.memory.matched_vars.clear();
+        }
+        if self.memory.matched_vars.len() >= plan.limits.matched_vars {
+            // MATCHED_VAR is the last one.
+            self.memory.matched_vars.pop();
+        }
+        self.memory.matched_vars.push(found);
+    }
+
+    fn is_target_removed(&self, rule: RuleId, found: &Found) -> bool {
+        self.memory.removed_targets.iter().any(|removal| {
+            removal.variable == found.variable
+                && removal.rules.binary_search(&rule).is_ok()
+                && removal.select.matches(found.key.map_or(b"", |key| self.memory.values.bytes(key)))
+        })
+    }
+
+    fn transform_with_debug(&mut self, plan: &Plan, value: ValueId, chain: &Chain) -> ValueId {
+        let mut id = value;
+        for step in &chain.steps {
+            id = self.memory.values.step(id, step, &plan.chains.triggers);
+            let bytes = self.memory.values.bytes(id);
+            let text = String::from_utf8_lossy(bytes.get(..80).unwrap_or(bytes)).into_owned();
+            debug!(self, 9, " T (0) t:{}: \"{text}\"", step.name);
+        }
+        id
+    }
+
+    /// The actions of a link once the whole chain has matched.
+    fn run_actions(
+        &mut self,
+        plan: &Plan,
+        rule: &Rule,
+        link: &Link,
+        defaults: &[crate::actions::Action],
+        state: &mut RuleState,
+    ) {
+        for action in defaults {
+            debug!(self, 9, "Running action: {}", action.name());
+            action.run(self, plan, state);
+        }
+        if let Some(severity) = link.meta.severity {
+            state.severity = Some(severity);
+            if self.highest_severity.is_none_or(|highest| severity.number() < highest.number()) {
+                self.highest_severity = Some(severity);
+            }
+        }
+        for action in &link.actions {
+            debug!(self, 9, "Running action: {}", action.name());
+            action.run(self, plan, state);
+        }
+        // After the other actions: a message is needed only if nolog did not stand among them.
+        if let Some(text) = &link.meta.log_data {
+            state.data = self.text_if_logged(plan, text, state, &rule.disruptive);
+        }
+        if let Some(text) = &link.meta.msg {
+            state.message = self.text_if_logged(plan, text, state, &rule.disruptive);
+            debug!(self, 9, "Saving msg: {}", String::from_utf8_lossy(&state.message));
+        }
+        if link.block
+            && let Some(disruptive) = &plan.phase(rule.phase).default_disruptive
+        {
+            debug!(self, 8, "Marking request as disruptive.");
+            self.run_disruptive(plan, rule, disruptive, "block", state);
+        }
+    }
+
+    fn text_if_logged(
+        &mut self,
+        plan: &Plan,
+        text: &Text,
+        state: &RuleState,
+        disruptive: &Option<Disruptive>,
+    ) -> Vec<u8> {
+        let stops = matches!(disruptive, Some(Disruptive::Deny | Disruptive::Drop | Disruptive::Redirect(_)));
+        if state.log || stops || self.debug.is_some() { self.expand(plan, text) } else { Vec::new() }
+    }
+
+    fn disrupt(&mut self, plan: &Plan, rule: &Rule, state: &mut RuleState) {
+        if let Some(disruptive) = &rule.disruptive {
+            let name = match disruptive {
+                Disruptive::Allow(_) => "allow",
+                Disruptive::Deny => "deny",
+                Disruptive::Drop => "drop",
+                Disruptive::Pass => "pass",
+                Disruptive::Redirect(_) => "redirect",
+            };
+            self.run_disruptive(plan, rule, disruptive, name, state);
+        }
+    }
+
+    fn run_disruptive(
+        &mut self,
+        plan: &Plan,
+        rule: &Rule,
+        disruptive: &Disruptive,
+        name: &str,
+        state: &mut RuleState,
+    ) {
+        if self.engine() != EngineMode::On {
+            debug!(self, 4, "Not running any disruptive action (or block): {name}. SecRuleEngine is not On.");
+            return;
+        }
+        debug!(self, 4, "Running (disruptive)     action: {name}.");
+        let (kind, status) = match disruptive {
+            Disruptive::Pass => {
+                debug!(self, 8, "Running action pass");
+                return;
+            }
+            Disruptive::Allow(scope) => {
+                debug!(self, 4, "Dropping the evaluation of upcoming rules in favor of an `allow' action");
+                self.allow = Some(*scope);
+                return;
+            }
+            Disruptive::Deny => {
+                debug!(self, 8, "Running action deny");
+                (InterventionKind::Deny, state.status.unwrap_or(403))
+            }
+            Disruptive::Drop => {
+                debug!(self, 8, "Running action drop");
+                (InterventionKind::Drop, state.status.unwrap_or(403))
+            }
+            Disruptive::Redirect(url) => {
+                let url = self.expand(plan, url);
+                let status = state.status.filter(|status| (301..=307).contains(status)).unwrap_or(302);
+                (InterventionKind::Redirect(url), status)
+            }
+        };
+        state.disruptive = true;
+        if self.intervention.is_none() {
+            self.intervention = Some(Intervention { kind, status, cause: Cause::Rule(rule.id) });
+        }
+    }
+
+    fn debug_condition(&mut self, plan: &Plan, rule_id: u64, condition: &Condition) {
+        let argument = self.expand(plan, &condition.argument);
+        let mut targets = String::new();
+        for target in &condition.targets {
+            let Some(source) = plan.sources.get(target.source) else { continue };
+            if !targets.is_empty() {
+                targets.push('|');
+            }
+            if target.count {
+                targets.push('&');
+            }
+            targets.push_str(source.variable.as_str());
+            if let crate::plan::Select::Key(name) = &source.select {
+                targets.push(':');
+                targets.push_str(&String::from_utf8_lossy(name));
+            }
+        }
+        let line = format!(
+            "(Rule: {rule_id}) Executing operator \"{}\" with param \"{}\" against {targets}.",
+            condition.operator_name,
+            String::from_utf8_lossy(&argument)
+        );
+        self.write_debug(4, &line);
+    }
+}

@@ -1,0 +1,335 @@
+//! A transaction: the state of one request and its response, and the phases that rules run in.
+
+mod arguments;
+mod candidates;
+mod collections;
+mod debug;
+mod evaluate;
+mod log;
+mod request;
+mod response;
+mod text;
+mod values;
+mod variables;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use portcullis_seclang::ast::{
+    AllowScope, AuditEngine, BodyProcessor, Collection, EngineMode, LimitAction, ParseXml, PartsChange,
+    Severity, VariableName,
+};
+
+use crate::Intervention;
+use crate::actions::TargetRemoval;
+use crate::matched::MatchedRule;
+use crate::plan::{Plan, RuleId};
+use candidates::Candidates;
+use collections::{Found, Member, TxVariables};
+
+pub use debug::DebugSink;
+pub(crate) use debug::{Hex, debug};
+pub(crate) use evaluate::RuleState;
+pub use request::Connection;
+pub(crate) use values::{ALWAYS, ValueId, Values, decimal};
+
+/// One request and its response under inspection.
+///
+/// Feed it in the order of HTTP: [`connection`](Self::connection), [`request_line`](Self::request_line),
+/// [`request_header`](Self::request_header) for each, [`process_request_headers`](Self::process_request_headers)
+/// (phase 1), [`process_request_body`](Self::process_request_body) (phase 2),
+/// [`response_status`](Self::response_status), [`response_header`](Self::response_header),
+/// [`process_response_headers`](Self::process_response_headers) (phase 3),
+/// [`process_response_body`](Self::process_response_body) (phase 4) and
+/// [`process_logging`](Self::process_logging) (phase 5). Each `process_` call runs the rules of its phase and says
+/// whether to stop. What is fed is copied into the transaction's own memory, once.
+///
+/// Phase 2 is to be run for requests without a body too: most rules on arguments stand there.
+pub struct Transaction {
+    plan: Arc<Plan>,
+    memory: Scratch,
+    pub(crate) overrides: Overrides,
+    body_processor: Option<BodyProcessor>,
+    allow: Option<AllowScope>,
+    intervention: Option<Intervention>,
+    matches: Vec<MatchedRule>,
+    /// What to count before [`MatchedRule`]s are dropped, so that the decision stays correct.
+    matches_dropped: usize,
+    audit_relevant: bool,
+    highest_severity: Option<Severity>,
+    started: Option<Duration>,
+    current: Option<(RuleId, usize)>,
+    matched_vars_stale: bool,
+    headers_truncated: bool,
+    arguments_size: usize,
+    debug: Option<Box<dyn DebugSink>>,
+    debug_level: u8,
+}
+
+/// Settings that `ctl` changes for one transaction.
+#[derive(Debug, Default)]
+pub(crate) struct Overrides {
+    pub(crate) engine: Option<EngineMode>,
+    pub(crate) audit_engine: Option<AuditEngine>,
+    pub(crate) audit_parts: Option<Vec<u8>>,
+    pub(crate) request_body_access: Option<bool>,
+    pub(crate) request_body_limit: Option<usize>,
+    pub(crate) response_body_access: Option<bool>,
+    pub(crate) response_body_limit: Option<usize>,
+    pub(crate) force_request_body_variable: bool,
+    pub(crate) parse_xml_into_args: Option<ParseXml>,
+}
+
+/// The memory of a transaction, to be used again by the next one. See [`Waf::transaction_in`](crate::Waf::transaction_in).
+#[derive(Debug)]
+pub struct Scratch {
+    pub(crate) values: Values,
+    pub(crate) members: Vec<Vec<Member>>,
+    pub(crate) tx: TxVariables,
+    pub(crate) env: Vec<(Vec<u8>, ValueId)>,
+    pub(crate) matched_vars: Vec<Found>,
+    pub(crate) found: Vec<Found>,
+    pub(crate) candidates: Candidates,
+    pub(crate) captures: crate::operators::Captures,
+    pub(crate) removed_rules: Vec<u64>,
+    pub(crate) removed_targets: Vec<Arc<TargetRemoval>>,
+    pub(crate) dynamic: evaluate::DynamicOperators,
+    pub(crate) collection_keys: Vec<(Collection, Vec<u8>)>,
+}
+
+impl Scratch {
+    /// Empty memory.
+    pub fn new() -> Self {
+        Scratch {
+            values: Values::new(),
+            members: VariableName::ALL.iter().map(|_| Vec::new()).collect(),
+            tx: TxVariables::default(),
+            env: Vec::new(),
+            matched_vars: Vec::new(),
+            found: Vec::new(),
+            candidates: Candidates::default(),
+            captures: Default::default(),
+            removed_rules: Vec::new(),
+            removed_targets: Vec::new(),
+            dynamic: Default::default(),
+            collection_keys: Vec::new(),
+        }
+    }
+
+    fn reset(&mut self, plan: &Plan) {
+        self.values.reset(plan.limits.memory);
+        self.members.iter_mut().for_each(Vec::clear);
+        self.tx.reset(plan.tx.len());
+        self.env.clear();
+        self.matched_vars.clear();
+        self.found.clear();
+        self.removed_rules.clear();
+        self.removed_targets.clear();
+        self.collection_keys.clear();
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Scratch::new()
+    }
+}
+
+/// Whether and how much of a body to hand over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyAccess {
+    /// Whether rules may look at the body. If not, hand over an empty one.
+    pub inspect: bool,
+    /// The most bytes that are inspected. More need not be buffered.
+    pub limit: usize,
+    /// What happens when there is more: reject, or inspect the first `limit` bytes.
+    pub over_limit: LimitAction,
+}
+
+impl Transaction {
+    pub(crate) fn new(plan: Arc<Plan>, mut memory: Scratch) -> Self {
+        memory.reset(&plan);
+        memory.dynamic.bind(&plan);
+        let mut tx = Transaction {
+            plan,
+            memory,
+            overrides: Overrides::default(),
+            body_processor: None,
+            allow: None,
+            intervention: None,
+            matches: Vec::new(),
+            matches_dropped: 0,
+            audit_relevant: false,
+            highest_severity: None,
+            started: None,
+            current: None,
+            matched_vars_stale: false,
+            headers_truncated: false,
+            arguments_size: 0,
+            debug: None,
+            debug_level: 0,
+        };
+        tx.start();
+        tx
+    }
+
+    fn start(&mut self) {
+        let plan = Arc::clone(&self.plan);
+        self.started = Some((plan.clock)());
+        for variable in
+            [VariableName::UrlencodedError, VariableName::InboundDataError, VariableName::OutboundDataError]
+        {
+            self.set_flag(variable, false);
+        }
+        let web_app_id = self.memory.values.push(&plan.settings.web_app_id);
+        self.set_scalar(VariableName::WebAppId, web_app_id);
+    }
+
+    /// The rules that matched and are to be logged, in the order that they matched in.
+    pub fn matches(&self) -> &[MatchedRule] {
+        &self.matches
+    }
+
+    /// Matches that were not kept because [`Limits::matched_rules`](crate::Limits::matched_rules) was reached.
+    pub fn matches_dropped(&self) -> usize {
+        self.matches_dropped
+    }
+
+    /// Whether header or cookie limits cut something off.
+    pub fn headers_truncated(&self) -> bool {
+        self.headers_truncated
+    }
+
+    /// A TX variable, such as `blocking_inbound_anomaly_score`. Names have no case.
+    pub fn tx_variable(&self, name: &[u8]) -> Option<&[u8]> {
+        let lower = name.to_ascii_lowercase();
+        let id = match self.plan.tx.find(&lower) {
+            Some(slot) => self.memory.tx.slot(slot),
+            None => self.memory.tx.named(&lower),
+        }?;
+        Some(self.memory.values.bytes(id))
+    }
+
+    /// `SecRuleEngine`, or what `ctl:ruleEngine` made of it.
+    pub fn engine(&self) -> EngineMode {
+        self.overrides.engine.unwrap_or(self.plan.settings.engine)
+    }
+
+    /// Whether and how much of the request body to hand to
+    /// [`process_request_body`](Self::process_request_body). Ask after phase 1, which can change it.
+    pub fn request_body_access(&self) -> BodyAccess {
+        let settings = &self.plan.settings;
+        let limit = self.overrides.request_body_limit.unwrap_or(settings.request_body_limit);
+        BodyAccess {
+            inspect: self.engine() != EngineMode::Off
+                && self.overrides.request_body_access.unwrap_or(settings.request_body_access),
+            limit,
+            over_limit: self.over_limit(settings.request_body_limit_action),
+        }
+    }
+
+    /// Whether and how much of the response body to hand to
+    /// [`process_response_body`](Self::process_response_body). Ask after phase 3, which can change it: it depends on
+    /// the response's content type too.
+    pub fn response_body_access(&self) -> BodyAccess {
+        let settings = &self.plan.settings;
+        let limit = self.overrides.response_body_limit.unwrap_or(settings.response_body_limit);
+        BodyAccess {
+            inspect: self.engine() != EngineMode::Off
+                && self.overrides.response_body_access.unwrap_or(settings.response_body_access)
+                && self.response_type_is_inspected(),
+            limit,
+            over_limit: self.over_limit(settings.response_body_limit_action),
+        }
+    }
+
+    fn over_limit(&self, configured: LimitAction) -> LimitAction {
+        // Nothing is rejected in DetectionOnly, so what can be inspected is.
+        if self.engine() == EngineMode::On { configured } else { LimitAction::ProcessPartial }
+    }
+
+    /// Whether an audit log entry should be written: `SecAuditEngine`, `SecAuditLogRelevantStatus` and the matches
+    /// decide. `status` is that of the response.
+    pub fn audit_log_wanted(&self, status: u16) -> bool {
+        match self.overrides.audit_engine.unwrap_or(self.plan.settings.audit_engine) {
+            AuditEngine::On => true,
+            AuditEngine::Off => false,
+            AuditEngine::RelevantOnly => {
+                let relevant = &self.plan.settings.audit_log_relevant_status;
+                self.audit_relevant
+                    || relevant
+                        .as_ref()
+                        .is_some_and(|pattern| pattern.evaluate(status.to_string().as_bytes(), None))
+            }
+        }
+    }
+
+    /// The letters of `SecAuditLogParts`, or what `ctl:auditLogParts` made of them.
+    pub fn audit_log_parts(&self) -> &[u8] {
+        self.overrides.audit_parts.as_deref().unwrap_or(&self.plan.settings.audit_log_parts)
+    }
+
+    /// Ends the transaction and gives its memory back for the next one.
+    pub fn finish(mut self) -> Scratch {
+        let keep = self.plan.limits.keep;
+        self.memory.values.shrink(keep);
+        self.memory
+    }
+
+    /// Where to write what the engine does, as `SecDebugLog` does in ModSecurity, for levels up to `level` (0 to 9).
+    /// While there is one, every operator is asked, so that the log is complete.
+    pub fn set_debug_sink(&mut self, level: u8, sink: Box<dyn DebugSink>) {
+        self.debug_level = level;
+        self.debug = Some(sink);
+    }
+
+    pub(crate) fn set_debug_level(&mut self, level: u8) {
+        self.debug_level = level;
+    }
+
+    pub(crate) fn bytes(&self, id: ValueId) -> &[u8] {
+        self.memory.values.bytes(id)
+    }
+
+    pub(crate) fn set_body_processor(&mut self, processor: BodyProcessor) {
+        self.body_processor = Some(processor);
+        let name = self.memory.values.push(processor.as_str().as_bytes());
+        self.set_scalar(VariableName::ReqbodyProcessor, name);
+    }
+
+    pub(crate) fn remove_rules(&mut self, rules: &[RuleId]) {
+        for rule in rules {
+            let word = *rule as usize / 64;
+            if self.memory.removed_rules.len() <= word {
+                self.memory.removed_rules.resize(word + 1, 0);
+            }
+            if let Some(word) = self.memory.removed_rules.get_mut(word) {
+                *word |= 1 << (rule % 64);
+            }
+        }
+    }
+
+    pub(crate) fn remove_target(&mut self, removal: &Arc<TargetRemoval>) {
+        if !self.memory.removed_targets.iter().any(|known| Arc::ptr_eq(known, removal)) {
+            self.memory.removed_targets.push(Arc::clone(removal));
+        }
+    }
+
+    pub(crate) fn change_audit_parts(&mut self, change: PartsChange, parts: &[u8]) {
+        let mut current = self.audit_log_parts().to_vec();
+        match change {
+            PartsChange::Replace => current = parts.to_vec(),
+            PartsChange::Add => {
+                current.extend(parts.iter().filter(|part| !self.audit_log_parts().contains(part)))
+            }
+            PartsChange::Remove => current.retain(|part| !parts.contains(part)),
+        }
+        self.overrides.audit_parts = Some(current);
+    }
+}
+
+impl std::fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transaction").field("matches", &self.matches).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,246 @@
+//! The request: what is fed before phases 1 and 2, and those phases. ModSecurity v3, `src/transaction.cc`.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use portcullis_seclang::ast::{LimitAction, Phase, VariableName};
+
+use super::arguments::Origin;
+use super::{Transaction, ValueId, debug};
+use crate::intervention::{Cause, Intervention, InterventionKind};
+use crate::plan::Plan;
+
+/// The two ends of the connection. Addresses are text, without port and brackets: `192.0.2.1`, `2001:db8::1`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Connection<'a> {
+    /// `REMOTE_ADDR` and `REMOTE_HOST`
+    pub client_address: &'a [u8],
+    /// `REMOTE_PORT`
+    pub client_port: u16,
+    /// `SERVER_ADDR`
+    pub server_address: &'a [u8],
+    /// `SERVER_PORT`
+    pub server_port: u16,
+}
+
+impl Transaction {
+    /// Sets the addresses.
+    pub fn connection(&mut self, connection: Connection<'_>) {
+        use VariableName as V;
+        let client = self.memory.values.push(connection.client_address);
+        self.set_scalar(V::RemoteAddr, client);
+        self.set_scalar(V::RemoteHost, client);
+        self.set_number(V::RemotePort, usize::from(connection.client_port));
+        self.set_bytes(V::ServerAddr, connection.server_address);
+        self.set_number(V::ServerPort, usize::from(connection.server_port));
+    }
+
+    /// Sets `UNIQUE_ID`, such as Envoy's request id. Without it the engine makes one where a rule asks.
+    pub fn unique_id(&mut self, id: &[u8]) {
+        self.set_bytes(VariableName::UniqueId, id);
+    }
+
+    /// Sets method, target and protocol (`HTTP/1.1`), and what follows from the target: path, query and its arguments.
+    ///
+    /// The query is split off before the path is decoded: `%3F` is no question mark (CVE-2024-1019).
+    pub fn request_line(&mut self, method: &[u8], uri: &[u8], protocol: &[u8]) {
+        use VariableName as V;
+        let line = self.memory.values.push_all(&[method, b" ", uri, b" ", protocol]);
+        self.set_scalar(V::RequestLine, line);
+        let method_value = self.memory.values.sub(line, 0..method.len());
+        self.set_scalar(V::RequestMethod, method_value);
+        let uri_start = method.len() + 1;
+        let raw = self.memory.values.sub(line, uri_start..uri_start + uri.len());
+        self.set_scalar(V::RequestUriRaw, raw);
+        let protocol_start = uri_start + uri.len() + 1;
+        let protocol_value = self.memory.values.sub(line, protocol_start..protocol_start + protocol.len());
+        self.set_scalar(V::RequestProtocol, protocol_value);
+
+        let question = memchr::memchr(b'?', uri);
+        let path_len = question.unwrap_or(uri.len());
+        let query = match question {
+            Some(at) => self.memory.values.sub(line, uri_start + at + 1..uri_start + uri.len()),
+            None => ValueId::EMPTY,
+        };
+        self.set_scalar(V::QueryString, query);
+        let decoded_uri = self.percent_decoded(raw);
+        let without_origin = origin_len(self.memory.values.bytes(decoded_uri));
+        let relative = if without_origin > 0 {
+            let len = self.memory.values.len(decoded_uri);
+            self.memory.values.sub(decoded_uri, without_origin..len)
+        } else {
+            decoded_uri
+        };
+        self.set_scalar(V::RequestUri, relative);
+        let raw_path = self.memory.values.sub(line, uri_start..uri_start + path_len);
+        let path = self.percent_decoded(raw_path);
+        self.set_scalar(V::RequestFilename, path);
+        self.set_scalar(V::PathInfo, path);
+        let path_bytes = self.memory.values.bytes(path);
+        let base =
+            path_bytes.iter().rposition(|byte| matches!(byte, b'/' | b'\\')).map_or(0, |slash| slash + 1);
+        let len = path_bytes.len();
+        let basename = self.memory.values.sub(path, base..len);
+        self.set_scalar(V::RequestBasename, basename);
+        let plan = Arc::clone(&self.plan);
+        self.add_urlencoded(&plan, query, Origin::Get);
+        self.update_arguments_size();
+    }
+
+    fn percent_decoded(&mut self, id: ValueId) -> ValueId {
+        let bytes = self.memory.values.bytes(id);
+        if memchr::memchr(b'%', bytes).is_none() {
+            return id;
+        }
+        let decoded = percent_decode(bytes);
+        self.memory.values.push(&decoded)
+    }
+
+    /// Adds a header, in the order of the request. Name and value are as received.
+    pub fn request_header(&mut self, name: &[u8], value: &[u8]) {
+        use VariableName as V;
+        if self.members(V::RequestHeaders).len() >= self.plan.limits.headers {
+            self.headers_truncated = true;
+            return;
+        }
+        let name_id = self.memory.values.push(name);
+        let value_id = self.memory.values.push(value);
+        self.add_member(V::RequestHeaders, name_id, value_id);
+        self.add_member(V::RequestHeadersNames, name_id, name_id);
+        match name.len() {
+            4 if name.eq_ignore_ascii_case(b"host") => {
+                let host = value.strip_prefix(b"[").and_then(|rest| {
+                    let end = memchr::memchr(b']', rest)?;
+                    Some(end + 2)
+                });
+                let end = host.or_else(|| memchr::memchr(b':', value)).unwrap_or(value.len());
+                let host = self.memory.values.sub(value_id, 0..end);
+                self.set_scalar(V::ServerName, host);
+            }
+            6 if name.eq_ignore_ascii_case(b"cookie") => self.add_cookies(value_id),
+            12 if name.eq_ignore_ascii_case(b"content-type") => self.choose_processor(value),
+            13 if name.eq_ignore_ascii_case(b"authorization") => self.authorization(value_id),
+            _ => {}
+        }
+    }
+
+    /// ModSecurity v3 takes all cookies from all `Cookie` headers, splits at `;` and keeps values as they are.
+    fn add_cookies(&mut self, header: ValueId) {
+        use VariableName as V;
+        let bytes = self.memory.values.bytes(header);
+        let mut pairs = Vec::new();
+        let mut start = 0;
+        let end = bytes.trim_ascii_end().len();
+        for at in memchr::memchr_iter(b';', bytes).chain([end]) {
+            if at > end || start > at {
+                break;
+            }
+            if let Some(pair) = bytes.get(start..at) {
+                let name_start = start + pair.len() - pair.trim_ascii_start().len();
+                let equals = memchr::memchr(b'=', pair).map(|equals| start + equals);
+                let name_end = equals.unwrap_or(at).max(name_start);
+                if name_end > name_start {
+                    pairs.push((name_start..name_end, equals.map_or(at..at, |equals| equals + 1..at)));
+                }
+            }
+            start = at + 1;
+        }
+        for (name, value) in pairs {
+            if self.members(V::RequestCookies).len() >= self.plan.limits.cookies {
+                self.headers_truncated = true;
+                return;
+            }
+            let name = self.memory.values.sub(header, name);
+            let value = self.memory.values.sub(header, value);
+            self.add_member(V::RequestCookies, name, value);
+            self.add_member(V::RequestCookiesNames, name, name);
+        }
+    }
+
+    fn authorization(&mut self, value: ValueId) {
+        use VariableName as V;
+        let bytes = self.memory.values.bytes(value);
+        let end = memchr::memchr(b' ', bytes).unwrap_or(bytes.len());
+        let credentials = bytes.get(end..).unwrap_or(b"").trim_ascii();
+        let basic = bytes.get(..end).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic"));
+        let decoded =
+            if basic { base64::engine::general_purpose::STANDARD.decode(credentials).ok() } else { None };
+        let scheme = self.memory.values.sub(value, 0..end);
+        self.set_scalar(V::AuthType, scheme);
+        if let Some(decoded) = decoded {
+            let user = decoded.split(|byte| *byte == b':').next().unwrap_or(b"");
+            self.set_bytes(V::RemoteUser, user);
+        }
+    }
+
+    /// Runs phase 1, request headers.
+    pub fn process_request_headers(&mut self) -> Option<Intervention> {
+        debug!(self, 4, "Starting phase REQUEST_HEADERS.  (SecRules 1)");
+        let plan = Arc::clone(&self.plan);
+        self.run_phase(&plan, Phase::RequestHeaders)
+    }
+
+    /// Takes the body and runs phase 2.
+    ///
+    /// The body is the whole, or its first bytes up to [`BodyAccess::limit`](super::BodyAccess::limit) and at least
+    /// one more, so that the engine sees that there is more.
+    pub fn process_request_body(&mut self, body: &[u8]) -> Option<Intervention> {
+        debug!(self, 4, "Starting phase REQUEST_BODY. (SecRules 2)");
+        let plan = Arc::clone(&self.plan);
+        let access = self.request_body_access();
+        if access.inspect {
+            let mut body = body;
+            if body.len() > access.limit {
+                debug!(self, 5, "Request body is bigger than the maximum expected.");
+                self.set_flag(VariableName::InboundDataError, true);
+                if access.over_limit == LimitAction::Reject {
+                    debug!(self, 5, "Request body limit is marked to reject the request");
+                    return Some(Intervention {
+                        kind: InterventionKind::Deny,
+                        status: 403,
+                        cause: Cause::RequestBodyLimit,
+                    });
+                }
+                body = body.get(..access.limit).unwrap_or(body);
+            }
+            self.parse_body(&plan, body);
+        }
+        self.run_phase(&plan, Phase::RequestBody)
+    }
+
+    fn parse_body(&mut self, _plan: &Plan, _body: &[u8]) {}
+    fn choose_processor(&mut self, _content_type: &[u8]) {}
+}
+
+/// Length of `scheme://authority` of an absolute target that has a path.
+fn origin_len(uri: &[u8]) -> usize {
+    if uri.first().is_none_or(|byte| *byte == b'/') {
+        return 0;
+    }
+    let Some(scheme_end) = memchr::memmem::find(uri, b"://") else { return 0 };
+    if memchr::memchr(b':', uri) != Some(scheme_end) {
+        return 0;
+    }
+    let rest = uri.get(scheme_end + 3..).unwrap_or(b"");
+    memchr::memchr(b'/', rest).map_or(0, |slash| scheme_end + 3 + slash)
+}
+
+/// Decodes `%hh`; anything else stays. ModSecurity v3, `utils::uri_decode`.
+fn percent_decode(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    loop {
+        match rest {
+            [b'%', high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                let digit = |byte: &u8| (*byte as char).to_digit(16).unwrap_or(0) as u8;
+                out.push(digit(high) << 4 | digit(low));
+                rest = after;
+            }
+            [byte, after @ ..] => {
+                out.push(*byte);
+                rest = after;
+            }
+            [] => return out,
+        }
+    }
+}

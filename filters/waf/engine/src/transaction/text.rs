@@ -1,0 +1,44 @@
+//! Macro expansion.
+
+use super::Transaction;
+use crate::plan::{Part, Plan, Text};
+
+impl Transaction {
+    pub(crate) fn expand(&mut self, plan: &Plan, text: &Text) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.expand_into(plan, text, &mut out);
+        out
+    }
+
+    /// Appends the text with its macros replaced by the first value of their variables; by nothing if there is none.
+    pub(crate) fn expand_into(&mut self, plan: &Plan, text: &Text, out: &mut Vec<u8>) {
+        let parts = match text {
+            Text::Literal(text) => return out.extend_from_slice(text),
+            Text::Macro(parts) => parts,
+        };
+        for part in parts {
+            match part {
+                Part::Literal(text) => out.extend_from_slice(text),
+                Part::Tx(slot) => {
+                    if let Some(id) = self.memory.tx.slot(*slot) {
+                        out.extend_from_slice(self.memory.values.bytes(id));
+                    }
+                }
+                Part::Rule(field) => {
+                    let value = self.rule_field(plan, field);
+                    out.extend_from_slice(&value.unwrap_or_default());
+                }
+                Part::Variable(source) => {
+                    let mut found = std::mem::take(&mut self.memory.found);
+                    let at = found.len();
+                    self.resolve(plan, *source, &mut found);
+                    if let Some(first) = found.get(at) {
+                        out.extend_from_slice(self.memory.values.bytes(first.value));
+                    }
+                    found.truncate(at);
+                    self.memory.found = found;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The memory of a transaction: one growing byte arena and the values that point into it.
+
+use crate::plan::{Chain, Triggers};
+
+/// A value of the current transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ValueId(u32);
+
+impl ValueId {
+    /// The empty value, present in every transaction.
+    pub(crate) const EMPTY: ValueId = ValueId(0);
+}
+
+/// Values and what was derived from them. Reset, not freed, between transactions.
+///
+/// A transformed value is a value too: the results of `t:urlDecodeUni,t:lowercase` and of `t:lowercase` are the
+/// same one wherever the bytes need no decoding, and whatever is known about it (its own transformations, its
+/// scan) is known once.
+#[derive(Debug)]
+pub(crate) struct Values {
+    arena: Vec<u8>,
+    values: Vec<Value>,
+    edges: Vec<Edge>,
+    scans: Vec<u64>,
+    buffer: Vec<u8>,
+    limit: usize,
+    exhausted: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Value {
+    start: u32,
+    len: u32,
+    /// The byte classes that occur in it; see [`Triggers`]. 0 until it is asked for.
+    summary: u32,
+    first_edge: u32,
+    scan: u32,
+}
+
+/// One transformation of one value.
+#[derive(Debug, Clone, Copy)]
+struct Edge {
+    step: u16,
+    to: ValueId,
+    next: u32,
+}
+
+const NONE: u32 = u32::MAX;
+/// Set in every summary that was computed, and the trigger of a transformation that is never the identity.
+pub(crate) const ALWAYS: u32 = 1;
+
+impl Values {
+    pub(crate) fn new() -> Self {
+        let mut values = Values {
+            arena: Vec::new(),
+            values: Vec::new(),
+            edges: Vec::new(),
+            scans: Vec::new(),
+            buffer: Vec::new(),
+            limit: usize::MAX,
+            exhausted: false,
+        };
+        values.reset(usize::MAX);
+        values
+    }
+
+    /// Forgets all values. `limit` is the most bytes that the arena may hold.
+    pub(crate) fn reset(&mut self, limit: usize) {
+        self.arena.clear();
+        self.values.clear();
+        self.edges.clear();
+        self.scans.clear();
+        self.limit = limit.min(u32::MAX as usize - 1);
+        self.exhausted = false;
+        self.values.push(Value { start: 0, len: 0, summary: 0, first_edge: NONE, scan: NONE });
+    }
+
+    /// Gives back memory above `keep` bytes, so that one large request does not stay paid for.
+    pub(crate) fn shrink(&mut self, keep: usize) {
+        self.arena.shrink_to(keep);
+        self.values.shrink_to(keep / size_of::<Value>());
+        self.edges.shrink_to(keep / size_of::<Edge>());
+        self.scans.shrink_to(keep / size_of::<u64>());
+        self.buffer.shrink_to(keep);
+    }
+
+    /// Whether a value was lost because the arena was full. What was decided since then can't be trusted.
+    pub(crate) fn exhausted(&self) -> bool {
+        self.exhausted
+    }
+
+    pub(crate) fn bytes(&self, id: ValueId) -> &[u8] {
+        let Some(value) = self.values.get(id.0 as usize) else { return b"" };
+        self.arena.get(value.start as usize..value.start as usize + value.len as usize).unwrap_or(b"")
+    }
+
+    pub(crate) fn len(&self, id: ValueId) -> usize {
+        self.values.get(id.0 as usize).map_or(0, |value| value.len as usize)
+    }
+
+    /// Copies `bytes` in. When the arena is full the value is empty and [`Values::exhausted`] says so.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> ValueId {
+        if bytes.is_empty() {
+            return ValueId::EMPTY;
+        }
+        if self.arena.len().saturating_add(bytes.len()) > self.limit {
+            self.exhausted = true;
+            return ValueId::EMPTY;
+        }
+        let start = self.arena.len();
+        self.arena.extend_from_slice(bytes);
+        self.add(start, bytes.len())
+    }
+
+    /// Copies the pieces in as one value.
+    pub(crate) fn push_all(&mut self, pieces: &[&[u8]]) -> ValueId {
+        let total = pieces.iter().map(|piece| piece.len()).fold(0usize, usize::saturating_add);
+        if self.arena.len().saturating_add(total) > self.limit {
+            self.exhausted = true;
+            return ValueId::EMPTY;
+        }
+        let start = self.arena.len();
+        for piece in pieces {
+            self.arena.extend_from_slice(piece);
+        }
+        self.add(start, total)
+    }
+
+    pub(crate) fn push_number(&mut self, number: i64) -> ValueId {
+        let mut digits = [0; 20];
+        self.push(decimal(number, &mut digits))
+    }
+
+    /// A part of a value, without a copy. Empty if the range is not within the value.
+    pub(crate) fn sub(&mut self, id: ValueId, range: std::ops::Range<usize>) -> ValueId {
+        let Some(value) = self.values.get(id.0 as usize).copied() else { return ValueId::EMPTY };
+        if range.start >= range.end || range.end > value.len as usize {
+            return ValueId::EMPTY;
+        }
+        self.add(value.start as usize + range.start, range.end - range.start)
+    }
+
+    fn add(&mut self, start: usize, len: usize) -> ValueId {
+        // The arena is limited to u32, and there are at most as many values as the limits on arguments allow.
+        let id = ValueId(self.values.len() as u32);
+        self.values.push(Value {
+            start: start as u32,
+            len: len as u32,
+            summary: 0,
+            first_edge: NONE,
+            scan: NONE,
+        });
+        id
+    }
+
+    /// The byte classes of a value, computed once.
+    pub(crate) fn summary(&mut self, id: ValueId, triggers: &Triggers) -> u32 {
+        if let Some(value) = self.values.get(id.0 as usize)
+            && value.summary != 0
+        {
+            return value.summary;
+        }
+        let summary = triggers.summary(self.bytes(id)) | ALWAYS;
+        if let Some(value) = self.values.get_mut(id.0 as usize) {
+            value.summary = summary;
+        }
+        summary
+    }
+
+    /// The value after all steps of a chain.
+    pub(crate) fn transform(&mut self, id: ValueId, chain: &Chain, triggers: &Triggers) -> ValueId {
+        if chain.steps.is_empty() || self.summary(id, triggers) & chain.triggers == 0 {
+            return id;
+        }
+        let mut id = id;
+        for step in &chain.steps {
+            id = self.step(id, step, triggers);
+        }
+        id
+    }
+
+    /// The value after one transformation.
+    pub(crate) fn step(&mut self, id: ValueId, step: &crate::plan::Step, triggers: &Triggers) -> ValueId {
+        if self.summary(id, triggers) & step.triggers == 0 {
+            return id;
+        }
+        let first = self.values.get(id.0 as usize).map_or(NONE, |value| value.first_edge);
+        let mut next = first;
+        while let Some(edge) = self.edges.get(next as usize) {
+            if edge.step == step.id {
+                return edge.to;
+            }
+            next = edge.next;
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        let changed = step.transformation.apply(self.bytes(id), &mut buffer);
+        let to = if changed { self.push(&buffer) } else { id };
+        self.buffer = buffer;
+        let edge = self.edges.len() as u32;
+        self.edges.push(Edge { step: step.id, to, next: first });
+        if let Some(value) = self.values.get_mut(id.0 as usize) {
+            value.first_edge = edge;
+        }
+        to
+    }
+
+    /// The result of the scan of a value, if it was made: `words` words.
+    pub(crate) fn scan(&self, id: ValueId, words: usize) -> Option<&[u64]> {
+        let value = self.values.get(id.0 as usize)?;
+        if value.scan == NONE {
+            return None;
+        }
+        self.scans.get(value.scan as usize..value.scan as usize + words)
+    }
+
+    /// Makes the scan of a value if it was not made yet.
+    pub(crate) fn ensure_scan(&mut self, id: ValueId, prefilter: &crate::plan::Prefilter) {
+        let Some(value) = self.values.get(id.0 as usize).copied() else { return };
+        if value.scan != NONE {
+            return;
+        }
+        let at = self.scans.len();
+        let range = value.start as usize..value.start as usize + value.len as usize;
+        let bytes = self.arena.get(range).unwrap_or(b"");
+        prefilter.scan(bytes, &mut self.buffer, &mut self.scans);
+        if let Some(value) = self.values.get_mut(id.0 as usize) {
+            value.scan = at as u32;
+        }
+    }
+}
+
+/// The decimal digits of a number.
+pub(crate) fn decimal(number: i64, digits: &mut [u8; 20]) -> &[u8] {
+    let mut at = digits.len();
+    let mut rest = number.unsigned_abs();
+    for slot in digits.iter_mut().rev() {
+        *slot = b'0' + (rest % 10) as u8;
+        at -= 1;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 && at > 0 {
+        at -= 1;
+        if let Some(slot) = digits.get_mut(at) {
+            *slot = b'-';
+        }
+    }
+    digits.get(at..).unwrap_or(b"0")
+}
