@@ -1,0 +1,206 @@
+//! SecLang operators: pure predicates over bytes.
+//!
+//! Source of the semantics: ModSecurity v3, `src/operators/`. Each file names its departures, if any. An operator is
+//! compiled once, when the rules are loaded, and refused there if it can't work; evaluating it can't fail, except that a
+//! pattern with look-around or back references may take too long ([`Operator::try_evaluate`]).
+
+mod begins_with;
+mod byte_set;
+mod captures;
+mod contains;
+mod contains_word;
+mod detect_sqli;
+mod detect_xss;
+mod ends_with;
+mod eq;
+mod error;
+mod ge;
+mod gt;
+mod ip_match;
+mod le;
+mod lt;
+mod number;
+mod pcre;
+mod pm;
+mod requirement;
+mod rx;
+mod rx_global;
+mod str_eq;
+mod str_match;
+mod validate_byte_range;
+mod validate_url_encoding;
+mod validate_utf8_encoding;
+mod verify_cc;
+mod verify_cpf;
+mod verify_ssn;
+mod verify_svnr;
+mod within;
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+pub use byte_set::ByteSet;
+pub use captures::Captures;
+pub use error::OperatorError;
+pub use pcre::{LimitExceeded, MATCH_LIMIT, PatternError, PatternErrorKind};
+pub use requirement::Requirement;
+
+/// Where operators find the data files that they name (`@pmFromFile`, `@ipMatchFromFile`).
+pub trait Resources {
+    /// The content of the file called `name`, as the rule writes it; `None` if there is no such file.
+    fn read(&self, name: &str) -> Option<Cow<'_, [u8]>>;
+}
+
+/// No data files: every `FromFile` operator is refused.
+impl Resources for () {
+    fn read(&self, _name: &str) -> Option<Cow<'_, [u8]>> {
+        None
+    }
+}
+
+/// A compiled operator. Negation (`!@`) is the caller's.
+#[derive(Clone, Debug)]
+pub struct Operator(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    /// Compares the input with the argument, which may hold macros.
+    Compare {
+        matches: fn(argument: &[u8], input: &[u8]) -> bool,
+        argument: Box<[u8]>,
+        /// Whether a matching input holds the argument.
+        holds_argument: bool,
+    },
+    /// Looks at the input alone.
+    Check(fn(input: &[u8]) -> bool),
+    DetectSqli,
+    DetectXss,
+    IpMatch(ip_match::Networks),
+    Pm(pm::Pm),
+    Rx(rx::Rx),
+    RxGlobal(rx_global::RxGlobal),
+    ValidateByteRange(ByteSet),
+    Verify(verify_cc::Verify),
+}
+
+impl Operator {
+    /// Compiles the operator called `name` (without `@`, in any case) with its argument.
+    ///
+    /// An argument with macros (`%{...}`) is taken as it is; evaluate such an operator with
+    /// [`Operator::evaluate_with`], if [`Operator::takes_macro`] allows it.
+    ///
+    /// # Errors
+    ///
+    /// The name is unknown or needs what a WebAssembly filter does not have, the argument is not valid, or a file that
+    /// it names is missing.
+    pub fn compile(name: &str, argument: &[u8], resources: &dyn Resources) -> Result<Self, OperatorError> {
+        let compare =
+            |matches, holds_argument| Kind::Compare { matches, argument: argument.into(), holds_argument };
+        let lower = name.to_ascii_lowercase();
+        Ok(Self(match lower.as_str() {
+            "beginswith" => compare(begins_with::matches, true),
+            "contains" => compare(contains::matches, true),
+            "containsword" => compare(contains_word::matches, true),
+            "detectsqli" => Kind::DetectSqli,
+            "detectxss" => Kind::DetectXss,
+            "endswith" => compare(ends_with::matches, true),
+            "eq" => compare(eq::matches, false),
+            "ge" => compare(ge::matches, false),
+            "gt" => compare(gt::matches, false),
+            "ipmatch" => Kind::IpMatch(ip_match::Networks::from_list(argument)?),
+            "ipmatchf" | "ipmatchfromfile" => {
+                Kind::IpMatch(ip_match::Networks::from_file(&file(argument, resources)?)?)
+            }
+            "le" => compare(le::matches, false),
+            "lt" => compare(lt::matches, false),
+            "nomatch" => Kind::Check(|_| false),
+            "pm" => Kind::Pm(pm::Pm::from_phrases(argument)?),
+            "pmf" | "pmfromfile" => Kind::Pm(pm::Pm::from_file(&file(argument, resources)?)?),
+            "rx" => Kind::Rx(rx::Rx::new(argument)?),
+            "rxglobal" => Kind::RxGlobal(rx_global::RxGlobal::new(argument)?),
+            "streq" => compare(str_eq::matches, true),
+            "strmatch" => compare(str_match::matches, true),
+            "unconditionalmatch" => Kind::Check(|_| true),
+            "validatebyterange" => Kind::ValidateByteRange(validate_byte_range::parse(argument)?),
+            "validateurlencoding" => Kind::Check(validate_url_encoding::matches),
+            "validateutf8encoding" => Kind::Check(validate_utf8_encoding::matches),
+            "verifycc" => Kind::Verify(verify_cc::Verify::new(argument, verify_cc::is_valid)?),
+            "verifycpf" => Kind::Verify(verify_cc::Verify::new(argument, verify_cpf::is_valid)?),
+            "verifyssn" => Kind::Verify(verify_cc::Verify::new(argument, verify_ssn::is_valid)?),
+            "verifysvnr" => Kind::Verify(verify_cc::Verify::new(argument, verify_svnr::is_valid)?),
+            "within" => compare(within::matches, false),
+            _ => return Err(error::refusal(name)),
+        }))
+    }
+
+    /// Whether the operator called `name` takes its argument at run time, macros expanded.
+    #[must_use]
+    pub fn takes_macro(name: &str) -> bool {
+        matches!(Self::compile(name, b"", &()), Ok(Self(Kind::Compare { .. })))
+    }
+
+    /// Whether the operator matches `input`. A pattern that takes too long does not match.
+    ///
+    /// If it matches and `captures` is given, that holds what ModSecurity puts into `TX.0` to `TX.9`: the groups of a
+    /// pattern, the phrase of `@pm`, the fingerprint of `@detectSQLi`, the input of `@detectXSS`, the number that
+    /// `@verifyCC` and its like found. Otherwise it is left as it is.
+    pub fn evaluate(&self, input: &[u8], captures: Option<&mut Captures>) -> bool {
+        self.try_evaluate(input, captures).unwrap_or(false)
+    }
+
+    /// Like [`Operator::evaluate`], but tells a match that was given up from one that failed, for the variables
+    /// `MSC_PCRE_ERROR` and `MSC_PCRE_LIMITS_EXCEEDED`.
+    ///
+    /// # Errors
+    ///
+    /// The operator is a pattern that can't run on an automaton, and it took more than [`MATCH_LIMIT`] steps.
+    pub fn try_evaluate(&self, input: &[u8], captures: Option<&mut Captures>) -> Result<bool, LimitExceeded> {
+        Ok(match &self.0 {
+            Kind::Compare { matches, argument, .. } => matches(argument, input),
+            Kind::Check(matches) => matches(input),
+            Kind::DetectSqli => detect_sqli::matches(input, captures),
+            Kind::DetectXss => detect_xss::matches(input, captures),
+            Kind::IpMatch(networks) => networks.matches(input),
+            Kind::Pm(pm) => pm.matches(input, captures),
+            Kind::Rx(rx) => rx.matches(input, captures)?,
+            Kind::RxGlobal(rx) => rx.matches(input, captures)?,
+            Kind::ValidateByteRange(allowed) => validate_byte_range::matches(*allowed, input),
+            Kind::Verify(verify) => verify.matches(input, captures)?,
+        })
+    }
+
+    /// Like [`Operator::evaluate`], with another argument than the compiled one: that with its macros expanded.
+    /// Operators that take no macros use the compiled one.
+    pub fn evaluate_with(&self, argument: &[u8], input: &[u8], captures: Option<&mut Captures>) -> bool {
+        match &self.0 {
+            Kind::Compare { matches, .. } => matches(argument, input),
+            _ => self.evaluate(input, captures),
+        }
+    }
+
+    /// What every matching input fulfils; of no use for an argument with macros.
+    #[must_use]
+    pub fn requirement(&self) -> Requirement {
+        match &self.0 {
+            Kind::Compare { argument, holds_argument: true, .. } => Requirement::any_of([argument.as_ref()]),
+            Kind::Compare { .. } | Kind::Check(_) => Requirement::default(),
+            Kind::DetectSqli | Kind::DetectXss => Requirement { min_length: 1, ..Requirement::default() },
+            // The shortest addresses: "::" and "0.0.0.0".
+            Kind::IpMatch(_) => Requirement { min_length: 2, ..Requirement::default() },
+            Kind::Pm(pm) => pm.requirement(),
+            Kind::Rx(rx) => rx.requirement(),
+            Kind::RxGlobal(rx) => rx.requirement(),
+            Kind::ValidateByteRange(allowed) => {
+                Requirement { bytes: Some(allowed.complement()), min_length: 1, ..Requirement::default() }
+            }
+            Kind::Verify(verify) => verify.requirement(),
+        }
+    }
+}
+
+fn file<'a>(argument: &[u8], resources: &'a dyn Resources) -> Result<Cow<'a, [u8]>, OperatorError> {
+    let name = String::from_utf8_lossy(argument.trim_ascii());
+    resources.read(&name).ok_or_else(|| OperatorError::NoSuchFile(name.into_owned()))
+}

@@ -1,0 +1,179 @@
+use super::{Groups, LimitExceeded, Pattern, PatternErrorKind};
+
+fn groups(pattern: &str, input: &[u8]) -> Option<Vec<Option<String>>> {
+    let compiled = Pattern::new(pattern.as_bytes()).unwrap_or_else(|error| panic!("{pattern}: {error}"));
+    let found: Option<Groups> = compiled.find_at(input, 0).expect("within the limit");
+    assert_eq!(compiled.is_match(input), Ok(found.is_some()), "{pattern}");
+    if found.is_some() {
+        assert!(compiled.requirement().is_satisfied_by(input), "{pattern}: {:?}", compiled.requirement());
+    }
+    let found = found?;
+    let used = found.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+    let text = |range: &Option<(usize, usize)>| range.map(|(a, b)| input[a..b].escape_ascii().to_string());
+    Some(found[..used].iter().map(text).collect())
+}
+
+type Case = (&'static str, &'static [u8], Option<&'static [&'static str]>);
+
+/// Pattern, input, the whole match and its groups (`-`: took no part), or nothing. From `pcrepattern(3)` and PCRE's
+/// own behaviour (`pcre2test`, options `dotall,multiline`).
+const CASES: &[Case] = &[
+    ("a.c", b"a\nc", Some(&["a\\nc"])),
+    ("(?-s)a.c", b"a\nc", None),
+    (r"a\Nc", b"a\nc", None),
+    ("(?i)ABC", b"xabcx", Some(&["abc"])),
+    ("(?i)[^k]", b"K", None),
+    ("a(?i)b|c", b"C", Some(&["C"])),
+    ("a(?i:b)c", b"aBc", Some(&["aBc"])),
+    ("a(?i:b)c", b"aBC", None),
+    ("^b", b"a\nb", Some(&["b"])),
+    ("(?-m)^b", b"a\nb", None),
+    ("a$", b"a\nb", Some(&["a"])),
+    ("^$", b"a\n", None),
+    ("^$", b"a\n\n", Some(&[""])),
+    ("^$", b"", Some(&[""])),
+    (r"a\Z", b"a\n", Some(&["a"])),
+    (r"a\z", b"a\n", None),
+    ("(?-m)a$", b"a\n", Some(&["a"])),
+    ("(?-m)a$", b"a\nb", None),
+    (r"\x{ff}", b"\xff", Some(&["\\xff"])),
+    (r"[\x7f-\x{ff}]+", b"a\x80\xff", Some(&["\\x80\\xff"])),
+    (r"\x4", b"\x04", Some(&["\\x04"])),
+    (r"\0a\01\012", b"\0a\x01\n", Some(&["\\x00a\\x01\\n"])),
+    (r"\e\cA\a", b"\x1b\x01\x07", Some(&["\\x1b\\x01\\x07"])),
+    (r"\h+\v", b"a \t\xa0\n", Some(&[" \\t\\xa0\\n"])),
+    (r"a\Rb", b"a\r\nb", Some(&["a\\r\\nb"])),
+    (r"a\R\n", b"a\r\n", None),
+    (r"\w+", b"\xe9caf\xe9", Some(&["caf"])),
+    (r"\bb\b", b"\xe9b\xe9", Some(&["b"])),
+    (r"[]a]+", b"x]a", Some(&["]a"])),
+    (r"[^]a]+", b"]ax", Some(&["x"])),
+    (r"[a\-z]+", b"b-z", Some(&["-z"])),
+    (r"[\d-z]+", b"a1-z", Some(&["1-z"])),
+    (r"[[:alpha:]_]+", b"1a_B2", Some(&["a_B"])),
+    (r"[[:^digit:]]+", b"1ab2", Some(&["ab"])),
+    (r"[\b]", b"\x08", Some(&["\\x08"])),
+    (r"[a-f&&e]+", b"x&e", Some(&["&e"])),
+    (r"\Qa.b\E+", b"a.bbb", Some(&["a.bbb"])),
+    ("a{2,3}", b"aaaa", Some(&["aaa"])),
+    ("a{,3}", b"a{,3}", Some(&["a{,3}"])),
+    ("a{2", b"a{2", Some(&["a{2"])),
+    ("(?x) a b # comment\n c", b"abc", Some(&["abc"])),
+    ("(?U)a+", b"aaa", Some(&["a"])),
+    ("(?U)a+?", b"aaa", Some(&["aaa"])),
+    ("(a)|(b)", b"b", Some(&["b", "-", "b"])),
+    ("(?<year>\\d+)-(?P<m>\\d+)", b"2024-05", Some(&["2024-05", "2024", "05"])),
+    ("a(?#comment)b", b"ab", Some(&["ab"])),
+    // Backtracking only.
+    (r"<\?(?!xml)", b"<?php", Some(&["<?"])),
+    (r"<\?(?!xml)", b"<?xml", None),
+    (r"\d+(?=px)", b"10em 20px", Some(&["20"])),
+    (r"(?<=\$)\d+", b"7 $12", Some(&["12"])),
+    (r"(?<!a|bc)d", b"ad bcd xd", Some(&["d"])),
+    (r"(?<=a|bc)d", b"d bcd", Some(&["d"])),
+    (r#"(['"])[^'"]*\1"#, b"'a\" \"b\"", Some(&["\\\" \\\"", "\\\""])),
+    (r"(?i)(ab)\1", b"abAB", Some(&["abAB", "ab"])),
+    (r"(a+)\g{-1}b", b"aaaab", Some(&["aaaab", "aa"])),
+    (r"(?P<q>x)(?P=q)\k<q>", b"xxx", Some(&["xxx", "x"])),
+    (r"(?>a+)ab", b"aaab", None),
+    (r"a++b", b"aaab", Some(&["aaab"])),
+    (r"a++ab", b"aaab", None),
+    (r"\s*+:\s*+(.*)$", b"x : y", Some(&[" : y", "y"])),
+    (r"(?:ab?)*+b", b"abab", Some(&["b"])),
+    (r"(a*)*(?=b)", b"aab", Some(&["aa", "-"])),
+    (r"(?:a|ab)(?=c)c", b"abc", Some(&["abc"])),
+    (r"(\w)(?!\1)\w", b"aab", Some(&["ab", "a"])),
+    (r"(?=(\w+))\1:", b"abc:", Some(&["abc:", "abc"])),
+    (r"((?:x|y){2,}?)(?!x)", b"xyxz", Some(&["xyx", "xyx"])),
+];
+
+#[test]
+fn matches_like_pcre() {
+    for (pattern, input, expected) in CASES {
+        let found = groups(pattern, input);
+        let found: Option<Vec<&str>> =
+            found.as_ref().map(|all| all.iter().map(|group| group.as_deref().unwrap_or("-")).collect());
+        // How many empty turns of a loop a group remembers is not part of what is promised.
+        if *pattern == r"(a*)*(?=b)" {
+            assert_eq!(found.map(|all| all[0].to_owned()), Some("aa".to_owned()));
+            continue;
+        }
+        assert_eq!(found.as_deref(), *expected, "/{pattern}/ on {}", input.escape_ascii());
+    }
+}
+
+#[test]
+fn the_two_engines_agree() {
+    // An empty look-ahead changes nothing but forces the backtracking matcher.
+    for (pattern, input, _) in CASES {
+        if pattern.contains("(?x)") {
+            continue;
+        }
+        let forced = format!("(?:{pattern})(?=)");
+        assert_eq!(groups(pattern, input), groups(&forced, input), "/{pattern}/ on {}", input.escape_ascii());
+    }
+}
+
+#[test]
+fn refuses_with_the_place() {
+    const CASES: &[(&str, usize, PatternErrorKind)] = &[
+        ("a(b", 3, PatternErrorKind::UnclosedGroup),
+        ("ab)", 2, PatternErrorKind::UnopenedGroup),
+        ("[ab", 3, PatternErrorKind::UnclosedClass),
+        ("[b-a]", 4, PatternErrorKind::RangeOrder),
+        ("*a", 0, PatternErrorKind::NothingToRepeat),
+        ("a**", 2, PatternErrorKind::NothingToRepeat),
+        ("a{3,2}", 1, PatternErrorKind::QuantifierOrder),
+        ("a{70000}", 1, PatternErrorKind::QuantifierTooLarge),
+        ("a\\", 2, PatternErrorKind::TrailingBackslash),
+        (r"\x{100}", 7, PatternErrorKind::BadEscape),
+        (r"(a)\2", 5, PatternErrorKind::UnknownGroup),
+        ("[[:foo:]]", 1, PatternErrorKind::UnknownPosixClass),
+        ("(?y)", 2, PatternErrorKind::UnknownGroupSyntax),
+        ("(?<=a+)b", 0, PatternErrorKind::LookBehindLength),
+        ("(?R)", 2, PatternErrorKind::Unsupported("a recursive pattern")),
+        (r"\p{L}", 1, PatternErrorKind::Unsupported("\\p")),
+        ("(*UTF8)a", 1, PatternErrorKind::Unsupported("a verb")),
+        ("(?:ab){60000}(?=b)", 0, PatternErrorKind::TooLarge),
+    ];
+    for (pattern, offset, kind) in CASES {
+        let error = Pattern::new(pattern.as_bytes()).map(|_| ()).expect_err(pattern);
+        assert_eq!((error.offset, &error.kind), (*offset, kind), "{pattern}");
+    }
+    assert_eq!(
+        Pattern::new("(".repeat(100_000).as_bytes()).map(|_| ()).map_err(|error| error.kind),
+        Err(PatternErrorKind::NestedTooDeeply)
+    );
+}
+
+#[test]
+fn runaway_patterns_are_given_up() {
+    let pattern = Pattern::new(b"(?=(a+)+$)(a+)+$").expect("a pattern");
+    let input = [b"a".repeat(60), b"b".to_vec()].concat();
+    assert_eq!(pattern.is_match(&input), Err(LimitExceeded));
+    let pattern = Pattern::new(b"(?:.|.)*x(?=y)").expect("a pattern");
+    assert_eq!(pattern.is_match(&vec![b'a'; 1 << 20]), Err(LimitExceeded));
+}
+
+#[test]
+fn required_literals() {
+    const CASES: &[(&str, &[&str], usize)] = &[
+        ("union.*select", &["select"], 11),
+        ("(?i)UNION|Select", &["select", "union"], 5),
+        ("[ab]c", &["ac", "bc"], 2),
+        ("ab?c", &["abc", "ac"], 2),
+        ("x(?:ab|cd)y", &["xaby", "xcdy"], 4),
+        ("a*", &[], 0),
+        ("(?:foo)?bar", &["bar", "foobar"], 3),
+        ("(?:foo){2,}", &["foofoo"], 6),
+        (r"\d+", &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"], 1),
+        ("(?!evil)good", &["good"], 4),
+        ("^$", &[], 0),
+    ];
+    for (pattern, literals, length) in CASES {
+        let requirement = Pattern::new(pattern.as_bytes()).expect(pattern).requirement().clone();
+        let found: Vec<_> = requirement.literals.iter().map(|l| l.escape_ascii().to_string()).collect();
+        assert_eq!(found, *literals, "{pattern}");
+        assert_eq!(requirement.min_length, *length, "{pattern}");
+    }
+}

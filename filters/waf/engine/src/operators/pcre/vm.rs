@@ -1,0 +1,219 @@
+//! The backtracking matcher: a program, a stack of ways not yet tried, and a count of steps.
+//!
+//! The stack lies on the heap; the only recursion is into look-around and atomic groups, whose nesting the parser
+//! limits.
+
+use super::ast::{Assertion, Mode};
+use super::class::is_word;
+use super::program::{Inst, Program};
+use super::{GROUPS, Groups, LimitExceeded};
+
+/// How many steps one search may take before it is given up; PCRE's `match_limit` is 10,000,000, ModSecurity's
+/// recommended `SecPcreMatchLimit` 1,000.
+pub const MATCH_LIMIT: usize = 1_000_000;
+/// How many ways may wait to be tried at once: bounds the memory of a search to some 3 MB.
+const STACK_LIMIT: usize = 100_000;
+
+impl Program {
+    /// The leftmost match that starts at `start` or later.
+    pub(super) fn search(&self, input: &[u8], start: usize) -> Result<Option<Groups>, LimitExceeded> {
+        let mut search = Search {
+            program: self,
+            input,
+            slots: vec![None; self.slots],
+            stack: Vec::new(),
+            steps: MATCH_LIMIT,
+        };
+        for at in start..=input.len() {
+            if let Some(first) = self.first
+                && !input.get(at).is_some_and(|&byte| first.contains(byte))
+            {
+                continue;
+            }
+            search.slots.fill(None);
+            search.stack.clear();
+            if let Some(end) = search.run(0, at)? {
+                let mut groups: Groups = [None; GROUPS];
+                // Slots after those of the groups belong to loops.
+                let pairs = search.slots.as_chunks::<2>().0.iter().take(self.groups);
+                for (group, &[start, end]) in groups.iter_mut().zip(pairs) {
+                    *group = start.zip(end);
+                }
+                let [whole, ..] = &mut groups;
+                *whole = Some((at, end));
+                return Ok(Some(groups));
+            }
+        }
+        Ok(None)
+    }
+}
+
+struct Search<'a> {
+    program: &'a Program,
+    input: &'a [u8],
+    slots: Vec<Option<usize>>,
+    stack: Vec<Frame>,
+    steps: usize,
+}
+
+enum Frame {
+    /// Go on at `pc` from `at`.
+    Try { pc: usize, at: usize },
+    /// Undo a change of a slot.
+    Restore { slot: usize, value: Option<usize> },
+    /// A greedy loop that can give back bytes down to `least`.
+    Shrink { pc: usize, least: usize, at: usize },
+    /// A lazy loop at `pc - 1` that can take bytes up to `most`.
+    Grow { pc: usize, at: usize, most: usize },
+}
+
+impl Search<'_> {
+    /// Runs from `pc` to `Accept` and returns where it ended; on failure the slots are as they were.
+    fn run(&mut self, mut pc: usize, mut at: usize) -> Result<Option<usize>, LimitExceeded> {
+        let base = self.stack.len();
+        loop {
+            self.steps = self.steps.checked_sub(1).ok_or(LimitExceeded)?;
+            if self.stack.len() > STACK_LIMIT {
+                return Err(LimitExceeded);
+            }
+            let next = match self.program.code.get(pc) {
+                None | Some(Inst::Accept) => return Ok(Some(at)),
+                Some(Inst::Set(set)) => match self.input.get(at) {
+                    Some(&byte) if set.contains(byte) => Some((pc + 1, at + 1)),
+                    _ => None,
+                },
+                Some(Inst::Assert(assertion)) => holds(*assertion, self.input, at).then_some((pc + 1, at)),
+                Some(Inst::Jump(target)) => Some((*target, at)),
+                Some(&Inst::Split(first, second)) => {
+                    self.stack.push(Frame::Try { pc: second, at });
+                    Some((first, at))
+                }
+                Some(Inst::Loop { set, min, max, mode }) => {
+                    let (min, max, mode) = (*min, *max, *mode);
+                    let rest = self.input.get(at..).unwrap_or_default();
+                    let wanted = if mode == Mode::Lazy { min } else { max };
+                    let taken = rest.iter().take(wanted).take_while(|&&byte| set.contains(byte)).count();
+                    self.steps = self.steps.saturating_sub(taken / 16);
+                    if taken < min {
+                        None
+                    } else {
+                        if mode == Mode::Greedy && taken > min {
+                            self.stack.push(Frame::Shrink { pc: pc + 1, least: at + min, at: at + taken });
+                        } else if mode == Mode::Lazy && max > min {
+                            let most = at.saturating_add(max);
+                            self.stack.push(Frame::Grow { pc: pc + 1, at: at + taken, most });
+                        }
+                        Some((pc + 1, at + taken))
+                    }
+                }
+                Some(&Inst::Save(slot)) => {
+                    self.set_slot(slot, Some(at));
+                    Some((pc + 1, at))
+                }
+                Some(&Inst::LeaveIfStill { slot, target }) => {
+                    let still = self.slots.get(slot).copied().flatten() == Some(at);
+                    Some((if still { target } else { pc + 1 }, at))
+                }
+                Some(&Inst::Look { negative, back, end }) => {
+                    let found = match at.checked_sub(back) {
+                        Some(from) => self.alone(pc + 1, from, negative)?,
+                        None => None,
+                    };
+                    (found.is_some() != negative).then_some((end, at))
+                }
+                Some(&Inst::Atomic { end }) => self.alone(pc + 1, at, false)?.map(|at| (end, at)),
+                Some(&Inst::BackReference { group, ignore_case }) => {
+                    self.back_reference(group, ignore_case, at).map(|at| (pc + 1, at))
+                }
+            };
+            (pc, at) = match next {
+                Some(next) => next,
+                None => match self.backtrack(base) {
+                    Some(next) => next,
+                    None => return Ok(None),
+                },
+            };
+        }
+    }
+
+    /// Runs a part on its own: its other ways are dropped, and what it captured too if `forget`.
+    fn alone(&mut self, pc: usize, at: usize, forget: bool) -> Result<Option<usize>, LimitExceeded> {
+        let base = self.stack.len();
+        let found = self.run(pc, at)?;
+        if forget {
+            while self.stack.len() > base {
+                if let Some(Frame::Restore { slot, value }) = self.stack.pop() {
+                    self.restore(slot, value);
+                }
+            }
+        } else {
+            // Changes of slots stay on the stack so that going further back undoes them.
+            let inner = self.stack.split_off(base);
+            self.stack.extend(inner.into_iter().filter(|frame| matches!(frame, Frame::Restore { .. })));
+        }
+        Ok(found)
+    }
+
+    fn backtrack(&mut self, base: usize) -> Option<(usize, usize)> {
+        while self.stack.len() > base {
+            match self.stack.pop()? {
+                Frame::Try { pc, at } => return Some((pc, at)),
+                Frame::Restore { slot, value } => self.restore(slot, value),
+                Frame::Shrink { pc, least, at } => {
+                    let at = at - 1;
+                    if at > least {
+                        self.stack.push(Frame::Shrink { pc, least, at });
+                    }
+                    return Some((pc, at));
+                }
+                Frame::Grow { pc, at, most } => {
+                    let byte = self.input.get(at).copied().filter(|_| at < most);
+                    if let (Some(byte), Some(Inst::Loop { set, .. })) = (byte, self.program.code.get(pc - 1))
+                        && set.contains(byte)
+                    {
+                        self.stack.push(Frame::Grow { pc, at: at + 1, most });
+                        return Some((pc, at + 1));
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn set_slot(&mut self, slot: usize, value: Option<usize>) {
+        if let Some(place) = self.slots.get_mut(slot) {
+            let old = std::mem::replace(place, value);
+            self.stack.push(Frame::Restore { slot, value: old });
+        }
+    }
+
+    fn restore(&mut self, slot: usize, value: Option<usize>) {
+        if let Some(place) = self.slots.get_mut(slot) {
+            *place = value;
+        }
+    }
+
+    fn back_reference(&self, group: usize, ignore_case: bool, at: usize) -> Option<usize> {
+        let start = self.slots.get(2 * group).copied().flatten()?;
+        let end = self.slots.get(2 * group + 1).copied().flatten()?;
+        let wanted = self.input.get(start..end)?;
+        let found = self.input.get(at..at + wanted.len())?;
+        let equal = if ignore_case { found.eq_ignore_ascii_case(wanted) } else { found == wanted };
+        equal.then_some(at + wanted.len())
+    }
+}
+
+fn holds(assertion: Assertion, input: &[u8], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|index| input.get(index)).copied();
+    let after = input.get(at).copied();
+    let boundary = before.is_some_and(is_word) != after.is_some_and(is_word);
+    match assertion {
+        Assertion::Start => before.is_none(),
+        Assertion::StartLine => before.is_none() || before == Some(b'\n') && after.is_some(),
+        Assertion::End => after.is_none(),
+        Assertion::EndLine => after.is_none_or(|byte| byte == b'\n'),
+        Assertion::EndOrLastNewline => after.is_none() || input.get(at..) == Some(b"\n"),
+        Assertion::WordBoundary => boundary,
+        Assertion::NotWordBoundary => !boundary,
+    }
+}

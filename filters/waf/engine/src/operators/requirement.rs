@@ -1,0 +1,42 @@
+//! What an input must have for an operator to match at all, so that one pass over the input rules most rules out.
+
+use super::byte_set::ByteSet;
+
+/// Conditions that every matching input fulfils: if one of them does not hold, the operator does not match.
+///
+/// They say nothing about an input that fulfils them. For a negated operator (`!@rx`) they are of no use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requirement {
+    /// At least one of these occurs in the input, ASCII case ignored. In lower case, none empty, sorted, no duplicates.
+    /// No condition if empty.
+    pub literals: Vec<Vec<u8>>,
+    /// At least one of these bytes occurs in the input. `None`: no condition.
+    pub bytes: Option<ByteSet>,
+    /// The input is at least this long.
+    pub min_length: usize,
+}
+
+impl Requirement {
+    /// The requirement that the input holds at least one of `literals`, in any case.
+    pub(super) fn any_of<'a>(literals: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut literals: Vec<Vec<u8>> = literals.into_iter().map(<[u8]>::to_ascii_lowercase).collect();
+        literals.sort();
+        literals.dedup();
+        let min_length = literals.iter().map(Vec::len).min().unwrap_or(0);
+        if min_length == 0 {
+            return Self::default();
+        }
+        let first = literals.iter().filter_map(|literal| literal.first().copied()).collect::<ByteSet>();
+        Self { literals, bytes: Some(first.fold_case()), min_length }
+    }
+
+    /// Whether `input` fulfils all conditions. Slow and simple: what a prefilter has to agree with.
+    #[must_use]
+    pub fn is_satisfied_by(&self, input: &[u8]) -> bool {
+        let lower = input.to_ascii_lowercase();
+        input.len() >= self.min_length
+            && self.bytes.is_none_or(|set| input.iter().any(|&byte| set.contains(byte)))
+            && (self.literals.is_empty()
+                || self.literals.iter().any(|literal| memchr::memmem::find(&lower, literal).is_some()))
+    }
+}

@@ -1,0 +1,40 @@
+//! `@rx`: a PCRE pattern, anywhere in the input; captures its groups. An empty pattern matches without capturing.
+//! Source: `rx.cc`, `regex.cc`.
+
+use super::pcre::{LimitExceeded, Pattern, PatternError};
+use super::{Captures, Requirement};
+
+/// `None`: the empty pattern.
+#[derive(Clone, Debug)]
+pub(super) struct Rx(Option<Pattern>);
+
+impl Rx {
+    pub(super) fn new(argument: &[u8]) -> Result<Self, PatternError> {
+        if argument.is_empty() {
+            return Ok(Self(None));
+        }
+        Pattern::new(argument).map(|pattern| Self(Some(pattern)))
+    }
+
+    pub(super) fn matches(
+        &self,
+        input: &[u8],
+        captures: Option<&mut Captures>,
+    ) -> Result<bool, LimitExceeded> {
+        let Some(pattern) = &self.0 else { return Ok(true) };
+        let Some(captures) = captures else { return pattern.is_match(input) };
+        // Most inputs don't match, and finding that out without groups is much cheaper.
+        if !pattern.is_match(input)? {
+            return Ok(false);
+        }
+        if let Some(groups) = pattern.find_at(input, 0)? {
+            captures.clear();
+            captures.add_groups(0, &groups, input);
+        }
+        Ok(true)
+    }
+
+    pub(super) fn requirement(&self) -> Requirement {
+        self.0.as_ref().map(|pattern| pattern.requirement().clone()).unwrap_or_default()
+    }
+}

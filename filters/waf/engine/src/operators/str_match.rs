@@ -1,0 +1,3 @@
+//! `@strmatch`: the same as `@contains`. Source: `str_match.cc`.
+
+pub(super) use super::contains::matches;

@@ -1,0 +1,39 @@
+//! The scans that decide whether a value stays as it is, and the common tails of the transformations.
+
+/// C's `isspace` in the "C" locale: space, `\t`, `\n`, vertical tab, form feed, `\r`.
+pub(crate) const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r')
+}
+
+/// Whether `wanted` holds for any byte. Tests blocks without branches in between, which the compiler turns into SIMD.
+pub(super) fn any(input: &[u8], wanted: impl Fn(u8) -> bool) -> bool {
+    const BLOCK: usize = 32;
+    input.chunks(BLOCK).any(|block| block.iter().fold(false, |found, &byte| found | wanted(byte)))
+}
+
+/// Maps each byte by itself; reports `false` if `map` is the identity on all of them.
+pub(super) fn map_bytes(input: &[u8], out: &mut Vec<u8>, map: impl Fn(u8) -> u8) -> bool {
+    if !any(input, |byte| map(byte) != byte) {
+        return false;
+    }
+    out.extend(input.iter().map(|&byte| map(byte)));
+    true
+}
+
+/// Copies the bytes for which `keep` holds; reports `false` if it holds for all.
+pub(super) fn retain_bytes(input: &[u8], out: &mut Vec<u8>, keep: impl Fn(u8) -> bool) -> bool {
+    if !any(input, |byte| !keep(byte)) {
+        return false;
+    }
+    out.extend(input.iter().copied().filter(|&byte| keep(byte)));
+    true
+}
+
+/// Drops what was appended after `start` if it equals `input`, and reports whether anything changed.
+pub(super) fn keep_if_changed(input: &[u8], out: &mut Vec<u8>, start: usize) -> bool {
+    let changed = out.get(start..) != Some(input);
+    if !changed {
+        out.truncate(start);
+    }
+    changed
+}

@@ -1,0 +1,42 @@
+//! `urlDecode`: `%XX` and `+`; anything else that starts with `%` stays. Source: `url_decode.cc`,
+//! `urldecode_nonstrict_inplace`.
+
+use super::hex;
+use super::scan::keep_if_changed;
+
+pub(super) fn apply(input: &[u8], out: &mut Vec<u8>) -> bool {
+    if memchr::memchr2(b'%', b'+', input).is_none() {
+        return false;
+    }
+    let start = out.len();
+    decode(input, out);
+    keep_if_changed(input, out, start)
+}
+
+/// Appends the decoded `input` and returns how many `%` started no valid escape.
+pub(crate) fn decode(input: &[u8], out: &mut Vec<u8>) -> usize {
+    let mut invalid = 0;
+    let mut rest = input;
+    while let Some(next) = memchr::memchr2(b'%', b'+', rest) {
+        let (plain, escape) = rest.split_at_checked(next).unwrap_or((rest, &[]));
+        out.extend_from_slice(plain);
+        rest = match escape {
+            [b'%', high, low, tail @ ..] if hex::pair(*high, *low).is_some() => {
+                out.extend(hex::pair(*high, *low));
+                tail
+            }
+            [b'+', tail @ ..] => {
+                out.push(b' ');
+                tail
+            }
+            [byte, tail @ ..] => {
+                out.push(*byte);
+                invalid += 1;
+                tail
+            }
+            [] => &[],
+        };
+    }
+    out.extend_from_slice(rest);
+    invalid
+}
