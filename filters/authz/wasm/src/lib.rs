@@ -1,1 +1,168 @@
-//! The authz filter.
+//! The authz filter: Istio's authorization policies on any Envoy, and API keys.
+//!
+//! The decisions are `portcullis-authz-core`'s; this is what ties them to the host. A denied request is answered 403, one
+//! whose API key is refused 401, before anything goes upstream. What decided is in the details of the response, in the
+//! filter state `wasm.authz`, in the log and in the metrics.
+
+mod attributes;
+
+use attributes::HostAttributes;
+use portcullis_authz_core::config::{Action, Config, PeerAddressSource};
+use portcullis_authz_core::{Authz, Decision, Edit, Outcome};
+use sdk_shim::{
+    ConfigErrors, Counter, Filter, Flow, Headers, Host, HostError, Level, MapKind, Reply, Setup,
+    export_filter, split_target,
+};
+use std::fmt;
+
+/// The authz filter.
+#[derive(Debug)]
+pub struct AuthzFilter {
+    authz: Authz,
+    peer_address: PeerAddressSource,
+    /// By the index of the policy.
+    by_policy: Vec<Verdict>,
+    allowed: Verdict,
+    denied: Verdict,
+    key_missing: Verdict,
+    key_invalid: Verdict,
+    key_accepted: Counter,
+}
+
+/// How a decision is shown and counted. Made at load, so that a decision costs no allocation.
+#[derive(Debug)]
+struct Verdict {
+    text: String,
+    counter: Counter,
+}
+
+impl Filter for AuthzFilter {
+    const NAME: &'static str = "authz";
+    type Config = Config;
+    type Request = ();
+
+    fn new(config: Config, setup: &mut Setup<'_>) -> Result<Self, ConfigErrors> {
+        let authz = Authz::new(&config, setup.env())?;
+        authz.warnings().iter().for_each(|warning| setup.warn(warning));
+        let mut verdict = |text: &str, policy: &str, decision: &str| Verdict {
+            text: text.to_owned(),
+            counter: setup.counter("authz_decisions_total", &[("policy", policy), ("decision", decision)]),
+        };
+        let by_policy = config.policies.iter().map(|policy| {
+            let name = &policy.name;
+            match policy.spec.action {
+                Action::Deny => verdict(&format!("denied_policy[{name}]"), name, "deny"),
+                Action::Audit => verdict(name, name, "audit"),
+                Action::Allow | Action::Custom => verdict(&format!("allowed_policy[{name}]"), name, "allow"),
+            }
+        });
+        let by_policy = by_policy.collect();
+        let allowed = verdict("allowed", "none", "allow");
+        let denied = verdict("denied_policy[none]", "none", "deny");
+        let mut keys = |outcome| setup.counter("authz_api_keys_total", &[("outcome", outcome)]);
+        Ok(Self {
+            by_policy,
+            allowed,
+            denied,
+            key_missing: Verdict { text: "denied_api_key[missing]".into(), counter: keys("missing") },
+            key_invalid: Verdict { text: "denied_api_key[invalid]".into(), counter: keys("invalid") },
+            key_accepted: keys("accepted"),
+            peer_address: config.peer_address,
+            authz,
+        })
+    }
+
+    fn request_headers(&self, _: &mut (), host: &mut dyn Host) -> Flow {
+        let headers = host.headers(MapKind::RequestHeaders);
+        let mut attributes = HostAttributes::new(host, &self.peer_address);
+        let decision = self.authz.check(&headers, &mut attributes);
+        let peer_is_unknown = attributes.peer_is_unknown();
+        let verdict = self.verdict(&decision);
+        self.record(&decision, verdict, host);
+        if let Outcome::Allow(_) = decision.outcome {
+            return match self.edit(&headers, &decision, host) {
+                Ok(()) => Flow::Continue,
+                // To go on would be to let a key, or a client's own name for its consumer, through.
+                Err(error) => {
+                    host.log(Level::Error, format_args!("the headers cannot be changed: {error}"));
+                    Reply::new(500, "authz_headers_refused").into()
+                }
+            };
+        }
+        let hint = if peer_is_unknown { UNKNOWN_PEER } else { "" };
+        host.log(Level::Info, format_args!("{}: {}{hint}", verdict.text, Shown(&headers)));
+        self.denial(&decision, verdict).into()
+    }
+}
+
+impl AuthzFilter {
+    fn verdict(&self, decision: &Decision<'_>) -> &Verdict {
+        match decision.outcome {
+            Outcome::Allow(None) => &self.allowed,
+            Outcome::DenyNoMatch => &self.denied,
+            Outcome::DenyKeyMissing => &self.key_missing,
+            Outcome::DenyKeyInvalid => &self.key_invalid,
+            Outcome::Allow(Some(policy)) => self.by_policy.get(policy).unwrap_or(&self.allowed),
+            Outcome::DenyPolicy(policy) => self.by_policy.get(policy).unwrap_or(&self.denied),
+        }
+    }
+
+    fn record(&self, decision: &Decision<'_>, verdict: &Verdict, host: &mut dyn Host) {
+        host.increment(verdict.counter, 1);
+        if decision.consumer.is_some() {
+            host.increment(self.key_accepted, 1);
+        }
+        // For access logs and routes. A host that takes none decides the same.
+        let _ = host.set_filter_state("authz", verdict.text.as_bytes());
+        if let Some(audit) = decision.audit.and_then(|policy| self.by_policy.get(policy)) {
+            host.increment(audit.counter, 1);
+            let _ = host.set_filter_state("authz_audit", audit.text.as_bytes());
+            host.log(Level::Info, format_args!("audit policy {} matches, {}", audit.text, verdict.text));
+        }
+    }
+
+    fn edit(&self, headers: &Headers, decision: &Decision<'_>, host: &mut dyn Host) -> Result<(), HostError> {
+        for edit in self.authz.edits(headers, decision.consumer) {
+            match edit {
+                Edit::Remove(name) => host.remove_header(MapKind::RequestHeaders, name)?,
+                Edit::Set(name, value) => host.set_header(MapKind::RequestHeaders, name, &value)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn denial(&self, decision: &Decision<'_>, verdict: &Verdict) -> Reply {
+        let details = format!("authz_{}", verdict.text);
+        let unauthorized = |body: &str| {
+            let challenge = self.authz.challenge().unwrap_or_default();
+            Reply::new(401, details.clone()).with_header("www-authenticate", challenge).with_body(body)
+        };
+        match decision.outcome {
+            Outcome::DenyKeyMissing => unauthorized("API key missing"),
+            Outcome::DenyKeyInvalid => unauthorized("API key invalid"),
+            // The text is Istio's, so that what looks for it keeps working.
+            _ => Reply::new(403, details).with_body("RBAC: access denied"),
+        }
+    }
+}
+
+const UNKNOWN_PEER: &str = "; the peer's address is unknown: Envoy took source.address from x-forwarded-for (see \
+    use_remote_address and peer_address)";
+
+/// A request in a log line: method and path without query, where keys may stand, the path cut to a bounded length.
+struct Shown<'a>(&'a Headers);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MAX_BYTES: usize = 200;
+        let cut = |text: &'_ [u8]| text.get(..MAX_BYTES).unwrap_or(text).escape_ascii().to_string();
+        let method = self.0.get(":method").unwrap_or_default();
+        let (path, _) = split_target(self.0.get(":path").unwrap_or_default());
+        write!(f, "{} {}", cut(method), cut(path))
+    }
+}
+
+export_filter!(AuthzFilter);
+
+#[cfg(test)]
+mod tests;

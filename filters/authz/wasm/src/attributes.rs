@@ -1,0 +1,71 @@
+use portcullis_authz_core::config::PeerAddressSource;
+use portcullis_authz_core::{Attributes, PeerAddress};
+use sdk_shim::{Host, Property, socket_address};
+use std::net::{IpAddr, SocketAddr};
+
+/// A request's attributes, asked of the host when a policy needs them.
+pub(crate) struct HostAttributes<'a> {
+    host: &'a mut dyn Host,
+    peer_address: &'a PeerAddressSource,
+    /// `source.address`, which the peer's and the client's address are both told from.
+    source: Option<Option<Vec<u8>>>,
+    peer_is_unknown: bool,
+}
+
+impl<'a> HostAttributes<'a> {
+    pub(crate) fn new(host: &'a mut dyn Host, peer_address: &'a PeerAddressSource) -> Self {
+        Self { host, peer_address, source: None, peer_is_unknown: false }
+    }
+
+    /// Whether the peer's address was asked for and could not be told.
+    pub(crate) fn peer_is_unknown(&self) -> bool {
+        self.peer_is_unknown
+    }
+
+    fn source(&mut self) -> Option<&[u8]> {
+        self.source.get_or_insert_with(|| self.host.property(Property::SourceAddress.path())).as_deref()
+    }
+
+    fn peer(&mut self) -> PeerAddress {
+        let (bytes, is_remote) = match self.peer_address {
+            PeerAddressSource::Connection => (self.source().map(<[u8]>::to_vec), true),
+            PeerAddressSource::FilterState(key) => (self.host.property(&["filter_state", key]), false),
+        };
+        match bytes.map(|bytes| socket_address(&bytes)) {
+            None => PeerAddress::Unknown,
+            Some(None) => PeerAddress::NotIp,
+            Some(Some(address)) if is_remote => PeerAddress::from_remote(address),
+            Some(Some(address)) => PeerAddress::Ip(address.ip()),
+        }
+    }
+}
+
+impl Attributes for HostAttributes<'_> {
+    fn peer_address(&mut self) -> PeerAddress {
+        let peer = self.peer();
+        self.peer_is_unknown = peer == PeerAddress::Unknown;
+        peer
+    }
+
+    fn remote_address(&mut self) -> Option<IpAddr> {
+        self.source().and_then(socket_address).map(|address| address.ip())
+    }
+
+    fn local_address(&mut self) -> Option<SocketAddr> {
+        self.host.address(Property::DestinationAddress)
+    }
+
+    /// As Envoy's RBAC names an authenticated peer: by URI SAN, DNS SAN or subject, the first that is there.
+    fn principal(&mut self) -> Option<Vec<u8>> {
+        let paths: [&[&str]; 3] = [
+            Property::PeerUriSan.path(),
+            &["connection", "dns_san_peer_certificate"],
+            &["connection", "subject_peer_certificate"],
+        ];
+        paths.iter().find_map(|path| self.host.property(path).filter(|name| !name.is_empty()))
+    }
+
+    fn server_name(&mut self) -> Option<Vec<u8>> {
+        self.host.property(Property::RequestedServerName.path())
+    }
+}
