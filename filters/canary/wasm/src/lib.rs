@@ -7,7 +7,6 @@ use sdk_shim::{
     ConfigErrors, Counter, Filter, Flow, Host, HostError, Level, MapKind, Property, Reply, Setup,
     export_filter,
 };
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -15,7 +14,6 @@ use std::net::IpAddr;
 pub struct CanaryFilter {
     canary: Canary,
     counters: HashMap<Outcome, Counter>,
-    has_warned: Cell<bool>,
 }
 
 /// A release by its index, or stable, and the reason.
@@ -28,6 +26,9 @@ impl Filter for CanaryFilter {
 
     fn new(config: Config, setup: &mut Setup<'_>) -> Result<Self, ConfigErrors> {
         let canary = Canary::new(config)?;
+        for warning in canary.warnings().iter() {
+            setup.warn(warning.to_string());
+        }
         let mut counters = HashMap::new();
         for (release, reason) in canary.outcomes() {
             let name = release.map_or(STABLE, Release::name);
@@ -37,14 +38,10 @@ impl Filter for CanaryFilter {
                 setup.counter("canary_decisions_total", &labels),
             );
         }
-        Ok(Self { canary, counters, has_warned: Cell::new(false) })
+        Ok(Self { canary, counters })
     }
 
     fn request_headers(&self, _: &mut (), host: &mut dyn Host) -> Flow {
-        // Loading knows no log, so what it had to say waits for the first request.
-        if !self.canary.warnings().is_empty() && !self.has_warned.replace(true) {
-            host.log(Level::Warn, format_args!("{}", self.canary.warnings()));
-        }
         let headers = host.headers(MapKind::RequestHeaders);
         let decision = self.canary.decide(&headers, &mut HostFacts(host));
         host.log(Level::Debug, format_args!("{} by {}", decision.name(), decision.reason.as_str()));
