@@ -308,7 +308,7 @@ fn read_key(
     path: &Path,
     errors: &mut ConfigErrors,
 ) -> Option<(String, [u8; 32])> {
-    match (&key.hash, &key.key) {
+    match (&key.hash, &key.secret) {
         (Some(hash), None) => {
             let parsed = parse_hash(hash);
             if parsed.is_none() {
@@ -319,7 +319,7 @@ fn read_key(
             parsed
         }
         (None, Some(secret)) => {
-            let path = path.field("key");
+            let path = path.field("secret");
             let key = secret.resolve(env, &path, errors)?;
             if key.is_empty() || key.len() > MAX_KEY_BYTES {
                 errors.add(
@@ -332,7 +332,7 @@ fn read_key(
             Some((String::new(), Sha256::digest(key.as_bytes()).into()))
         }
         _ => {
-            let found = if key.hash.is_some() { "both hash and key" } else { "neither hash nor key" };
+            let found = if key.hash.is_some() { "both hash and secret" } else { "neither hash nor secret" };
             errors.add(path, found, "one of them");
             None
         }

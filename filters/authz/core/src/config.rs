@@ -268,7 +268,7 @@ pub struct Key {
     pub hash: Option<String>,
     /// The key itself, best as `${NAME}`, an environment variable of the filter.
     #[serde(default)]
-    pub key: Option<Secret>,
+    pub secret: Option<Secret>,
 }
 
 /// A value that is accepted and not looked at.

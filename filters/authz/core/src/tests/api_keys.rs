@@ -14,7 +14,7 @@ fn keys() -> String {
         format!("{{consumer: {consumer}, hash: '{}'}}", hash(salt, key))
     };
     format!(
-        "[{}, {}, {}, {}, {{consumer: ops, key: '${{OPS_KEY}}'}}]",
+        "[{}, {}, {}, {}, {{consumer: ops, secret: '${{OPS_KEY}}'}}]",
         entry("mobile", "pepper-7f", "key-of-mobile"),
         entry("mobile", "pepper-7f", "+/=&; %"),
         entry("web", "pepper-7f", "key-of-web"),
@@ -198,10 +198,10 @@ fn refused() {
         (format!("{{keys: [{key}], consumer_header: X-API-Key}}"), "api_keys.consumer_header: found \"x-api-key\", expected the name of a header that is no location of keys, and not host or cookie".into()),
         (format!("{{keys: [{key}], realm: 'a\"b'}}"), "api_keys.realm: found \"a\\\"b\", expected at most 256 printable ASCII characters without quotes and backslashes".into()),
         (format!("{{keys: [{key}, {key}]}}"), "api_keys.keys[1]: found the same key as in an earlier entry, expected each key once".into()),
-        ("{keys: [{consumer: a}]}".into(), "api_keys.keys[0]: found neither hash nor key, expected one of them".into()),
-        (format!("{{keys: [{{consumer: a, key: x, hash: 'saltsalt:{digest}'}}]}}"), "api_keys.keys[0]: found both hash and key, expected one of them".into()),
-        ("{keys: [{consumer: a, key: ''}]}".into(), "api_keys.keys[0].key: found a key of 0 bytes, expected 1 to 512 bytes".into()),
-        ("{keys: [{consumer: a, key: '${NONE}'}]}".into(), "api_keys.keys[0].key: found a reference to the environment variable NONE, which is not set, expected a variable that vm_config.environment_variables sets".into()),
+        ("{keys: [{consumer: a}]}".into(), "api_keys.keys[0]: found neither hash nor secret, expected one of them".into()),
+        (format!("{{keys: [{{consumer: a, secret: x, hash: 'saltsalt:{digest}'}}]}}"), "api_keys.keys[0]: found both hash and secret, expected one of them".into()),
+        ("{keys: [{consumer: a, secret: ''}]}".into(), "api_keys.keys[0].secret: found a key of 0 bytes, expected 1 to 512 bytes".into()),
+        ("{keys: [{consumer: a, secret: '${NONE}'}]}".into(), "api_keys.keys[0].secret: found a reference to the environment variable NONE, which is not set, expected a variable that vm_config.environment_variables sets".into()),
         (format!("{{keys: [{{consumer: 'a b', hash: 'saltsalt:{digest}'}}]}}"), "api_keys.keys[0].consumer: found \"a b\", expected 1 to 128 letters, digits, `.`, `_`, `-`, `@` and `/`".into()),
         (format!("{{keys: [{{consumer: a, hash: 'short:{digest}'}}]}}"), format!("api_keys.keys[0].hash: found \"short:{digest}\", {hash_expected}")),
         (format!("{{keys: [{{consumer: a, hash: '{digest}'}}]}}"), format!("api_keys.keys[0].hash: found \"{digest}\", {hash_expected}")),

@@ -253,7 +253,7 @@ fn no_bytes_make_it_panic() {
              "from": [{"source": {"namespaces": ["a*b"], "trustDomains": ["*x"]}}, {"source": {"serviceAccounts": ["a/b"]}}],
              "when": [{"key": "request.headers[x]", "notValues": ["q"]}]}]}}],
         "api_keys": {"required": false, "locations": [{"header": "x-api-key"}, {"query": "k"}, {"cookie": "k"}],
-            "keys": [{"consumer": "c", "key": "secret"}]},
+            "keys": [{"consumer": "c", "secret": "secret"}]},
     });
     let config: Config = sdk_shim_config::parse(json.to_string().as_bytes()).unwrap();
     let authz = Authz::new(&config, &environment).unwrap();
