@@ -16,8 +16,8 @@ pub use action::{
     SetVarOp, XmlNs,
 };
 pub use directive::{
-    Dataset, Directive, FileMode, IdRange, IdSelection, Include, Quoted, TargetUpdate, UnicodeMap,
-    UpdateAction,
+    Dataset, Directive, DirectiveName, FileMode, IdRange, IdSelection, Include, Quoted, TargetUpdate,
+    UnicodeMap, UpdateAction,
 };
 pub use keywords::{ActionName, CtlName};
 pub use names::{

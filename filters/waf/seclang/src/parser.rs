@@ -12,8 +12,8 @@ pub(crate) use arguments::ReadArgument;
 use crate::{
     Loader, NameKind, ParseError, ParseErrorKind, ParseErrors, ParseOptions,
     ast::{
-        ActionKind, Condition, Directive, Include, Operator, OperatorName, Quote, Rule, Ruleset, Spanned,
-        Text,
+        ActionKind, Condition, Directive, DirectiveName, Include, Operator, OperatorName, Quote, Rule,
+        Ruleset, Spanned, Text,
     },
     lexer::{Args, Item, Lexer, Line, Value},
     source::{FileId, Source, Sources, Span},
@@ -125,12 +125,13 @@ impl<'l> Parser<'l> {
             let rule = self.context.rule(condition, &mut args);
             return self.rule(rule.filter(|_| self.context.errors.len() == errors), span);
         }
-        let arguments = args.rest().span();
-        let Some(directive) = Directive::read(canonical(&name.bytes), &mut args, &mut self.context) else {
-            let names = Directive::NAMES.iter().copied().chain(["SecRule", "SecAction", "SecRuleScript"]);
+        let Some(known) = DirectiveName::from_name(&name.bytes) else {
+            let names = DirectiveName::ALL.iter().map(|name| name.as_str());
+            let names = names.chain(["SecRule", "SecAction", "SecRuleScript"]);
             return self.context.unknown(NameKind::Directive, &name.bytes, names, name.span());
         };
-        let Some(directive) = directive else { return };
+        let arguments = args.rest().span();
+        let Some(directive) = Directive::read(known, &mut args, &mut self.context) else { return };
         self.context.check(&directive, arguments);
         if !args.is_empty() {
             return self.context.error(ParseErrorKind::UnexpectedArgument, args.rest().span());
@@ -250,7 +251,7 @@ impl Context {
         names: impl Iterator<Item = &'static str>,
         span: Span,
     ) {
-        let suggestion = suggest::nearest(name, names);
+        let suggestion = suggest::nearest(name, &names.collect::<Vec<_>>());
         let name = String::from_utf8_lossy(name).into_owned();
         self.error(ParseErrorKind::UnknownName { kind, name, suggestion }, span);
     }
@@ -351,16 +352,6 @@ impl Context {
             self.error(ParseErrorKind::DefaultActionNotDisruptive, span);
         }
     }
-}
-
-/// Other names of the same directive.
-fn canonical(name: &[u8]) -> &[u8] {
-    const ALIASES: [(&[u8], &[u8]); 3] = [
-        (b"SecReadStateLimit", b"SecConnReadStateLimit"),
-        (b"SecUnicodeMap", b"SecUnicodeMapFile"),
-        (b"SecWriteStateLimit", b"SecConnWriteStateLimit"),
-    ];
-    ALIASES.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(name)).map_or(name, |(_, name)| name)
 }
 
 impl ReadArgument for Include {

@@ -1,13 +1,13 @@
 //! "Did you mean": the known name that is nearest to a wrong one.
 
 /// The nearest of the names, if it is near enough to be what was meant: at most a third of the letters differ.
-pub(crate) fn nearest(wrong: &[u8], names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+pub(crate) fn nearest(wrong: &[u8], names: &[&'static str]) -> Option<&'static str> {
     // Beyond this no name is near, and the distance takes quadratic time.
     const LONGEST: usize = 64;
     if wrong.is_empty() || wrong.len() > LONGEST {
         return None;
     }
-    let distances = names.map(|name| (distance(wrong, name.as_bytes()), name));
+    let distances = names.iter().map(|name| (distance(wrong, name.as_bytes()), *name));
     let (distance, name) = distances.min_by_key(|(distance, _)| *distance)?;
     (distance <= (wrong.len() / 3).max(1)).then_some(name)
 }

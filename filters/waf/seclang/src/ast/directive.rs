@@ -2,7 +2,7 @@
 
 use super::{
     Action, AuditEngine, AuditLogFormat, AuditLogType, EngineMode, FailAction, LimitAction, OnOff, ParseXml,
-    Quote, Rule, Spanned, Text, UploadKeep, Variable,
+    Quote, Rule, Spanned, Text, UploadKeep, Variable, Vocabulary, names::vocabulary,
 };
 use crate::{
     lexer::Args,
@@ -13,7 +13,14 @@ use crate::{
 
 /// Declares [`Directive`] and the table of its names, so that the two can't differ.
 macro_rules! directives {
-    ($($(#[$meta:meta])* $Variant:ident($Argument:ty) = $name:literal,)*) => {
+    ($($(#[$meta:meta])* $Variant:ident($Argument:ty) = $name:literal $(| $alias:literal)*,)*) => {
+        vocabulary! {
+            /// The name of a directive, those of rules apart.
+            DirectiveName {
+                $($Variant = $name $(| $alias)*,)*
+            }
+        }
+
         /// A directive. ModSecurity v3 reference, "Configuration Directives"; Coraza's additions say so.
         ///
         /// A directive that makes no sense in a proxy is parsed like any other: whether it is refused, and with
@@ -26,15 +33,13 @@ macro_rules! directives {
         }
 
         impl Directive {
-            /// The names of all directives but those of rules.
-            pub const NAMES: &[&str] = &[$($name,)*];
-
-            /// Reads the arguments of the directive of this name; none if there is no such directive.
-            pub(crate) fn read(name: &[u8], args: &mut Args<'_>, context: &mut Context) -> Option<Option<Directive>> {
-                $(if name.eq_ignore_ascii_case($name.as_bytes()) {
-                    return Some(<$Argument as ReadArgument>::read(args, context).map(Directive::$Variant));
-                })*
-                None
+            /// Reads the arguments of the directive of this name.
+            pub(crate) fn read(name: DirectiveName, args: &mut Args<'_>, context: &mut Context) -> Option<Directive> {
+                match name {
+                    $(DirectiveName::$Variant => {
+                        <$Argument as ReadArgument>::read(args, context).map(Directive::$Variant)
+                    })*
+                }
             }
 
             /// Writes what follows the name.
@@ -96,9 +101,9 @@ directives! {
     /// `SecConnEngine On`
     ConnEngine(EngineMode) = "SecConnEngine",
     /// `SecConnReadStateLimit 50 [!@ipMatch ...]`
-    ConnReadStateLimit(Vec<Text>) = "SecConnReadStateLimit",
+    ConnReadStateLimit(Vec<Text>) = "SecConnReadStateLimit" | "SecReadStateLimit",
     /// `SecConnWriteStateLimit 50 [!@ipMatch ...]`
-    ConnWriteStateLimit(Vec<Text>) = "SecConnWriteStateLimit",
+    ConnWriteStateLimit(Vec<Text>) = "SecConnWriteStateLimit" | "SecWriteStateLimit",
     /// `SecContentInjection On`
     ContentInjection(OnOff) = "SecContentInjection",
     /// `SecCookieFormat 0`
@@ -216,7 +221,7 @@ directives! {
     /// `SecUnicodeCodePage 20127`
     UnicodeCodePage(u64) = "SecUnicodeCodePage",
     /// `SecUnicodeMapFile unicode.mapping 20127`; Coraza's `SecUnicodeMap`
-    UnicodeMapFile(UnicodeMap) = "SecUnicodeMapFile",
+    UnicodeMapFile(UnicodeMap) = "SecUnicodeMapFile" | "SecUnicodeMap",
     /// `SecUploadDir /path`
     UploadDir(Text) = "SecUploadDir",
     /// `SecUploadFileLimit 100`

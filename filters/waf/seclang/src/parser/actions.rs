@@ -3,7 +3,7 @@
 //! A value starts with `'` and ends with the next one that is not escaped, or ends with the next comma. An apostrophe
 //! further inside a value is an apostrophe (ModSecurity v3).
 
-use std::{ops::Range, str::FromStr};
+use std::ops::Range;
 
 use super::Context;
 use crate::{
@@ -220,20 +220,21 @@ impl Context {
     }
 
     /// The value as a number.
-    pub(super) fn number<N: FromStr>(&mut self, value: &Value<'_>, expected: &str) -> Option<N> {
+    pub(super) fn number<N: TryFrom<u64>>(&mut self, value: &Value<'_>, expected: &str) -> Option<N> {
         self.number_in(value, 0..value.bytes.len(), expected)
     }
 
     /// Part of the value as a number.
-    pub(super) fn number_in<N: FromStr>(
+    pub(super) fn number_in<N: TryFrom<u64>>(
         &mut self,
         value: &Value<'_>,
         range: Range<usize>,
         expected: &str,
     ) -> Option<N> {
         let text = value.bytes.get(range.clone()).unwrap_or_default();
-        let digits = std::str::from_utf8(text).ok().filter(|_| text.iter().all(u8::is_ascii_digit));
-        digits.and_then(|digits| digits.parse().ok()).or_else(|| self.invalid(value, range, expected))
+        decimal(text)
+            .and_then(|number| N::try_from(number).ok())
+            .or_else(|| self.invalid(value, range, expected))
     }
 
     /// The value as one of a fixed set of words.
@@ -248,22 +249,38 @@ impl Context {
         range: Range<usize>,
     ) -> Option<V> {
         let text = value.bytes.get(range.clone()).unwrap_or_default();
-        V::from_name(text).or_else(|| {
+        let found = V::from_name(text);
+        if found.is_none() {
             let mut names = V::NAMES.to_vec();
             // The first spelling of each.
             names.dedup_by_key(|(_, value)| *value);
-            let names: Vec<_> = names.iter().map(|(name, _)| format!("`{name}`")).collect();
-            self.invalid(value, range, &format!("one of {}", names.join(", ")))
-        })
+            let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+            self.not_one_of(value, range, &names);
+        }
+        found
+    }
+
+    fn not_one_of(&mut self, value: &Value<'_>, range: Range<usize>, names: &[&str]) {
+        let expected = format!("one of `{}`", names.join("`, `"));
+        self.error_in(value, range, &expected);
     }
 
     /// Reports that part of a value is not what is expected; gives none.
     pub(super) fn invalid<T>(&mut self, value: &Value<'_>, range: Range<usize>, expected: &str) -> Option<T> {
+        self.error_in(value, range, expected);
+        None
+    }
+
+    fn error_in(&mut self, value: &Value<'_>, range: Range<usize>, expected: &str) {
         let found = String::from_utf8_lossy(value.bytes.get(range.clone()).unwrap_or_default()).into_owned();
         let kind = ParseErrorKind::InvalidValue { value: found, expected: expected.to_owned() };
         self.error(kind, value.span_of(range));
-        None
     }
+}
+
+fn decimal(text: &[u8]) -> Option<u64> {
+    let digits = std::str::from_utf8(text).ok().filter(|_| text.iter().all(u8::is_ascii_digit));
+    digits?.parse().ok()
 }
 
 fn comma(bytes: &[u8]) -> Option<usize> {

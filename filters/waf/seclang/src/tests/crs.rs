@@ -4,6 +4,7 @@ use super::{data, fail};
 use crate::{
     Limits, ParseOptions,
     ast::{Condition, Directive, Ruleset},
+    lint,
     loader::{FileSystem, NoFiles},
     parse, print,
     source::FileId,
@@ -145,6 +146,7 @@ fn mutated_rules_never_panic() {
                 continue;
             }
         };
+        lint::check(&first);
         let printed = print::file(&first, FileId(0));
         let shown = || String::from_utf8_lossy(&input).into_owned();
         match parse("printed", &printed, &NoFiles, KEEP) {
@@ -168,4 +170,13 @@ impl Random {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         ((z ^ (z >> 31)) % limit.max(1) as u64) as usize
     }
+}
+
+#[test]
+fn the_crs_has_no_lints() {
+    let Some(dir) = data("crs") else { return };
+    let text = b"Include crs-setup.conf.example\nInclude rules/*.conf\n";
+    let set = parse("main", text, &FileSystem::new(&dir), KEEP).unwrap_or_else(|errors| fail(&errors));
+    let lints: Vec<String> = lint::check(&set).iter().map(|lint| lint.with_source().to_string()).collect();
+    assert!(lints.is_empty(), "{}", lints.join("\n"));
 }
