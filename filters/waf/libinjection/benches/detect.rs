@@ -80,5 +80,6 @@ fn measure(inputs: &[Vec<u8>], detect: impl Fn(&[u8]) -> bool) -> f64 {
 }
 
 fn unhex(hex: &str) -> Vec<u8> {
-    (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect()
+    let digit = |byte: u8| char::from(byte).to_digit(16).unwrap() as u8;
+    hex.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
 }

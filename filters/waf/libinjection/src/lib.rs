@@ -19,7 +19,7 @@ pub use xss::xss;
 /// The tokenizers under the detectors, for conformance suites and tools that explain a verdict.
 pub mod tokens {
     pub use crate::sqli::fold::Folded;
-    pub use crate::sqli::token::{Kind, Text, Token};
+    pub use crate::sqli::token::{Kind, Token};
     pub use crate::sqli::tokenizer::{Dialect, Quote, Tokenizer};
     pub use crate::xss::html5::{Context, HtmlKind, HtmlToken, HtmlTokens};
 }

@@ -111,7 +111,7 @@ fn line(token: &Token<'_>) -> Vec<u8> {
     let in_quotes = matches!(token.kind, Kind::String | Kind::Variable);
     line.extend((0..token.sigils).map(|_| b'@'));
     line.extend(token.open.filter(|_| in_quotes));
-    line.extend(token.text.as_ref().iter().take_while(|byte| **byte != 0));
+    line.extend(token.text.iter().take_while(|byte| **byte != 0));
     line.extend(token.close.filter(|_| in_quotes));
     line.push(b'\n');
     line

@@ -20,23 +20,22 @@ pub struct Fingerprint {
 
 impl Fingerprint {
     pub(super) fn of(folded: &Folded<'_>) -> Option<Self> {
-        let tokens = folded.tokens();
-        if tokens.iter().any(|token| token.kind == Kind::Evil) {
+        if folded.tokens().any(|token| token.kind == Kind::Evil) {
             return Some(Self { letters: [Kind::Evil.letter(), 0, 0, 0, 0], length: 1 });
         }
         let mut letters = [0; MAX_TOKENS];
-        for (letter, token) in letters.iter_mut().zip(tokens) {
+        for (letter, token) in letters.iter_mut().zip(folded.tokens()) {
             *letter = token.kind.letter();
         }
+        let length = u8::try_from(folded.tokens().len()).ok().filter(|length| *length > 0)?;
         // An unclosed empty name in backticks at the end acts as a comment, to PHP with MySQL.
-        if let [_, _, .., last] = tokens
+        if let (3.., Some(last)) = (length, folded.tokens().last())
             && (last.kind, last.open, last.close) == (Kind::Bareword, Some(b'`'), None)
-            && last.text().is_empty()
-            && let Some(letter) = letters.get_mut(tokens.len() - 1)
+            && last.text.is_empty()
+            && let Some(letter) = letters.get_mut(usize::from(length) - 1)
         {
             *letter = Kind::Comment.letter();
         }
-        let length = u8::try_from(tokens.len()).ok().filter(|length| *length > 0)?;
         Some(Self { letters, length })
     }
 

@@ -5,7 +5,7 @@
 //! of what has been read, even where `left` is further to the front: fingerprints depend on it.
 
 use super::keywords;
-use super::token::{Kind, Text, Token};
+use super::token::{Kind, MAX_TEXT, Token};
 use super::tokenizer::Tokenizer;
 
 /// How many tokens a fingerprint has at most.
@@ -17,13 +17,21 @@ const READ_TOKENS: usize = MAX_TOKENS + 1;
 #[derive(Clone, Debug)]
 pub struct Folded<'a> {
     source: Tokenizer<'a>,
-    tokens: [Token<'a>; READ_TOKENS],
+    tokens: [Slot<'a>; READ_TOKENS],
     /// How many of `tokens` have been read and not removed (`pos` in libinjection).
     count: usize,
     /// Where the rules are applied: what stands before is done.
     left: usize,
     comment: Option<Token<'a>>,
     ended: bool,
+}
+
+/// A token, and its text if that is of several words that were joined.
+#[derive(Clone, Copy, Debug)]
+struct Slot<'a> {
+    token: Token<'a>,
+    joined: [u8; MAX_TEXT],
+    joined_length: u8,
 }
 
 /// What is to be done after the rules have been tried.
@@ -39,29 +47,35 @@ enum Next {
 impl<'a> Folded<'a> {
     /// Reads and folds `source`.
     #[must_use]
-    pub fn new(mut source: Tokenizer<'a>) -> Self {
-        // What may stand before an expression without changing it says nothing.
-        let first = source.find(|token| {
-            !matches!(token.kind, Kind::Comment | Kind::LeftParenthesis | Kind::SqlType) && !token.is_unary()
-        });
-        let tokens = [first.unwrap_or(Token::new(Kind::Unknown, b"")); READ_TOKENS];
-        let count = usize::from(first.is_some());
-        let mut folded = Self { source, tokens, count, left: 0, comment: None, ended: first.is_none() };
-        if first.is_some() {
-            folded.fold();
-        }
+    pub fn new(source: Tokenizer<'a>) -> Self {
+        let tokens = [Slot::EMPTY; READ_TOKENS];
+        let mut folded = Self { source, tokens, count: 0, left: 0, comment: None, ended: false };
+        folded.skip_prefix();
+        folded.fold();
         folded
     }
 
     /// The folded tokens, at most five unless the last is [`Kind::Evil`].
-    #[must_use]
-    pub fn tokens(&self) -> &[Token<'a>] {
-        self.tokens.get(..self.count).unwrap_or(&self.tokens)
+    pub fn tokens(&self) -> impl ExactSizeIterator<Item = Token<'_>> {
+        let slots = self.tokens.get(..self.count).unwrap_or(&self.tokens);
+        slots.iter().map(Slot::token)
     }
 
     /// The tokenizer, as far as it was read.
     pub(super) fn source(&self) -> &Tokenizer<'a> {
         &self.source
+    }
+
+    /// What may stand before an expression without changing it says nothing.
+    fn skip_prefix(&mut self) {
+        let [first, ..] = &mut self.tokens;
+        while first.read(&mut self.source) {
+            if !matches!(first.kind(), Kind::Comment | Kind::LeftParenthesis | Kind::SqlType) && !first.is_unary() {
+                self.count = 1;
+                return;
+            }
+        }
+        self.ended = true;
     }
 
     fn fold(&mut self) {
@@ -88,9 +102,9 @@ impl<'a> Folded<'a> {
         if self.count < MAX_TOKENS {
             return;
         }
-        let [a, b, c, d, e, sixth] = self.tokens;
+        let [a, b, c, d, e, sixth] = &self.tokens;
         if matches!(
-            (a.kind, b.kind, c.kind, d.kind, e.kind),
+            (a.kind(), b.kind(), c.kind(), d.kind(), e.kind()),
             (Number, Operator | Comma, LeftParenthesis, Number, RightParenthesis)
                 | (Bareword, Operator, LeftParenthesis, Bareword | Number, RightParenthesis)
                 | (Number, RightParenthesis, Comma, LeftParenthesis, Number)
@@ -98,6 +112,7 @@ impl<'a> Folded<'a> {
         ) {
             self.left = 0;
             self.count = if self.count > MAX_TOKENS { 2 } else { 1 };
+            let sixth = *sixth;
             let [_, second, ..] = &mut self.tokens;
             *second = sixth;
         }
@@ -107,14 +122,13 @@ impl<'a> Folded<'a> {
     fn read_to(&mut self, wanted: usize) {
         while !self.ended && self.count - self.left < wanted {
             let Some(slot) = self.tokens.get_mut(self.count) else { return };
-            match self.source.next() {
-                Some(token) if token.kind == Kind::Comment => self.comment = Some(token),
-                Some(token) => {
-                    self.comment = None;
-                    *slot = token;
-                    self.count += 1;
-                }
-                None => self.ended = true,
+            if !slot.read(&mut self.source) {
+                self.ended = true;
+            } else if slot.kind() == Kind::Comment {
+                self.comment = Some(slot.token);
+            } else {
+                self.comment = None;
+                self.count += 1;
             }
         }
     }
@@ -128,27 +142,27 @@ impl<'a> Folded<'a> {
             self.left = self.count;
             return Next::Again;
         };
-        match (a.kind, b.kind) {
+        match (a.kind(), b.kind()) {
             (String, String) | (Semicolon, Semicolon) => self.remove(1),
-            (Operator | LogicOperator, _) if b.is_unary() || b.kind == SqlType => self.remove_and_restart(1),
+            (Operator | LogicOperator, _) if b.is_unary() || b.kind() == SqlType => self.remove_and_restart(1),
             (LeftParenthesis, _) if b.is_unary() => self.remove_and_step_back(),
-            _ if merge_words(a, b) => self.remove_and_step_back(),
+            _ if a.merge(b) => self.remove_and_step_back(),
             // Transact-SQL's IF is a statement.
             (Semicolon, Function) if matches!(b.text(), [b'I' | b'i', b'F' | b'f', ..]) => {
-                b.kind = Tsql;
+                b.token.kind = Tsql;
                 Next::Again
             }
             (Bareword | Variable, LeftParenthesis) if keywords::is_function_with_parenthesis(a.text()) => {
-                a.kind = Function;
+                a.token.kind = Function;
                 Next::Again
             }
             (Keyword, _) if a.is("IN") || a.is("NOT IN") => {
-                a.kind = if b.kind == LeftParenthesis { Operator } else { Bareword };
+                a.token.kind = if b.kind() == LeftParenthesis { Operator } else { Bareword };
                 Next::Again
             }
             (Operator, _) if a.is("LIKE") || a.is("NOT LIKE") => {
-                if b.kind == LeftParenthesis {
-                    a.kind = Function;
+                if b.kind() == LeftParenthesis {
+                    a.token.kind = Function;
                 }
                 Next::Further
             }
@@ -159,14 +173,14 @@ impl<'a> Folded<'a> {
             // There are too many collations to list, but most have an underscore in their name.
             (Collate, Bareword) => {
                 if b.text().iter().take_while(|byte| **byte != 0).any(|byte| *byte == b'_') {
-                    b.kind = SqlType;
+                    b.token.kind = SqlType;
                     self.left = 0;
                 }
                 Next::Further
             }
             // Transact-SQL reads `\%1` as `0 % 1`, and `\1` as `1`.
-            (Backslash, _) if b.is_arithmetic() => {
-                a.kind = Number;
+            (Backslash, _) if b.token().is_arithmetic() => {
+                a.token.kind = Number;
                 self.remove_and_restart(0)
             }
             (Backslash, _) => {
@@ -178,7 +192,7 @@ impl<'a> Folded<'a> {
             }
             // MySQL's `{``.``.id}` is too rare to be parsed.
             (LeftBrace, Bareword) if b.text().is_empty() => {
-                b.kind = Kind::Evil;
+                b.token.kind = Kind::Evil;
                 self.count = self.left + 2;
                 Next::Stop
             }
@@ -198,7 +212,7 @@ impl<'a> Folded<'a> {
             self.left = self.count;
             return;
         };
-        match (a.kind, b.kind, c.kind) {
+        match (a.kind(), b.kind(), c.kind()) {
             (Number, Operator, Number)
             | (LogicOperator, _, LogicOperator)
             | (Variable, Operator, Variable | Number | Bareword)
@@ -232,7 +246,7 @@ impl<'a> Folded<'a> {
             }
             // USER() is a function, USER(name) is none.
             (Function, LeftParenthesis, last) if last != RightParenthesis && a.is("USER") => {
-                a.kind = Bareword;
+                a.token.kind = Bareword;
                 self.left += 1;
             }
             _ => self.left += 1,
@@ -259,27 +273,76 @@ impl<'a> Folded<'a> {
             && let Some(comment) = self.comment
             && let Some(slot) = self.tokens.get_mut(self.count)
         {
-            *slot = comment;
+            *slot = Slot { token: comment, ..Slot::EMPTY };
             self.count += 1;
         }
         self.count = self.count.min(MAX_TOKENS);
     }
 }
 
-/// Makes one token of two words that are a phrase, such as `UNION` and `ALL` (`syntax_merge_words`).
-fn merge_words(a: &mut Token<'_>, b: &Token<'_>) -> bool {
-    let is_word = |kind| {
-        use Kind::{Bareword, Expression, Function, Keyword, Operator, SqlType, Tsql, Union};
-        matches!(kind, Keyword | Bareword | Operator | Union | Function | Expression | Tsql | SqlType)
-    };
-    if !is_word(a.kind)
-        || !(is_word(b.kind) || b.kind == Kind::LogicOperator)
-        || !keywords::begins_phrase(a.text())
-    {
-        return false;
+impl<'a> Slot<'a> {
+    const EMPTY: Self =
+        Self { token: Token::new(Kind::Unknown, b""), joined: [b' '; MAX_TEXT], joined_length: 0 };
+
+    /// Replaces this by the next token, if there is one.
+    #[inline(never)]
+    fn read(&mut self, source: &mut Tokenizer<'a>) -> bool {
+        let Some(token) = source.next() else { return false };
+        self.token = token;
+        self.joined_length = 0;
+        true
     }
-    let Some(text) = Text::join(a.text(), b.text()) else { return false };
-    let Some(kind) = keywords::lookup(text.as_ref()) else { return false };
-    (a.kind, a.text) = (kind, text);
-    true
+
+    fn token(&self) -> Token<'_> {
+        Token { text: self.text(), ..self.token }
+    }
+
+    fn kind(&self) -> Kind {
+        self.token.kind
+    }
+
+    fn text(&self) -> &[u8] {
+        match self.joined_length {
+            0 => self.token.text,
+            length => self.joined.get(..usize::from(length)).unwrap_or(&self.joined),
+        }
+    }
+
+    fn is(&self, keyword: &str) -> bool {
+        self.text().eq_ignore_ascii_case(keyword.as_bytes())
+    }
+
+    fn is_unary(&self) -> bool {
+        self.token().is_unary()
+    }
+
+    /// Joins the next token to this if both are words of a phrase, such as `UNION` and `ALL`
+    /// (`syntax_merge_words`).
+    fn merge(&mut self, next: &Self) -> bool {
+        let is_word = |kind| {
+            use Kind::{Bareword, Expression, Function, Keyword, Operator, SqlType, Tsql, Union};
+            matches!(kind, Keyword | Bareword | Operator | Union | Function | Expression | Tsql | SqlType)
+        };
+        if !is_word(self.kind())
+            || !(is_word(next.kind()) || next.kind() == Kind::LogicOperator)
+            || !keywords::begins_phrase(self.text())
+        {
+            return false;
+        }
+        let Some((joined, length)) = join(self.text(), next.text()) else { return false };
+        let Some(kind) = joined.get(..length).and_then(keywords::lookup) else { return false };
+        self.token.kind = kind;
+        self.joined = joined;
+        self.joined_length = length as u8;
+        true
+    }
+}
+
+/// Both texts with a blank between them, unless that is longer than a token's text can be.
+fn join(first: &[u8], second: &[u8]) -> Option<([u8; MAX_TEXT], usize)> {
+    let length = first.len() + 1 + second.len();
+    let mut joined = [b' '; MAX_TEXT];
+    joined.get_mut(..first.len())?.copy_from_slice(first);
+    joined.get_mut(first.len() + 1..length)?.copy_from_slice(second);
+    Some((joined, length))
 }

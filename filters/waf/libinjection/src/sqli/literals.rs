@@ -32,8 +32,7 @@ pub(super) fn unicode_string(rest: &[u8]) -> Scan<'_> {
         return word(rest);
     };
     let (length, token) = string(quoted, 1, b'\'');
-    let token = token.map(|token| Token { open: Some(b'u'), close: token.close.and(Some(b'u')), ..token });
-    (length + 2, token)
+    (length + 2, Token { open: Some(b'u'), close: token.close.and(Some(b'u')), ..token })
 }
 
 /// `N'…'`, or Oracle's `NQ'[…]'`.
@@ -72,11 +71,8 @@ pub(super) fn quoted_number(rest: &[u8], is_digit: fn(u8) -> bool) -> Scan<'_> {
 /// MySQL's backticks quote a name, which may be a function's.
 pub(super) fn tick(rest: &[u8]) -> Scan<'_> {
     let (length, token) = string(rest, 1, b'`');
-    let token = token.map(|token| match keywords::lookup(token.text()) {
-        Some(Kind::Function) => Token { kind: Kind::Function, ..token },
-        _ => Token { kind: Kind::Bareword, ..token },
-    });
-    (length, token)
+    let is_function = keywords::lookup(token.text) == Some(Kind::Function);
+    (length, Token { kind: if is_function { Kind::Function } else { Kind::Bareword }, ..token })
 }
 
 /// `@name`, `@@name`, and either with the name in quotes.
@@ -88,7 +84,7 @@ pub(super) fn variable(rest: &[u8]) -> Scan<'_> {
         Some(quote @ (b'\'' | b'"')) => string(name, 1, *quote),
         _ => token(Kind::Variable, name, span(name, |byte| class(byte) & ENDS_VARIABLE == 0)),
     };
-    (length + usize::from(sigils), token.map(|token| Token { kind: Kind::Variable, sigils, ..token }))
+    (length + usize::from(sigils), Token { kind: Kind::Variable, sigils, ..token })
 }
 
 /// An amount of money, PostgreSQL's `$$…$$` and `$tag$…$tag$`, or just a dollar sign.
@@ -165,7 +161,7 @@ fn delimited<'a>(
     let text = end.and_then(|end| body.get(..end)).unwrap_or(body);
     let token = Token { open, close: end.map(|_| close), ..Token::new(Kind::String, text) };
     let length = end.map_or(rest.len(), |end| rest.len() - body.len() + end + close_length);
-    (length, Some(token))
+    (length, token)
 }
 
 /// Where the quote stands that neither a backslash nor its own doubling escapes.

@@ -37,8 +37,8 @@ pub enum Dialect {
     MySql,
 }
 
-/// What begins at a position: how many bytes it takes, and the token, unless it is none.
-pub(super) type Scan<'a> = (usize, Option<Token<'a>>);
+/// The token at a position, and how many bytes it takes.
+pub(super) type Scan<'a> = (usize, Token<'a>);
 
 impl<'a> Tokenizer<'a> {
     /// Reads `input` from its beginning.
@@ -61,6 +61,7 @@ impl<'a> Tokenizer<'a> {
         self.input
     }
 
+    #[inline]
     fn scan(&mut self, rest: &'a [u8], first: u8) -> Scan<'a> {
         match first {
             b'!' | b'&' | b'*' | b':' | b'<'..=b'>' | b'|' => operator(rest),
@@ -124,31 +125,27 @@ impl<'a> Iterator for Tokenizer<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Token<'a>> {
-        loop {
-            let rest = self.input.get(self.position..)?;
-            let (length, token) = match (self.position, self.quote) {
-                (0, Quote::Single) if !rest.is_empty() => super::literals::string(rest, 0, b'\''),
-                (0, Quote::Double) if !rest.is_empty() => super::literals::string(rest, 0, b'"'),
-                _ => {
-                    let blanks = span(rest, |byte| class(byte) & BLANK != 0);
-                    self.position += blanks;
-                    let rest = rest.get(blanks..)?;
-                    self.scan(rest, *rest.first()?)
-                }
-            };
-            self.position += length;
-            if token.is_some() {
-                self.count += 1;
-                return token;
+        let rest = self.input.get(self.position..)?;
+        let (length, token) = match self.quote {
+            Quote::Single if self.position == 0 && !rest.is_empty() => super::literals::string(rest, 0, b'\''),
+            Quote::Double if self.position == 0 && !rest.is_empty() => super::literals::string(rest, 0, b'"'),
+            _ => {
+                let blanks = span(rest, |byte| class(byte) & BLANK != 0);
+                self.position += blanks;
+                let rest = rest.get(blanks..)?;
+                self.scan(rest, *rest.first()?)
             }
-        }
+        };
+        self.position += length;
+        self.count += 1;
+        Some(token)
     }
 }
 
 /// A token of the first `length` bytes.
 #[inline]
 pub(super) fn token(kind: Kind, rest: &[u8], length: usize) -> Scan<'_> {
-    (length, Some(Token::new(kind, rest.get(..length).unwrap_or(rest))))
+    (length, Token::new(kind, rest.get(..length).unwrap_or(rest)))
 }
 
 #[inline]

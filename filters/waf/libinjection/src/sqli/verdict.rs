@@ -20,20 +20,21 @@ pub(super) fn is_attack(folded: &Folded<'_>, fingerprint: Fingerprint) -> bool {
 }
 
 fn is_short_attack(folded: &Folded<'_>, fingerprint: &[u8]) -> bool {
-    let [first, second, ..] = folded.tokens() else { return true };
+    let mut tokens = folded.tokens();
+    let (Some(first), Some(second)) = (tokens.next(), tokens.next()) else { return true };
     let count = folded.source().count();
     if fingerprint.ends_with(b"U") {
         // A number before `union` is ordinary text, unless something was folded or commented away.
         return count != 2;
     }
-    match (first.kind, second.kind, second.text().first()) {
+    match (first.kind, second.kind, second.text.first()) {
         (_, _, Some(b'#')) => false,
         (Kind::Bareword, Kind::Comment, opening) if opening != Some(&b'/') => false,
         (Kind::Number, Kind::Comment, Some(b'/')) => true,
         // `1234-ABCDEF--` looks like base64, `1234--` does not.
-        (Kind::Number, Kind::Comment, _) => count > 2 || ends_number(folded, first.text().len()),
+        (Kind::Number, Kind::Comment, _) => count > 2 || ends_number(folded, first.text.len()),
         // `--` is common in text, though not at its end.
-        (_, _, Some(b'-')) => second.text().len() <= 2,
+        (_, _, Some(b'-')) => second.text.len() <= 2,
         _ => true,
     }
 }
@@ -50,7 +51,8 @@ fn ends_number(folded: &Folded<'_>, length: usize) -> bool {
 }
 
 fn is_medium_attack(folded: &Folded<'_>, fingerprint: &[u8]) -> bool {
-    let [first, second, third, ..] = folded.tokens() else { return true };
+    let mut tokens = folded.tokens();
+    let (Some(first), Some(second), Some(third)) = (tokens.next(), tokens.next(), tokens.next()) else { return true };
     match fingerprint {
         // `foo' + 'bar`: the quotes around it are in the query.
         b"sos" | b"s&s" => first.open.is_none() && third.close.is_none() && first.close == third.open,
@@ -58,8 +60,8 @@ fn is_medium_attack(folded: &Folded<'_>, fingerprint: &[u8]) -> bool {
         b"s&n" | b"n&1" | b"1&1" | b"1&v" | b"1&s" => folded.source().count() != 3,
         // INTO OUTFILE and INTO DUMPFILE.
         _ if second.kind == Kind::Keyword => {
-            second.text().len() >= 5
-                && second.text().get(..4).is_some_and(|word| word.eq_ignore_ascii_case(b"INTO"))
+            second.text.len() >= 5
+                && second.text.get(..4).is_some_and(|word| word.eq_ignore_ascii_case(b"INTO"))
         }
         _ => true,
     }
