@@ -24,7 +24,7 @@ impl ConfigError {
         &self.found
     }
 
-    /// What was expected there.
+    /// What was expected there. Empty where [`ConfigError::found`] is a whole explanation.
     pub fn expected(&self) -> &str {
         &self.expected
     }
@@ -36,6 +36,9 @@ impl fmt::Display for ConfigError {
             f.write_str("configuration")?;
         } else {
             f.write_str(self.path.as_str())?;
+        }
+        if self.expected.is_empty() {
+            return write!(f, ": {}", self.found);
         }
         write!(f, ": found {}, expected {}", self.found, self.expected)
     }
@@ -56,6 +59,12 @@ impl ConfigErrors {
     /// Records a violation.
     pub fn add(&mut self, path: &Path, found: impl Into<String>, expected: impl Into<String>) {
         self.0.push(ConfigError::new(path.clone(), found, expected));
+    }
+
+    /// Records a violation that a language of its own explains, such as a rule that does not parse: the text says what
+    /// was found and what was expected.
+    pub fn explain(&mut self, path: &Path, text: impl Into<String>) {
+        self.0.push(ConfigError { path: path.clone(), found: text.into(), expected: String::new() });
     }
 
     /// Records all violations of `other`.

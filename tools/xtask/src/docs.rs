@@ -26,10 +26,10 @@ pub(crate) fn check() -> Result<String, String> {
 
 fn pages() -> Result<Vec<(String, String)>, String> {
     Ok(vec![
-        page::<portcullis_waf::Waf>()?,
-        page::<portcullis_canary::Canary>()?,
-        page::<portcullis_affinity::Affinity>()?,
-        page::<portcullis_authz::Authz>()?,
+        page::<portcullis_waf::WafFilter>()?,
+        page::<portcullis_canary::CanaryFilter>()?,
+        page::<portcullis_affinity::AffinityFilter>()?,
+        page::<portcullis_authz::AuthzFilter>()?,
     ])
 }
 

@@ -1,1 +1,189 @@
-//! The waf filter.
+//! The waf filter: SecLang rules on requests and responses. The rules' work is `portcullis-engine`'s; this ties it to the
+//! host.
+
+mod config;
+mod report;
+mod rule_sets;
+
+pub use config::{Config, Mode};
+
+use portcullis_engine::{Connection, Intervention, Scratch, Transaction};
+use report::Report;
+use rule_sets::RuleSets;
+use sdk_shim::{
+    Body, BodyMode, ConfigErrors, Filter, Flow, Headers, Host, MapKind, OverLimit, Property, Setup,
+    export_filter, never_ends,
+};
+use std::cell::RefCell;
+
+/// The filter.
+pub struct WafFilter {
+    rule_sets: RuleSets,
+    mode: Mode,
+    report: Report,
+    /// The memory of transactions that have ended, for those to come.
+    memory: RefCell<Vec<Scratch>>,
+}
+
+/// How many ended transactions' memory is kept: as many as run at once on a busy worker, and no more than bounded memory
+/// allows.
+const KEPT_MEMORY: usize = 16;
+
+/// A stream under inspection.
+#[derive(Default)]
+pub struct Inspection {
+    transaction: Option<Transaction>,
+    endless: bool,
+    protocol: Vec<u8>,
+}
+
+impl Filter for WafFilter {
+    const NAME: &'static str = "waf";
+    type Config = Config;
+    type Request = Inspection;
+
+    fn new(config: Config, setup: &mut Setup<'_>) -> Result<Self, ConfigErrors> {
+        Ok(Self {
+            rule_sets: RuleSets::compile(&config)?,
+            mode: config.mode,
+            report: Report::new(&config, setup),
+            memory: RefCell::default(),
+        })
+    }
+
+    fn request_body_mode(&self, inspection: &Inspection) -> BodyMode {
+        let limit =
+            inspection.transaction.as_ref().map(|transaction| transaction.request_body_access().limit);
+        body_mode(limit)
+    }
+
+    fn response_body_mode(&self, inspection: &Inspection) -> BodyMode {
+        let limit =
+            inspection.transaction.as_ref().map(|transaction| transaction.response_body_access().limit);
+        body_mode(limit)
+    }
+
+    fn request_headers(&self, inspection: &mut Inspection, host: &mut dyn Host) -> Flow {
+        if self.mode == Mode::Off {
+            return Flow::Continue;
+        }
+        let headers = host.headers(MapKind::RequestHeaders);
+        let authority = headers.get(":authority").unwrap_or_default();
+        let memory = self.memory.borrow_mut().pop().unwrap_or_else(Scratch::new);
+        let mut transaction = self.rule_sets.get(authority).transaction_in(memory);
+        inspection.endless = never_ends(&headers);
+        inspection.protocol = host.property(&["request", "protocol"]).unwrap_or_default();
+        feed_request(&mut transaction, &headers, &inspection.protocol, host);
+        let intervention = transaction.process_request_headers();
+        let inspects_body = transaction.request_body_access().inspect && !inspection.endless;
+        inspection.transaction = Some(transaction);
+        match self.judge(inspection, intervention, host) {
+            Flow::Continue if inspects_body => Flow::Buffer,
+            // Phase 2 has the rules on arguments too, so it runs without a body as well.
+            Flow::Continue => self.request_phase_2(inspection, b"", host),
+            flow => flow,
+        }
+    }
+
+    fn request_body(&self, inspection: &mut Inspection, body: Body<'_>, host: &mut dyn Host) -> Flow {
+        self.request_phase_2(inspection, body.bytes, host)
+    }
+
+    fn response_headers(&self, inspection: &mut Inspection, host: &mut dyn Host) -> Flow {
+        let Some(transaction) = &mut inspection.transaction else { return Flow::Continue };
+        let headers = host.headers(MapKind::ResponseHeaders);
+        let status = headers.get(":status").and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
+        transaction.response_status(status.unwrap_or_default(), &inspection.protocol);
+        for (name, value) in headers.iter().filter(|(name, _)| !name.starts_with(b":")) {
+            transaction.response_header(name, value);
+        }
+        let intervention = transaction.process_response_headers();
+        let inspects_body =
+            transaction.response_body_access().inspect && !inspection.endless && status != Some(101);
+        match self.judge(inspection, intervention, host) {
+            Flow::Continue if inspects_body => Flow::Buffer,
+            flow => flow,
+        }
+    }
+
+    fn response_body(&self, inspection: &mut Inspection, body: Body<'_>, host: &mut dyn Host) -> Flow {
+        let Some(transaction) = &mut inspection.transaction else { return Flow::Continue };
+        let intervention = transaction.process_response_body(body.bytes);
+        self.judge(inspection, intervention, host)
+    }
+
+    fn done(&self, inspection: &mut Inspection, host: &mut dyn Host) {
+        let Some(mut transaction) = inspection.transaction.take() else { return };
+        transaction.process_logging();
+        self.report.end(&transaction, host);
+        let mut memory = self.memory.borrow_mut();
+        if memory.len() < KEPT_MEMORY {
+            memory.push(transaction.finish());
+        }
+    }
+}
+
+impl WafFilter {
+    fn request_phase_2(&self, inspection: &mut Inspection, body: &[u8], host: &mut dyn Host) -> Flow {
+        let Some(transaction) = &mut inspection.transaction else { return Flow::Continue };
+        let intervention = transaction.process_request_body(body);
+        let flow = self.judge(inspection, intervention, host);
+        if let (Flow::Continue, Some(transaction)) = (&flow, &inspection.transaction) {
+            self.report.passed(transaction, host);
+        }
+        flow
+    }
+
+    fn judge(
+        &self,
+        inspection: &Inspection,
+        intervention: Option<Intervention>,
+        host: &mut dyn Host,
+    ) -> Flow {
+        match intervention {
+            // Rules can switch the engine on by ctl:ruleEngine; the operator's word is the last.
+            Some(intervention) if self.mode != Mode::Detect => {
+                self.report.stopped(&intervention, inspection.transaction.as_ref(), host).into()
+            }
+            _ => Flow::Continue,
+        }
+    }
+}
+
+/// One byte more than is inspected, so that the engine sees that there is more and does as the rules say.
+fn body_mode(limit: Option<usize>) -> BodyMode {
+    match limit {
+        Some(limit) => BodyMode::Buffered { limit: limit.saturating_add(1), over: OverLimit::Partial },
+        None => BodyMode::None,
+    }
+}
+
+fn feed_request(transaction: &mut Transaction, headers: &Headers, protocol: &[u8], host: &mut dyn Host) {
+    let [client, server] = [Property::SourceAddress, Property::DestinationAddress]
+        .map(|property| host.address(property))
+        .map(|address| address.map(|address| (address.ip().to_string(), address.port())).unwrap_or_default());
+    transaction.connection(Connection {
+        client_address: client.0.as_bytes(),
+        client_port: client.1,
+        server_address: server.0.as_bytes(),
+        server_port: server.1,
+    });
+    let pseudo = |name: &str| headers.get(name).unwrap_or_default();
+    transaction.request_line(pseudo(":method"), pseudo(":path"), protocol);
+    for (name, value) in headers.iter() {
+        match name {
+            b":authority" => transaction.request_header(b"host", value),
+            b"x-request-id" => {
+                transaction.unique_id(value);
+                transaction.request_header(name, value);
+            }
+            [b':', ..] => {}
+            _ => transaction.request_header(name, value),
+        }
+    }
+}
+
+export_filter!(WafFilter);
+
+#[cfg(test)]
+mod tests;

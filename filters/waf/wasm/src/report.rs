@@ -1,0 +1,108 @@
+//! What the filter tells of its decisions: the reply, the log, metrics and filter state.
+
+use crate::config::{Config, Mode};
+use portcullis_engine::{Cause, Intervention, InterventionKind, MatchedRule, Transaction};
+use sdk_shim::{Counter, Host, Level, Reply, Setup};
+
+/// The filter state that access logs and routes know as `wasm.waf`: `pass`, `detected 942100,949110` or `deny waf_942100`.
+const FILTER_STATE: &str = "waf";
+
+pub(crate) struct Report {
+    transactions: Counter,
+    passed: Counter,
+    detected: Counter,
+    denied: Counter,
+    mode: Mode,
+}
+
+impl Report {
+    pub(crate) fn new(config: &Config, setup: &mut Setup<'_>) -> Self {
+        let mut counter = |name: &str, decision: Option<&str>| {
+            let mut labels: Vec<(&str, &str)> =
+                decision.map(|decision| ("decision", decision)).into_iter().collect();
+            labels.extend(config.metric_labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+            setup.counter(name, &labels)
+        };
+        Self {
+            transactions: counter("waf_transactions_total", None),
+            passed: counter("waf_decisions_total", Some("pass")),
+            detected: counter("waf_decisions_total", Some("detected")),
+            denied: counter("waf_decisions_total", Some("deny")),
+            mode: config.mode,
+        }
+    }
+
+    /// The request goes upstream.
+    pub(crate) fn passed(&self, transaction: &Transaction, host: &mut dyn Host) {
+        let matches = transaction.matches();
+        if matches.is_empty() {
+            host.increment(self.passed, 1);
+            set_state("pass", host);
+            return;
+        }
+        host.increment(self.detected, 1);
+        let ids: Vec<String> = matches.iter().map(|rule| rule.id.to_string()).collect();
+        set_state(&format!("detected {}", ids.join(",")), host);
+    }
+
+    /// The request or the response is stopped, by this reply.
+    pub(crate) fn stopped(
+        &self,
+        intervention: &Intervention,
+        transaction: Option<&Transaction>,
+        host: &mut dyn Host,
+    ) -> Reply {
+        let details = match intervention.cause {
+            Cause::Rule(id) => format!("waf_{id}"),
+            Cause::RequestBodyLimit => "waf_request_body_limit".to_owned(),
+            Cause::ResponseBodyLimit => "waf_response_body_limit".to_owned(),
+            Cause::Memory => "waf_memory_limit".to_owned(),
+        };
+        host.increment(self.denied, 1);
+        set_state(&format!("deny {details}"), host);
+        if intervention.rule_id().is_none() && transaction.is_some() {
+            host.log(Level::Warn, format_args!("the transaction is stopped: {details}"));
+        }
+        // ModSecurity v3 answers 403 to a body over its limit, v2 and Coraza 413, which tells the client what is wrong.
+        let status = if intervention.cause == Cause::RequestBodyLimit { 413 } else { intervention.status };
+        let reply = Reply::new(status, details);
+        match &intervention.kind {
+            InterventionKind::Deny => reply.with_body("Forbidden by the web application firewall.\n"),
+            // Envoy closes an HTTP/1 connection after this, the nearest that a filter can do.
+            InterventionKind::Drop => reply.with_header("connection", "close"),
+            InterventionKind::Redirect(location) => reply.with_header("location", location.as_slice()),
+        }
+    }
+
+    /// The transaction has ended: its matches go into the log.
+    pub(crate) fn end(&self, transaction: &Transaction, host: &mut dyn Host) {
+        host.increment(self.transactions, 1);
+        for rule in transaction.matches().iter().filter(|rule| rule.log) {
+            if !host.logs(Level::Warn) {
+                return;
+            }
+            host.log(Level::Warn, format_args!("{}", self.line(rule)));
+        }
+        if transaction.matches_dropped() > 0 {
+            let dropped = transaction.matches_dropped();
+            host.log(Level::Warn, format_args!("{dropped} more rules matched and are not in the log"));
+        }
+    }
+
+    /// A match as ModSecurity v3 writes it, so that tools that read its log read ours. What comes from the request is
+    /// escaped: it can't forge a line.
+    fn line(&self, rule: &MatchedRule) -> String {
+        let mut text = Vec::new();
+        let denied = rule.disruptive && self.mode != Mode::Detect;
+        text.extend_from_slice(if denied { b"Access denied. " } else { b"Warning. " });
+        text.extend_from_slice(&rule.details);
+        rule.write_details(&mut text);
+        text.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'")
+    }
+}
+
+fn set_state(text: &str, host: &mut dyn Host) {
+    if let Err(error) = host.set_filter_state(FILTER_STATE, text.as_bytes()) {
+        host.log(Level::Warn, format_args!("the filter state is not set: {error}"));
+    }
+}

@@ -1,0 +1,104 @@
+//! The rule sets of a configuration, compiled, and which of them a request gets.
+
+use crate::config::{Config, Mode};
+use portcullis_engine::{Document, Options, Waf};
+use portcullis_seclang::loader::{LoadError, Loader, MemoryFiles};
+use sdk_shim::{ConfigErrors, Path};
+use std::collections::{BTreeMap, HashMap};
+
+/// The small rule set that is part of the module.
+const STARTER: &str = include_str!("../rules/starter.conf");
+
+pub(crate) struct RuleSets {
+    default: Waf,
+    by_authority: HashMap<Vec<u8>, Waf>,
+}
+
+impl RuleSets {
+    pub(crate) fn compile(config: &Config) -> Result<Self, ConfigErrors> {
+        let mut errors = ConfigErrors::new();
+        let map = Path::root().field("directives_map");
+        let mut compiled = BTreeMap::new();
+        for (name, texts) in &config.directives_map {
+            match compile(name, texts, config.mode) {
+                Ok(waf) => drop(compiled.insert(name.as_str(), waf)),
+                Err(problems) => {
+                    problems.iter().for_each(|problem| errors.explain(&map.field(name), problem))
+                }
+            }
+        }
+        let mut named = |name: &str, path: Path| {
+            if !config.directives_map.contains_key(name) {
+                errors.add(&path, format!("\"{name}\""), "the name of a rule set in directives_map");
+            }
+            compiled.get(name).cloned()
+        };
+        let default = named(&config.default_directives, Path::root().field("default_directives"));
+        let authorities = Path::root().field("per_authority_directives");
+        let by_authority = config.per_authority_directives.iter().filter_map(|(authority, name)| {
+            Some((authority.to_ascii_lowercase().into_bytes(), named(name, authorities.field(authority))?))
+        });
+        let by_authority = by_authority.collect();
+        // Without a default rule set there is an error that says so.
+        match default {
+            Some(default) => errors.into_result(Self { default, by_authority }),
+            None => Err(errors),
+        }
+    }
+
+    /// The rule set for an authority: its own, that of its host on any port, or the default.
+    pub(crate) fn get(&self, authority: &[u8]) -> &Waf {
+        if self.by_authority.is_empty() {
+            return &self.default;
+        }
+        let authority = authority.to_ascii_lowercase();
+        self.by_authority
+            .get(&authority)
+            .or_else(|| self.by_authority.get(host(&authority)))
+            .unwrap_or(&self.default)
+    }
+}
+
+fn compile(name: &str, texts: &[String], mode: Mode) -> Result<Waf, Vec<String>> {
+    let mut files = MemoryFiles::default();
+    files.insert("@portcullis-starter", STARTER.as_bytes());
+    let files = BuiltIn(files);
+    let text = texts.join("\n");
+    let mut documents = vec![Document { name, text: text.as_bytes() }];
+    // The last SecRuleEngine counts.
+    let engine: Option<&[u8]> = match mode {
+        Mode::Rules => None,
+        Mode::On => Some(b"SecRuleEngine On"),
+        Mode::Detect => Some(b"SecRuleEngine DetectionOnly"),
+        Mode::Off => Some(b"SecRuleEngine Off"),
+    };
+    documents.extend(engine.map(|text| Document { name: "mode", text }));
+    Waf::compile(&documents, &files, &Options::default())
+        .map_err(|errors| errors.iter().map(|error| error.with_source().to_string()).collect())
+}
+
+/// The files inside the module. There are no others: a filter has no file system.
+struct BuiltIn(MemoryFiles<'static>);
+
+impl Loader for BuiltIn {
+    fn resolve(&self, path: &str, from: &str) -> Result<Vec<String>, LoadError> {
+        let names = self.0.resolve(path, from)?;
+        // A glob that finds nothing would be a rule set that is silently empty.
+        if names.is_empty() {
+            return Err(LoadError::NotFound("this module has only @portcullis-starter".to_owned()));
+        }
+        Ok(names)
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
+        self.0.read(name)
+    }
+}
+
+/// An authority without its port.
+fn host(authority: &[u8]) -> &[u8] {
+    let end = authority.iter().rposition(|byte| *byte == b':').unwrap_or(authority.len());
+    let (host, port) = authority.split_at_checked(end).unwrap_or((authority, b""));
+    let is_port = port.iter().skip(1).all(u8::is_ascii_digit);
+    if is_port { host } else { authority }
+}
