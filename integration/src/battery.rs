@@ -12,6 +12,7 @@
 //! }
 //!
 //! integration::battery!(keys);
+//! # fn main() {}
 //! ```
 //!
 //! The macro makes a module of the same name with tests that share one Envoy: what is let through and what is not, over HTTP/1.1 and HTTP/2;

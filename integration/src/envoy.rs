@@ -108,7 +108,7 @@ impl Envoy {
         }
     }
 
-    /// Runs `envoy --mode validate`. Filters are configured, modules are not run.
+    /// Runs `envoy --mode validate`. Modules are loaded and given their configuration, too.
     ///
     /// # Errors
     /// If Envoy finds the configuration invalid.

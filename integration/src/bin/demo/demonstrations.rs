@@ -18,7 +18,8 @@ struct Expect<'a> {
 }
 
 /// A request that passes all filters.
-const PASSES: Expect<'static> = Expect { status: 200, waf: "pass", authz: "allow", canary: "", affinity: "", endpoint: "v" };
+const PASSES: Expect<'static> =
+    Expect { status: 200, waf: "pass", authz: "allow", canary: "", affinity: "", endpoint: "v" };
 
 /// A request that the WAF stops.
 const STOPPED: Expect<'static> =
@@ -91,7 +92,9 @@ fn canary(visitor: &mut Visitor<'_>) {
             continue;
         };
         let endpoints: BTreeSet<_> = (0..9)
-            .filter_map(|_| Some(visitor.quietly(home().header("x-user", &user)).upstream()?.get(..2)?.to_owned()))
+            .filter_map(|_| {
+                Some(visitor.quietly(home().header("x-user", &user)).upstream()?.get(..2)?.to_owned())
+            })
             .collect();
         if endpoints.len() != 1 {
             visitor.differ(&format!("{user} was sent to {endpoints:?}"));
@@ -120,7 +123,11 @@ fn affinity(visitor: &mut Visitor<'_>) {
     visitor.send("the eleventh, with the cookie", again(), kept);
     let forged = format!("{}AAAA", &cookie[..cookie.len() - 4]);
     visitor.send("a forged cookie", home().header("cookie", &forged), new);
-    visitor.send("a header that names an endpoint", home().header("x-portcullis-endpoint", "MTI3LjAuMC4xOjEK"), new);
+    visitor.send(
+        "a header that names an endpoint",
+        home().header("x-portcullis-endpoint", "MTI3LjAuMC4xOjEK"),
+        new,
+    );
     visitor.stop(&endpoint);
     let other = if endpoint == "v1-a" { "v1-b" } else { "v1-a" };
     visitor.send("its endpoint is down", again(), Expect { affinity: "moved", endpoint: other, ..PASSES });

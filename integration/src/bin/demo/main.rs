@@ -23,8 +23,7 @@ struct Application {
 
 fn main() -> ExitCode {
     let serves_on = std::io::stdout().is_terminal();
-    let application =
-        Application { v1: ["v1-a", "v1-b"].map(Upstream::start), v2: Upstream::start("v2-a") };
+    let application = Application { v1: ["v1-a", "v1-b"].map(Upstream::start), v2: Upstream::start("v2-a") };
     println!("Starting Envoy with envoy-configs/bootstrap/{CONFIGURATION}");
     let envoy = match Envoy::try_start(configuration(&application, serves_on)) {
         Ok(envoy) => envoy,
