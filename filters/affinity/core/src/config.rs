@@ -27,13 +27,15 @@ pub struct Config {
     #[serde(default = "default_header")]
     pub header: String,
 
-    /// How long a session stays with an endpoint, from the first answer on, such as `12h` (Gateway API, GEP-1619,
-    /// `absoluteTimeout`). It is enforced when the cookie is read. Default: `cookie.max_age`, else for ever.
+    /// How long a session stays with an endpoint, from its first answer on, such as `12h`: hours, minutes and seconds
+    /// (GEP-2257), at least `1s`. It is enforced when the cookie is read, to the second. Default: `cookie.max_age`, else
+    /// for ever. In Gateway API: `absoluteTimeout` (GEP-1619).
     #[serde(default)]
     pub absolute_timeout: Option<String>,
 
-    /// How long a session may rest between two requests, such as `30m` (GEP-1619, `idleTimeout`). It is enforced when
-    /// the cookie is read; the cookie is sent anew once a tenth of this has passed. Default: for ever.
+    /// How long a session may rest between two requests, such as `30m`. It is enforced when the cookie is read; the
+    /// cookie is sent anew once a tenth of this has passed, so a session may end that much early. Default: for ever. In
+    /// Gateway API: `idleTimeout` (GEP-1619).
     #[serde(default)]
     pub idle_timeout: Option<String>,
 }
