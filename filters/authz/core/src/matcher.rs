@@ -56,8 +56,10 @@ impl Matcher {
             Self::Path { patterns, templates } => facts.path.is_some_and(|path| {
                 patterns.matches_text(path) || templates.iter().any(|template| template.matches(path))
             }),
+            // Each value by itself, as Envoy has done since a fix of 2026 (rbac_match_headers_individually): values that
+            // are joined let a client hide one behind another.
             Self::Header { name, values } => {
-                facts.headers.get_joined(name).is_some_and(|value| values.matches_present(&value))
+                facts.headers.get_all(name).any(|value| values.matches_present(value))
             }
             Self::Consumer(consumers) => consumers.matches_text(facts.consumer),
             Self::PeerIp(blocks) => match facts.peer_address() {

@@ -51,13 +51,13 @@ impl Template {
     }
 
     /// Whether `path`, without query and fragment, matches. A wildcard takes only the characters that RFC 3986 allows in
-    /// a segment, without `*`.
+    /// a segment: not `|`, `[`, `"` and their like, which Envoy forwards all the same.
     pub(crate) fn matches(&self, path: &[u8]) -> bool {
         let Some(mut left) = path.strip_prefix(self.prefix()) else { return false };
         for text in self.texts.iter().skip(1) {
             let end = left.iter().position(|byte| *byte == b'/').unwrap_or(left.len());
             let Some((segment, behind)) = left.split_at_checked(end) else { return false };
-            if segment.is_empty() || !segment.iter().copied().all(is_literal) {
+            if segment.is_empty() || !segment.iter().copied().all(is_wild) {
                 return false;
             }
             let Some(behind) = behind.strip_prefix(&**text) else { return false };
@@ -67,7 +67,7 @@ impl Template {
             None => left.is_empty(),
             Some(rest) => left
                 .strip_suffix(&**rest)
-                .is_some_and(|text| text.iter().all(|byte| *byte == b'/' || is_literal(*byte))),
+                .is_some_and(|text| text.iter().all(|byte| *byte == b'/' || is_wild(*byte))),
         }
     }
 }
@@ -102,7 +102,12 @@ impl fmt::Display for TemplateError {
 const ONE: &str = "{*}";
 const MANY: &str = "{**}";
 
-/// Envoy's `kLiteral`: RFC 3986 `pchar` without `*`.
+/// What a segment of a template may have beside operators (Istio, `IsValidLiteral`).
 fn is_literal(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~%!$&'()+,;:@=".contains(&byte)
+}
+
+/// What a wildcard takes, `{**}` the slash as well: RFC 3986 `pchar`. Envoy did not take `*` in early versions; 1.40 does.
+fn is_wild(byte: u8) -> bool {
+    byte == b'*' || is_literal(byte)
 }

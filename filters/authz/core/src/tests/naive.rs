@@ -93,19 +93,16 @@ fn one(key: &str, value: &str, policy: &Policy, request: &Request<'_>) -> bool {
     let in_block = |address: Option<std::net::IpAddr>| {
         address.is_some_and(|address| value.parse::<Cidr>().unwrap().contains(address))
     };
-    let joined = |name: &str| {
-        let values: Vec<&[u8]> = request.headers.get_all(name.as_bytes()).collect();
-        (!values.is_empty()).then(|| values.join(&b","[..]))
-    };
-    // Envoy's header matchers: `*` is presence, all else needs the header.
+    // Envoy's header matchers: `*` is presence, all else needs the header; each value by itself.
     let header = |name: &str, ignore_case: bool| {
-        joined(name).is_some_and(|found| value == "*" || full(&string(value, ""), &found, ignore_case))
+        let mut values = request.headers.get_all(name.as_bytes());
+        values.any(|found| value == "*" || full(&string(value, ""), found, ignore_case))
     };
     match key {
         "host" => header(":authority", true),
         "method" => header(":method", false),
         "path" => {
-            let Some(target) = joined(":path") else { return false };
+            let Some(target) = request.headers.get(":path") else { return false };
             let path = target.split(|byte| b"?#".contains(byte)).next().unwrap();
             full(&path_pattern(value), path, false)
         }
@@ -165,7 +162,7 @@ fn path_pattern(value: &str) -> String {
     if !value.contains("{*}") && !value.contains("{**}") {
         return string(value, "");
     }
-    let literal = "a-zA-Z0-9._~%!$&'()+,;:@=\\-";
+    let literal = "a-zA-Z0-9._~%!$&'()*+,;:@=\\-";
     regex::escape(value)
         .replace("\\{\\*\\*\\}", &format!("[{literal}/]*"))
         .replace("\\{\\*\\}", &format!("[{literal}]+"))
