@@ -47,7 +47,8 @@ impl<'a> Compiler<'a> {
             A::Id(id) => Some(id),
             _ => None,
         });
-        if id.is_none() {
+        // ModSecurity v3 lets SecAction go without.
+        if id.is_none() && !matches!(rule.condition, Condition::Always) {
             self.error(span, CompileErrorKind::MissingId);
         }
         for spanned in &rule.links {
@@ -193,10 +194,6 @@ fn is_single(kind: &A) -> bool {
 /// The name of an action that only the first rule of a chain may have. ModSecurity v3 reference, "chain".
 fn starter_only(kind: &A) -> Option<&'static str> {
     Some(match kind {
-        A::Id(_) => "id",
-        A::Phase(_) => "phase",
-        A::Skip(_) => "skip",
-        A::SkipAfter(_) => "skipAfter",
         A::Allow(_) => "allow",
         A::Block => "block",
         A::Deny => "deny",

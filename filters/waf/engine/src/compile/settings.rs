@@ -25,7 +25,8 @@ pub(super) fn defaults() -> Settings {
         json_depth_limit: 512,
         response_body_access: false,
         response_body_limit: 524_288,
-        response_body_limit_action: LimitAction::Reject,
+        // As modsecurity.conf-recommended: a long response is no attack.
+        response_body_limit_action: LimitAction::ProcessPartial,
         response_body_types: None,
         arguments_limit: 1000,
         argument_separator: b'&',
@@ -73,7 +74,7 @@ impl<'a> Compiler<'a> {
                 let known = settings.response_body_types.get_or_insert_default();
                 known.extend(types.iter().map(|text| text.value.to_ascii_lowercase().into_boxed_slice()));
             }
-            D::ResponseBodyMimeTypesClear(()) => settings.response_body_types = None,
+            D::ResponseBodyMimeTypesClear(()) => settings.response_body_types = Some(Vec::new()),
             D::RuleEngine(mode) => settings.engine = *mode,
             D::UnicodeMapFile(map) => match map.code_page {
                 Some(20127) | None => self.unicode_map = UnicodeMap::UsAscii,

@@ -5,7 +5,6 @@ use portcullis_seclang::source::Span;
 
 use super::Compiler;
 use crate::error::CompileErrorKind;
-use crate::operators::Operator;
 use crate::plan::{ChainId, Group, GroupId, Select, Source, Target};
 
 impl Compiler<'_> {
@@ -60,20 +59,22 @@ impl Compiler<'_> {
         Some(match selector {
             Selector::All => Select::All,
             Selector::Key(text) => Select::Key(text.value.to_ascii_lowercase().into()),
-            Selector::XPath(text) => Select::XPath(text.value.as_slice().into()),
-            Selector::Regex(text) => {
-                // Names are compared without regard to case, and so are patterns for them: ModSecurity v3, `Regex`
-                // with `ignoreCase` set for selectors.
-                let pattern = [b"(?i)", text.value.as_slice()].concat();
-                match Operator::compile("rx", &pattern, &()) {
-                    Ok(operator) => Select::Pattern(text.value.as_slice().into(), operator),
-                    Err(error) => {
-                        let pattern = String::from_utf8_lossy(&text.value).into_owned();
-                        self.error(span, CompileErrorKind::Pattern { pattern, problem: error.to_string() });
-                        return None;
-                    }
-                }
+            Selector::XPath(text) if matches!(text.value.as_slice(), b"/*" | b"//@*") => {
+                Select::XPath(text.value.as_slice().into())
             }
+            Selector::XPath(text) => {
+                let name = format!("XML:{}", String::from_utf8_lossy(&text.value));
+                self.unsupported(span, name, "only XML:/* (all text) and XML://@* (all attributes) are");
+                return None;
+            }
+            Selector::Regex(text) => match Select::pattern(&text.value) {
+                Ok(select) => select,
+                Err(error) => {
+                    let pattern = String::from_utf8_lossy(&text.value).into_owned();
+                    self.error(span, CompileErrorKind::Pattern { pattern, problem: error.to_string() });
+                    return None;
+                }
+            },
         })
     }
 }

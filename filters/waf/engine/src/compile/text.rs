@@ -10,11 +10,25 @@ impl Compiler<'_> {
         if let Some(literal) = template.as_literal() {
             return Text::Literal(literal.into());
         }
-        let parts = template.parts.iter().map(|part| match part {
-            ast::Part::Literal(text) => Part::Literal(text.as_slice().into()),
-            ast::Part::Macro(found) => self.part(found),
-        });
-        Text::Macro(parts.collect())
+        let mut parts = Vec::with_capacity(template.parts.len());
+        let mut after_macro = false;
+        for part in &template.parts {
+            match part {
+                ast::Part::Macro(found) => parts.push(self.part(found)),
+                ast::Part::Literal(text) => {
+                    // ModSecurity v3's scanner ends a macro with `}` or `}%`.
+                    let text = match text.as_slice() {
+                        [b'%', rest @ ..] if after_macro => rest,
+                        text => text,
+                    };
+                    if !text.is_empty() {
+                        parts.push(Part::Literal(text.into()));
+                    }
+                }
+            }
+            after_macro = matches!(part, ast::Part::Macro(_));
+        }
+        Text::Macro(parts.into())
     }
 
     fn part(&mut self, found: &ast::Macro) -> Part {
@@ -22,8 +36,13 @@ impl Compiler<'_> {
             (VariableName::Tx, Some(key)) => Part::Tx(self.tx.intern(key)),
             (VariableName::Rule, Some(key)) => Part::Rule(key.to_ascii_lowercase().into()),
             (variable, key) => {
-                let select =
-                    key.as_ref().map_or(Select::All, |key| Select::Key(key.to_ascii_lowercase().into()));
+                let select = match key.as_deref() {
+                    None => Select::All,
+                    // `%{ARGS:/^id/}`. What is no pattern is a name, however it looks.
+                    Some([b'/', pattern @ .., b'/']) => Select::pattern(pattern)
+                        .unwrap_or_else(|_| Select::Key(pattern.to_ascii_lowercase().into())),
+                    Some(key) => Select::Key(key.to_ascii_lowercase().into()),
+                };
                 Part::Variable(self.sources.intern(Source { variable, select, exclude: Vec::new() }))
             }
         }

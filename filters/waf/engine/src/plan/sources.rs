@@ -2,7 +2,7 @@
 
 use portcullis_seclang::ast::VariableName;
 
-use crate::operators::Operator;
+use crate::operators::{Operator, OperatorError};
 
 /// An index into [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,6 +41,11 @@ impl Sources {
 
     pub(crate) fn len(&self) -> usize {
         self.sources.len()
+    }
+
+    /// Whether any rule looks at the variable.
+    pub(crate) fn use_variable(&self, variable: VariableName) -> bool {
+        self.sources.iter().any(|source| source.variable == variable)
     }
 
     pub(crate) fn intern(&mut self, source: Source) -> SourceId {
@@ -96,6 +101,12 @@ impl Source {
 }
 
 impl Select {
+    /// The members whose name the pattern finds. Names are compared without regard to case, and so are patterns for
+    /// them: ModSecurity v3, `Regex` with `ignoreCase` set for selectors.
+    pub(crate) fn pattern(pattern: &[u8]) -> Result<Self, OperatorError> {
+        let operator = Operator::compile("rx", &[b"(?i)", pattern].concat(), &())?;
+        Ok(Select::Pattern(pattern.into(), operator))
+    }
     pub(crate) fn matches(&self, key: &[u8]) -> bool {
         match self {
             Select::All => true,

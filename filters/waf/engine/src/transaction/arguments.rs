@@ -2,7 +2,9 @@
 
 use portcullis_seclang::ast::VariableName;
 
+use super::body::Sink;
 use super::{Transaction, ValueId, debug};
+use crate::body::{self, BodyError, Limits};
 use crate::plan::Plan;
 
 /// Where an argument comes from.
@@ -17,59 +19,22 @@ pub(crate) enum Origin {
 }
 
 impl Transaction {
-    /// Splits `name=value` pairs at `SecArgumentSeparator` and decodes them. Pairs that need no decoding are not copied.
-    ///
-    /// ModSecurity v3, `Transaction::extractArguments` and `utils::urldecode_nonstrict_inplace`: `+` is a space, an escape
-    /// that is none stays and sets `URLENCODED_ERROR`. Empty pairs, as in `a=1&&b=2`, are no arguments.
-    pub(crate) fn add_urlencoded(&mut self, plan: &Plan, text: ValueId, origin: Origin) {
-        let end = self.memory.values.len(text);
-        let separator = plan.settings.argument_separator;
-        let mut start = 0;
-        let mut invalid = false;
-        while start < end {
-            let bytes = self.memory.values.bytes(text).get(start..).unwrap_or(b"");
-            let len = memchr::memchr(separator, bytes).unwrap_or(bytes.len());
-            let pair = bytes.get(..len).unwrap_or(b"");
-            let equals = memchr::memchr(b'=', pair);
-            if len > 0 {
-                let name_len = equals.unwrap_or(len);
-                let value_start = equals.map_or(len, |equals| equals + 1);
-                let name = self.decoded(text, start..start + name_len, &mut invalid);
-                let value = self.decoded(text, start + value_start..start + len, &mut invalid);
-                if !self.add_argument(plan, origin, name, value) {
-                    break;
-                }
-            }
-            start += len + 1;
-        }
-        if invalid {
+    /// Adds the arguments of a query or a urlencoded body, and says in `URLENCODED_ERROR` whether an escape was none.
+    pub(crate) fn add_urlencoded(
+        &mut self,
+        plan: &Plan,
+        text: &[u8],
+        origin: Origin,
+    ) -> Result<(), BodyError> {
+        let limits = Limits { arguments: usize::MAX, bytes: usize::MAX, ..Limits::default() };
+        let mut scratch = Vec::new();
+        let mut sink = Sink::new(self, plan, origin);
+        let result =
+            body::urlencoded(text, plan.settings.argument_separator, &limits, &mut scratch, &mut sink);
+        if matches!(result, Ok(invalid) if invalid > 0) {
             self.set_flag(VariableName::UrlencodedError, true);
         }
-    }
-
-    fn decoded(&mut self, text: ValueId, range: std::ops::Range<usize>, invalid: &mut bool) -> ValueId {
-        let raw = self.memory.values.sub(text, range);
-        let bytes = self.memory.values.bytes(raw);
-        if memchr::memchr2(b'%', b'+', bytes).is_none() {
-            return raw;
-        }
-        let mut out = Vec::with_capacity(bytes.len());
-        let mut rest = bytes;
-        loop {
-            match rest {
-                [b'%', high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                    let digit = |byte: &u8| (*byte as char).to_digit(16).unwrap_or(0) as u8;
-                    out.push(digit(high) << 4 | digit(low));
-                    rest = after;
-                }
-                [byte, after @ ..] => {
-                    *invalid |= *byte == b'%';
-                    out.push(if *byte == b'+' { b' ' } else { *byte });
-                    rest = after;
-                }
-                [] => return self.memory.values.push(&out),
-            }
-        }
+        result.map(|_| ())
     }
 
     /// Adds an argument. False, and nothing added, when there are `SecArgumentsLimit` of them.

@@ -1,6 +1,7 @@
 //! A transaction: the state of one request and its response, and the phases that rules run in.
 
 mod arguments;
+mod body;
 mod candidates;
 mod collections;
 mod debug;
@@ -289,12 +290,6 @@ impl Transaction {
 
     pub(crate) fn bytes(&self, id: ValueId) -> &[u8] {
         self.memory.values.bytes(id)
-    }
-
-    pub(crate) fn set_body_processor(&mut self, processor: BodyProcessor) {
-        self.body_processor = Some(processor);
-        let name = self.memory.values.push(processor.as_str().as_bytes());
-        self.set_scalar(VariableName::ReqbodyProcessor, name);
     }
 
     pub(crate) fn remove_rules(&mut self, rules: &[RuleId]) {

@@ -8,7 +8,6 @@ use portcullis_seclang::ast::{LimitAction, Phase, VariableName};
 use super::arguments::Origin;
 use super::{Transaction, ValueId, debug};
 use crate::intervention::{Cause, Intervention, InterventionKind};
-use crate::plan::Plan;
 
 /// The two ends of the connection. Addresses are text, without port and brackets: `192.0.2.1`, `2001:db8::1`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,7 +41,8 @@ impl Transaction {
 
     /// Sets method, target and protocol (`HTTP/1.1`), and what follows from the target: path, query and its arguments.
     ///
-    /// The query is split off before the path is decoded: `%3F` is no question mark (CVE-2024-1019).
+    /// The query is split off before the path is decoded: `%3F` is no question mark (CVE-2024-1019). A fragment, which
+    /// no client should send, is in `REQUEST_URI_RAW` and `REQUEST_URI` only.
     pub fn request_line(&mut self, method: &[u8], uri: &[u8], protocol: &[u8]) {
         use VariableName as V;
         let line = self.memory.values.push_all(&[method, b" ", uri, b" ", protocol]);
@@ -56,10 +56,12 @@ impl Transaction {
         let protocol_value = self.memory.values.sub(line, protocol_start..protocol_start + protocol.len());
         self.set_scalar(V::RequestProtocol, protocol_value);
 
-        let question = memchr::memchr(b'?', uri);
-        let path_len = question.unwrap_or(uri.len());
+        let target_len = memchr::memchr(b'#', uri).unwrap_or(uri.len());
+        let target = uri.get(..target_len).unwrap_or(uri);
+        let question = memchr::memchr(b'?', target);
+        let path_len = question.unwrap_or(target_len);
         let query = match question {
-            Some(at) => self.memory.values.sub(line, uri_start + at + 1..uri_start + uri.len()),
+            Some(at) => self.memory.values.sub(line, uri_start + at + 1..uri_start + target_len),
             None => ValueId::EMPTY,
         };
         self.set_scalar(V::QueryString, query);
@@ -83,7 +85,9 @@ impl Transaction {
         let basename = self.memory.values.sub(path, base..len);
         self.set_scalar(V::RequestBasename, basename);
         let plan = Arc::clone(&self.plan);
-        self.add_urlencoded(&plan, query, Origin::Get);
+        let query = question.and_then(|at| target.get(at + 1..)).unwrap_or(b"");
+        // Too many arguments: rules see it by their number, as in ModSecurity.
+        let _ = self.add_urlencoded(&plan, query, Origin::Get);
         self.update_arguments_size();
     }
 
@@ -207,9 +211,6 @@ impl Transaction {
         }
         self.run_phase(&plan, Phase::RequestBody)
     }
-
-    fn parse_body(&mut self, _plan: &Plan, _body: &[u8]) {}
-    fn choose_processor(&mut self, _content_type: &[u8]) {}
 }
 
 /// Length of `scheme://authority` of an absolute target that has a path.

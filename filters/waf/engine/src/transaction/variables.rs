@@ -193,7 +193,10 @@ impl Transaction {
         let (hour, minute, second) = (in_day / 3600, in_day / 60 % 60, in_day % 60);
         let (year, month, day) = civil(seconds / 86_400);
         match variable {
-            V::Duration => now.saturating_sub(self.started.unwrap_or(now)).as_millis().to_string(),
+            // In seconds, as ModSecurity v3 does; its manual says milliseconds.
+            V::Duration => {
+                format!("{:.6}", now.saturating_sub(self.started.unwrap_or(now)).as_secs_f64())
+            }
             V::TimeEpoch => seconds.to_string(),
             V::TimeHour => format!("{hour:02}"),
             V::TimeMin => format!("{minute:02}"),

@@ -1,0 +1,263 @@
+//! The request body: which processor reads it, and the variables that follow. ModSecurity v3,
+//! `Transaction::processRequestBody`.
+
+use std::ops::ControlFlow;
+
+use portcullis_seclang::ast::{BodyProcessor, VariableName};
+
+use super::arguments::Origin;
+use super::{Hex, Transaction, ValueId, debug};
+use crate::body::{self, ArgumentSink, BodyError, File, Limits, MultipartFlags, MultipartSink, XmlSink};
+use crate::plan::Plan;
+
+impl Transaction {
+    /// The processor that a Content-Type selects by itself. JSON and XML need `ctl:requestBodyProcessor`, as in
+    /// ModSecurity; its recommended configuration and the CRS have the rules for it.
+    pub(crate) fn choose_processor(&mut self, content_type: &[u8]) {
+        let starts = |kind: &[u8]| {
+            content_type.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind))
+        };
+        if starts(b"multipart/form-data") {
+            self.set_body_processor(BodyProcessor::Multipart);
+        } else if starts(b"application/x-www-form-urlencoded") {
+            self.set_body_processor(BodyProcessor::Urlencoded);
+        }
+    }
+
+    pub(crate) fn set_body_processor(&mut self, processor: BodyProcessor) {
+        self.body_processor = Some(processor);
+        self.set_bytes(VariableName::ReqbodyProcessor, processor.as_str().as_bytes());
+    }
+
+    /// Parses the body and sets everything that depends on it.
+    pub(crate) fn parse_body(&mut self, plan: &Plan, body: &[u8]) {
+        use VariableName as V;
+        let limits = Limits {
+            // add_argument counts those of the query too.
+            arguments: usize::MAX,
+            depth: plan.settings.json_depth_limit,
+            files: plan.settings.upload_file_limit,
+            ..Limits::default()
+        };
+        let result = match self.body_processor {
+            Some(BodyProcessor::Urlencoded) => self.add_urlencoded(plan, body, Origin::Post),
+            Some(BodyProcessor::Multipart) => self.parse_multipart(plan, body, &limits),
+            Some(BodyProcessor::Json) => {
+                let mut sink = Sink::new(self, plan, Origin::Structured);
+                body::json(body, &limits, &mut sink)
+            }
+            Some(BodyProcessor::Xml) => self.parse_xml(plan, body, &limits),
+            Some(BodyProcessor::Raw) | None => Ok(()),
+        };
+        self.set_body_error(result.err());
+        self.update_arguments_size();
+        if !body.is_empty() {
+            self.set_bytes(V::RequestBody, body);
+            self.set_number(V::RequestBodyLength, body.len());
+        }
+        if plan.sources.use_variable(V::FullRequest) || plan.sources.use_variable(V::FullRequestLength) {
+            self.set_full_request(body);
+        }
+    }
+
+    fn set_body_error(&mut self, error: Option<BodyError>) {
+        use VariableName as V;
+        self.set_flag(V::ReqbodyError, error.is_some());
+        self.set_flag(V::ReqbodyProcessorError, error.is_some());
+        let Some(error) = error else { return };
+        let kind = match self.body_processor {
+            Some(BodyProcessor::Multipart) => "Multipart",
+            Some(BodyProcessor::Json) => "JSON",
+            Some(BodyProcessor::Xml) => "XML",
+            _ => "Request body",
+        };
+        let message = format!("{kind} parsing error: {}", message(error));
+        debug!(self, 4, "{message}");
+        self.set_bytes(V::ReqbodyErrorMsg, message.as_bytes());
+        self.set_bytes(V::ReqbodyProcessorErrorMsg, message.as_bytes());
+    }
+
+    fn parse_multipart(&mut self, plan: &Plan, body: &[u8], limits: &Limits) -> Result<(), BodyError> {
+        use VariableName as V;
+        let content_type = self.header(b"content-type").map(|id| self.bytes(id).to_vec()).unwrap_or_default();
+        let mut flags = MultipartFlags::default();
+        let mut sink = Sink::new(self, plan, Origin::Post);
+        let result = body::multipart(&content_type, body, limits, &mut flags, &mut sink);
+        let files_size = sink.files_size;
+        self.set_number(V::FilesCombinedSize, files_size);
+        for (variable, on, warning) in [
+            (V::MultipartBoundaryQuoted, flags.boundary_quoted, "boundary was quoted."),
+            (V::MultipartBoundaryWhitespace, flags.boundary_whitespace, "boundary whitespace in C-T header."),
+            (V::MultipartDataBefore, flags.data_before, "seen data before first boundary."),
+            (V::MultipartDataAfter, flags.data_after, "seen data after last boundary."),
+            (V::MultipartHeaderFolding, flags.header_folding, "header folding used."),
+            (V::MultipartInvalidHeaderFolding, flags.invalid_header_folding, "invalid header folding used."),
+            (V::MultipartInvalidPart, flags.invalid_part, "invalid part parsing."),
+            (V::MultipartInvalidQuoting, flags.invalid_quoting, "invalid quoting used."),
+            (V::MultipartLfLine, flags.lf_line, "incorrect line endings used (LF)."),
+            (V::MultipartCrlfLfLines, flags.crlf_lf_lines(), "mixed line endings used (CRLF/LF)."),
+            (V::MultipartMissingSemicolon, flags.missing_semicolon, "missing semicolon in C-T header."),
+            (V::MultipartFileLimitExceeded, flags.file_limit_exceeded, "upload file limit exceeded."),
+            (V::MultipartStrictError, flags.strict_error(), "strict error."),
+        ] {
+            self.set_flag(variable, on);
+            if on {
+                debug!(self, 4, "Multipart: Warning: {warning}");
+            }
+        }
+        self.set_number(V::MultipartUnmatchedBoundary, flags.unmatched_boundary as usize);
+        if flags.file_limit_exceeded {
+            debug!(self, 1, "Multipart: Upload file limit exceeded SecUploadFileLimit {}", limits.files);
+        }
+        result
+    }
+
+    fn parse_xml(&mut self, plan: &Plan, body: &[u8], limits: &Limits) -> Result<(), BodyError> {
+        use portcullis_seclang::ast::ParseXml;
+        let mode = self.overrides.parse_xml_into_args.unwrap_or(plan.settings.parse_xml_into_args);
+        let mut sink = XmlValues { sink: Sink::new(self, plan, Origin::Structured), text: Vec::new() };
+        let result = body::xml(body, limits, &mut sink);
+        let text = sink.text;
+        let value = self.memory.values.push(&text);
+        if mode != ParseXml::OnlyArgs && !body.is_empty() {
+            let key = self.memory.values.push(b"/*");
+            self.add_member(VariableName::Xml, key, value);
+        }
+        if mode != ParseXml::Off {
+            let name = self.memory.values.push(b"xml");
+            self.add_argument(plan, Origin::Structured, name, value);
+        }
+        result
+    }
+
+    /// The first value of a request header. The name is in lower case.
+    pub(crate) fn header(&self, name: &[u8]) -> Option<ValueId> {
+        let headers = self.members(VariableName::RequestHeaders);
+        headers
+            .iter()
+            .find(|member| self.bytes(member.key).eq_ignore_ascii_case(name))
+            .map(|member| member.value)
+    }
+
+    fn set_full_request(&mut self, body: &[u8]) {
+        let mut text = Vec::new();
+        for member in self.members(VariableName::RequestHeaders) {
+            text.extend_from_slice(self.bytes(member.key));
+            text.extend_from_slice(b": ");
+            text.extend_from_slice(self.bytes(member.value));
+            text.push(b'\n');
+        }
+        text.extend_from_slice(b"\n\n");
+        text.extend_from_slice(body);
+        self.set_bytes(VariableName::FullRequest, &text);
+        self.set_number(VariableName::FullRequestLength, text.len());
+    }
+}
+
+/// Takes what a body processor finds into the transaction.
+pub(crate) struct Sink<'t> {
+    tx: &'t mut Transaction,
+    plan: &'t Plan,
+    origin: Origin,
+    files_size: usize,
+}
+
+impl<'t> Sink<'t> {
+    pub(crate) fn new(tx: &'t mut Transaction, plan: &'t Plan, origin: Origin) -> Self {
+        Sink { tx, plan, origin, files_size: 0 }
+    }
+
+    fn member(&mut self, variable: VariableName, key: &[u8], value: &[u8]) -> ControlFlow<()> {
+        let key = self.tx.memory.values.push(key);
+        let value = self.tx.memory.values.push(value);
+        self.tx.add_member(variable, key, value);
+        if self.tx.memory.values.exhausted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+impl ArgumentSink for Sink<'_> {
+    fn argument(&mut self, name: &[u8], value: &[u8]) -> ControlFlow<()> {
+        let name = self.tx.memory.values.push(name);
+        let value = self.tx.memory.values.push(value);
+        if self.tx.add_argument(self.plan, self.origin, name, value) && !self.tx.memory.values.exhausted() {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    }
+}
+
+impl MultipartSink for Sink<'_> {
+    fn file(&mut self, file: File<'_>) -> ControlFlow<()> {
+        use VariableName as V;
+        debug!(
+            self.tx,
+            9,
+            "Multipart: Added file part to the list: name \"{}\" file name \"{}\" (offset 0, length {})",
+            Hex(file.name),
+            Hex(file.filename),
+            file.content.len()
+        );
+        self.files_size += file.content.len();
+        self.member(V::Files, file.name, file.filename)?;
+        // The name of the field is the value, as the manual says of FILES_NAMES.
+        self.member(V::FilesNames, file.name, file.name)?;
+        let mut digits = [0; 20];
+        let size = i64::try_from(file.content.len()).unwrap_or(i64::MAX);
+        self.member(V::FilesSizes, file.name, super::decimal(size, &mut digits))?;
+        if self.plan.sources.use_variable(V::FilesTmpContent) {
+            self.member(V::FilesTmpContent, file.name, file.content)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn part_header(&mut self, part: &[u8], line: &[u8]) -> ControlFlow<()> {
+        self.member(VariableName::MultipartPartHeaders, part, line)
+    }
+
+    fn part_name(&mut self, name: &[u8]) -> ControlFlow<()> {
+        self.member(VariableName::MultipartName, name, name)
+    }
+
+    fn part_filename(&mut self, filename: &[u8]) -> ControlFlow<()> {
+        self.member(VariableName::MultipartFilename, filename, filename)
+    }
+}
+
+/// `XML:/*` is all text as one value, `XML://@*` has one value for each attribute.
+struct XmlValues<'t> {
+    sink: Sink<'t>,
+    text: Vec<u8>,
+}
+
+impl XmlSink for XmlValues<'_> {
+    fn text(&mut self, text: &[u8]) -> ControlFlow<()> {
+        self.text.extend_from_slice(text);
+        ControlFlow::Continue(())
+    }
+
+    fn attribute(&mut self, _name: &[u8], value: &[u8]) -> ControlFlow<()> {
+        self.sink.member(VariableName::Xml, b"//@*", value)
+    }
+}
+
+/// ModSecurity's words for an error, where it has some: rules and their users compare them.
+fn message(error: BodyError) -> String {
+    use BodyError as E;
+    let text = match error {
+        E::MultipartNoBoundary => "Multipart: Boundary not found in C-T.",
+        E::MultipartBoundaryCase => "Multipart: Invalid boundary in C-T (case sensitivity).",
+        E::MultipartManyBoundaries => "Multipart: Multiple boundary parameters in C-T.",
+        E::MultipartBoundaryMalformed => "Multipart: Invalid boundary in C-T (malformed).",
+        E::MultipartBoundaryQuote => "Multipart: Invalid boundary in C-T (quote).",
+        E::MultipartBoundaryCharacters => "Multipart: Invalid boundary in C-T (characters).",
+        E::MultipartNoParts => "Multipart: No boundaries found in payload.",
+        E::MultipartIncomplete => "Multipart: Final boundary missing.",
+        E::MultipartHeader => "Multipart: Invalid part header (contains invalid character).",
+        E::MultipartNoDisposition => "Multipart: Part missing Content-Disposition header.",
+        E::MultipartDisposition => "Multipart: Invalid Content-Disposition header.",
+        E::MultipartNoName => "Multipart: Content-Disposition header missing name field.",
+        other => return other.to_string(),
+    };
+    text.to_owned()
+}
