@@ -358,11 +358,15 @@ fn serialize<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone) -> V
 }
 
 /// The bytes that a host call returns: it has the module allocate them with `proxy_on_memory_allocate`, which is a
-/// `Vec` of that capacity, and hands them over. `None` where the call failed or returned nothing.
+/// `Vec` of that capacity, and hands them over. `None` where the call failed. For no bytes, such as those of an empty
+/// header, the host allocates nothing and leaves the pointer null.
 fn returned(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Option<Vec<u8>> {
     let (mut data, mut size) = (null_mut(), 0);
-    if call(&mut data, &mut size) != OK || data.is_null() {
+    if call(&mut data, &mut size) != OK {
         return None;
+    }
+    if data.is_null() {
+        return Some(Vec::new());
     }
     // Sound: a pointer that is not null comes from the allocation above, of this size, and is nobody else's.
     Some(unsafe { Vec::from_raw_parts(data, size, size) })
