@@ -1,5 +1,7 @@
 use crate::config::{Act, Config};
 use crate::inputs::{CookieNames, Facts, Inputs};
+use crate::loading::Loading;
+use crate::names::quote;
 use crate::wish::Verdict;
 use crate::{Decision, Reason, Release, names};
 use sdk_shim_config::{ConfigErrors, Path};
@@ -24,35 +26,27 @@ impl Canary {
     /// # Errors
     /// Every violation, with the path to it.
     pub fn new(config: Config) -> Result<Self, ConfigErrors> {
+        let mut loading = Loading::new(&config);
         let root = Path::root();
-        let (mut errors, mut warnings) = (ConfigErrors::new(), ConfigErrors::new());
         let path = root.field("releases");
         if config.releases.len() > MAX_RELEASES {
-            errors.add(
-                &path,
-                format!("{} releases", config.releases.len()),
-                format!("at most {MAX_RELEASES}"),
-            );
+            let found = format!("{} releases", config.releases.len());
+            loading.errors.add(&path, found, format!("at most {MAX_RELEASES}"));
         }
-        let cookie_names = CookieNames::of(&config.releases);
         let mut seen = HashSet::new();
         let mut releases = Vec::with_capacity(config.releases.len());
         for (index, release) in config.releases.iter().enumerate() {
             let path = path.index(index);
             if !seen.insert(&release.name) {
-                errors.add(&path.field("name"), format!("`{}` again", release.name), "each name once");
+                loading.errors.add(
+                    &path.field("name"),
+                    format!("{} again", quote(&release.name)),
+                    "each name once",
+                );
             }
-            let compatibility = &config.compatibility;
-            releases.push(Release::new(
-                release,
-                index,
-                &cookie_names,
-                compatibility,
-                &path,
-                &mut errors,
-                &mut warnings,
-            ));
+            releases.push(Release::new(release, index, &path, &mut loading));
         }
+        let Loading { cookie_names, mut errors, warnings, .. } = loading;
         let act = check_act(config.act, &root.field("act"), &mut errors);
         errors.into_result(Self { releases, cookie_names, act, warnings })
     }

@@ -1,7 +1,8 @@
 use crate::config::KeyConfig;
-use crate::inputs::{CookieId, CookieNames, Inputs};
+use crate::inputs::{CookieId, Inputs};
+use crate::loading::Loading;
 use crate::names;
-use sdk_shim_config::{ConfigErrors, Path};
+use sdk_shim_config::Path;
 use std::io::Write;
 
 /// The most keys that one release may name.
@@ -22,12 +23,8 @@ enum Key {
 }
 
 impl Keys {
-    pub(crate) fn new(
-        config: &[KeyConfig],
-        cookie_names: &CookieNames,
-        path: &Path,
-        errors: &mut ConfigErrors,
-    ) -> Self {
+    pub(crate) fn new(config: &[KeyConfig], path: &Path, loading: &mut Loading) -> Self {
+        let Loading { cookie_names, errors, .. } = loading;
         if config.len() > MAX_KEYS {
             errors.add(path, format!("{} keys", config.len()), format!("at most {MAX_KEYS}"));
         }

@@ -24,13 +24,15 @@
 //!
 //! The modules: `config` is what users write; `canary` weighs the rules of all releases against each other; a
 //! `release` is a `scope` (which requests it concerns), `wish`es (header and cookie) and a `share` (the weight), which
-//! is drawn by a `key`; `inputs` is all that a rule can ask about a request.
+//! is drawn by a `key`; `inputs` is all that a rule can ask about a request,
+//! `loading` what compiling collects.
 
 mod canary;
 mod config;
 mod decision;
 mod inputs;
 mod key;
+mod loading;
 mod names;
 mod release;
 mod scope;

@@ -1,11 +1,12 @@
-use crate::config::{Compatibility, ReleaseConfig};
-use crate::inputs::{CookieId, CookieNames, Inputs};
+use crate::config::ReleaseConfig;
+use crate::inputs::{CookieId, Inputs};
+use crate::loading::Loading;
 use crate::names::quote;
 use crate::scope::Scope;
 use crate::share::Share;
 use crate::wish::{By, Verdict, Wish};
 use crate::{Reason, STABLE, names};
-use sdk_shim_config::{ConfigErrors, Path};
+use sdk_shim_config::Path;
 
 /// A compiled release: whom it concerns, and the rules that take requests into it.
 #[derive(Debug)]
@@ -19,15 +20,8 @@ pub struct Release {
 }
 
 impl Release {
-    pub(crate) fn new(
-        config: &ReleaseConfig,
-        index: usize,
-        cookie_names: &CookieNames,
-        compatibility: &Compatibility,
-        path: &Path,
-        errors: &mut ConfigErrors,
-        warnings: &mut ConfigErrors,
-    ) -> Self {
+    pub(crate) fn new(config: &ReleaseConfig, index: usize, path: &Path, loading: &mut Loading) -> Self {
+        let errors = &mut loading.errors;
         names::check_label(&config.name, &path.field("name"), errors);
         if config.name == STABLE {
             errors.add(&path.field("name"), quote(STABLE), "another name: it stands for no release");
@@ -35,25 +29,20 @@ impl Release {
         if config.by_header.is_none() && config.by_cookie.is_none() && config.weight.is_none() {
             errors.add(path, "a release without a rule", "`by_header`, `by_cookie` or `weight`");
         }
+        let scope = Scope::new(config, path, errors);
         let by_header = config.by_header.as_ref().map(|wish| {
             let path = path.field("by_header");
-            let name = names::check_header(&wish.name, &path.field("name"), errors);
-            (name, Wish::new(wish, compatibility, &path, errors, warnings))
+            let name = names::check_header(&wish.name, &path.field("name"), &mut loading.errors);
+            (name, Wish::new(wish, &path, loading))
         });
-        let by_cookie = config.by_cookie.as_ref().and_then(|wish| {
+        let by_cookie = config.by_cookie.as_ref().and_then(|config| {
             let path = path.field("by_cookie");
-            names::check_cookie(&wish.name, &path.field("name"), errors);
-            let wish_read = Wish::new(wish, compatibility, &path, errors, warnings);
-            Some((cookie_names.find(wish.name.as_bytes())?, wish_read))
+            names::check_cookie(&config.name, &path.field("name"), &mut loading.errors);
+            let wish = Wish::new(config, &path, loading);
+            Some((loading.cookie_names.find(config.name.as_bytes())?, wish))
         });
-        Self {
-            name: config.name.clone(),
-            index,
-            scope: Scope::new(config, path, errors),
-            by_header,
-            by_cookie,
-            share: Share::new(config, cookie_names, compatibility, path, errors),
-        }
+        let share = Share::new(config, path, loading);
+        Self { name: config.name.clone(), index, scope, by_header, by_cookie, share }
     }
 
     /// The name.

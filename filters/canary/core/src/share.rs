@@ -1,8 +1,9 @@
-use crate::config::{Compatibility, ReleaseConfig};
-use crate::inputs::{CookieNames, Inputs};
+use crate::config::ReleaseConfig;
+use crate::inputs::Inputs;
 use crate::key::Keys;
+use crate::loading::Loading;
 use crate::names::quote;
-use sdk_shim_config::{ConfigErrors, Path};
+use sdk_shim_config::Path;
 use std::io::Read;
 
 /// The steps in which a share is kept: 100 % are 100,000 buckets, so one is 0.001 %.
@@ -31,19 +32,13 @@ pub fn bucket(hash: u32) -> u32 {
 }
 
 impl Share {
-    pub(crate) fn new(
-        config: &ReleaseConfig,
-        cookie_names: &CookieNames,
-        compatibility: &Compatibility,
-        path: &Path,
-        errors: &mut ConfigErrors,
-    ) -> Self {
-        let keys = Keys::new(&config.key, cookie_names, &path.field("key"), errors);
+    pub(crate) fn new(config: &ReleaseConfig, path: &Path, loading: &mut Loading) -> Self {
+        let keys = Keys::new(&config.key, &path.field("key"), loading);
         let seed = config.seed.as_deref().unwrap_or(&config.name);
         if config.seed.is_some() && !(1..=MAX_SEED_BYTES).contains(&seed.len()) {
-            errors.add(&path.field("seed"), quote(seed), format!("1 to {MAX_SEED_BYTES} bytes"));
+            loading.errors.add(&path.field("seed"), quote(seed), format!("1 to {MAX_SEED_BYTES} bytes"));
         }
-        let threshold = threshold(config, compatibility, path, errors);
+        let threshold = threshold(config, path, loading);
         Self { threshold, keys, prefix: format!("{seed}:").into_bytes() }
     }
 
@@ -76,12 +71,8 @@ fn hash(prefix: &[u8], key: &[u8]) -> u32 {
 }
 
 /// The number of buckets that are in.
-fn threshold(
-    config: &ReleaseConfig,
-    compatibility: &Compatibility,
-    path: &Path,
-    errors: &mut ConfigErrors,
-) -> u32 {
+fn threshold(config: &ReleaseConfig, path: &Path, loading: &mut Loading) -> u32 {
+    let Loading { compatibility, errors, .. } = loading;
     let Some(weight) = config.weight else {
         let given = [
             ("weight_total", config.weight_total.is_some()),

@@ -1,4 +1,5 @@
 use crate::config::{Compatibility, WishConfig};
+use crate::loading::Loading;
 use crate::names::quote;
 use regex::bytes::{Regex, RegexBuilder};
 use sdk_shim_config::{ConfigErrors, Path};
@@ -6,8 +7,12 @@ use sdk_shim_config::{ConfigErrors, Path};
 /// The longest pattern, in bytes.
 pub const MAX_PATTERN_BYTES: usize = 4096;
 
-/// The most memory that a compiled pattern, and the automaton that is built while it matches, may take each, in bytes.
-const MAX_PATTERN_MEMORY: usize = 1 << 20;
+/// The most memory that a compiled pattern may take, in bytes.
+const MAX_COMPILED_BYTES: usize = 1 << 20;
+
+/// The most memory that the automaton of a pattern may take, which is built while it matches, in bytes. What needs more
+/// is matched more slowly, in the same number of steps for each byte.
+const MAX_AUTOMATON_BYTES: usize = 256 << 10;
 
 /// What the value of a header or cookie asks for.
 #[derive(Debug)]
@@ -43,28 +48,24 @@ enum AsksFor {
 }
 
 impl Wish {
-    pub(crate) fn new(
-        config: &WishConfig,
-        compatibility: &Compatibility,
-        path: &Path,
-        errors: &mut ConfigErrors,
-        warnings: &mut ConfigErrors,
-    ) -> Self {
-        let heeds_never = !compatibility.never_only_without_value;
+    pub(crate) fn new(config: &WishConfig, path: &Path, loading: &mut Loading) -> Self {
+        let Compatibility { never_only_without_value, broken_pattern_keeps_out, .. } = loading.compatibility;
+        let heeds_never = !never_only_without_value;
         let asks_for = match (&config.value, &config.pattern) {
             (None, None) => return Self { asks_for: AsksFor::Always, heeds_never: true },
             (Some(_), Some(_)) => {
-                errors.add(path, "both `value` and `pattern`", "one of them");
+                loading.errors.add(path, "both `value` and `pattern`", "one of them");
                 AsksFor::Broken
             }
             (Some(value), None) => {
-                check_value(value, heeds_never, &path.field("value"), errors);
+                check_value(value, heeds_never, &path.field("value"), &mut loading.errors);
                 AsksFor::Value(value.clone())
             }
             (None, Some(pattern)) => {
                 let path = path.field("pattern");
                 compile(pattern).map(AsksFor::Pattern).unwrap_or_else(|(found, expected)| {
-                    let report = if compatibility.broken_pattern_keeps_out { warnings } else { errors };
+                    let Loading { errors, warnings, .. } = loading;
+                    let report = if broken_pattern_keeps_out { warnings } else { errors };
                     report.add(&path, found, expected);
                     AsksFor::Broken
                 })
@@ -120,8 +121,8 @@ fn compile(pattern: &str) -> Result<Regex, (String, String)> {
     }
     RegexBuilder::new(pattern)
         .unicode(false)
-        .size_limit(MAX_PATTERN_MEMORY)
-        .dfa_size_limit(MAX_PATTERN_MEMORY)
+        .size_limit(MAX_COMPILED_BYTES)
+        .dfa_size_limit(MAX_AUTOMATON_BYTES)
         .build()
         .map_err(|error| {
             let text = error.to_string();

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 /// so, where it is absent.
 pub(crate) fn data(name: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
-    let data = std::env::var_os("PORTCULLIS_DATA").map_or_else(|| root.join("../shared/data"), PathBuf::from);
-    let path = data.join(name);
+    let data = std::env::var_os("PORTCULLIS_DATA").unwrap_or_else(|| "../shared/data".into());
+    let path = root.join(data).join(name);
     if path.exists() {
         return Some(path);
     }
