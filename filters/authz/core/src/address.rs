@@ -4,25 +4,24 @@ use std::net::IpAddr;
 /// Blocks of addresses, searched in time logarithmic in their number: as ranges, sorted, merged where they overlap.
 #[derive(Debug, Default)]
 pub(crate) struct CidrSet {
-    v4: Vec<(u32, u32)>,
-    v6: Vec<(u128, u128)>,
+    v4: Vec<Range>,
+    v6: Vec<Range>,
 }
+
+/// The first and the last address. Both families have the same type, so that the module has the code once.
+type Range = (u128, u128);
 
 impl CidrSet {
     pub(crate) fn new(blocks: impl IntoIterator<Item = Cidr>) -> Self {
         let mut set = Self::default();
         for block in blocks {
-            let free = |bits: u8| u32::from(bits.saturating_sub(block.prefix_len()));
-            match block.network() {
-                IpAddr::V4(network) => {
-                    let first = network.to_bits();
-                    set.v4.push((first, first | !u32::MAX.checked_shl(free(32)).unwrap_or(0)));
-                }
-                IpAddr::V6(network) => {
-                    let first = network.to_bits();
-                    set.v6.push((first, first | !u128::MAX.checked_shl(free(128)).unwrap_or(0)));
-                }
-            }
+            let (first, bits, ranges) = match block.network() {
+                IpAddr::V4(network) => (network.to_bits().into(), 32_u32, &mut set.v4),
+                IpAddr::V6(network) => (network.to_bits(), 128, &mut set.v6),
+            };
+            let free = bits.saturating_sub(block.prefix_len().into());
+            let count_minus_1 = u128::MAX.checked_shr(128_u32.saturating_sub(free)).unwrap_or(0);
+            ranges.push((first, first | count_minus_1));
         }
         set.v4 = merge(set.v4);
         set.v6 = merge(set.v6);
@@ -31,26 +30,23 @@ impl CidrSet {
 
     /// Whether one of the blocks contains `address`. An IPv4 address that is mapped into IPv6 counts as the IPv4 address.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
-        match address.to_canonical() {
-            IpAddr::V4(address) => contains(&self.v4, address.to_bits()),
-            IpAddr::V6(address) => contains(&self.v6, address.to_bits()),
-        }
+        let (ranges, address) = match address.to_canonical() {
+            IpAddr::V4(address) => (&self.v4, address.to_bits().into()),
+            IpAddr::V6(address) => (&self.v6, address.to_bits()),
+        };
+        let end = ranges.partition_point(|(first, _)| *first <= address);
+        end.checked_sub(1).and_then(|at| ranges.get(at)).is_some_and(|(_, last)| address <= *last)
     }
 }
 
-fn merge<T: Copy + Ord>(mut ranges: Vec<(T, T)>) -> Vec<(T, T)> {
+fn merge(mut ranges: Vec<Range>) -> Vec<Range> {
     ranges.sort_unstable();
-    let mut merged: Vec<(T, T)> = Vec::with_capacity(ranges.len());
-    for (first, last) in ranges {
-        match merged.last_mut() {
-            Some(before) if first <= before.1 => before.1 = before.1.max(last),
-            _ => merged.push((first, last)),
+    ranges.dedup_by(|next, before| {
+        let overlap = next.0 <= before.1;
+        if overlap {
+            before.1 = before.1.max(next.1);
         }
-    }
-    merged
-}
-
-fn contains<T: Copy + Ord>(ranges: &[(T, T)], address: T) -> bool {
-    let end = ranges.partition_point(|(first, _)| *first <= address);
-    end.checked_sub(1).and_then(|at| ranges.get(at)).is_some_and(|(_, last)| address <= *last)
+        overlap
+    });
+    ranges
 }
