@@ -203,6 +203,7 @@ impl Transformation {
 }
 
 pub(crate) use scan::is_space;
+pub(crate) use url_decode::decode as url_decode;
 
 static NAMES: &[(&str, Transformation)] = &[
     ("base64Decode", Transformation::Base64Decode),

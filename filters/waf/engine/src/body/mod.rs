@@ -1,0 +1,88 @@
+//! Request body processors: bytes in, named values out.
+//!
+//! Each takes the whole body as one slice and hands what it finds to a sink, in the order of the body, without storing
+//! it. What was found before an error has been handed over: an error never hides it from the rules.
+//!
+//! Source of the semantics: ModSecurity v3, `src/request_body_processor/` and `Transaction::extractArguments`.
+
+mod error;
+mod json;
+mod multipart;
+mod urlencoded;
+mod xml;
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::ControlFlow;
+
+pub use error::BodyError;
+pub use json::parse as json;
+pub use multipart::{File, MultipartFlags, MultipartSink, UnmatchedBoundary, parse as multipart};
+pub use urlencoded::parse as urlencoded;
+pub use xml::{XmlSink, parse as xml};
+
+/// Takes the arguments of a body or a query string.
+pub trait ArgumentSink {
+    /// One argument. Both slices are only valid during the call. `Break` ends the parsing with
+    /// [`BodyError::Stopped`].
+    fn argument(&mut self, name: &[u8], value: &[u8]) -> ControlFlow<()>;
+}
+
+/// Bounds on what one body may yield.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The most arguments (for XML, text pieces and attributes are no arguments). Default 1000, the
+    /// `SecArgumentsLimit` that ModSecurity recommends.
+    pub arguments: usize,
+    /// The deepest nesting of JSON containers or XML elements. Default 512, the `SecRequestBodyJsonDepthLimit` that
+    /// ModSecurity recommends.
+    pub depth: usize,
+    /// The most bytes in all names and values together; short JSON can spell out long names again and again. Default
+    /// 16 MiB.
+    pub bytes: usize,
+    /// The most files in a multipart body before `MULTIPART_FILE_LIMIT_EXCEEDED` is set. Default 100, as
+    /// `SecUploadFileLimit`.
+    pub files: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { arguments: 1000, depth: 512, bytes: 16 << 20, files: 100 }
+    }
+}
+
+/// Counts against the limits on the way to a sink.
+struct Budget {
+    arguments: usize,
+    bytes: usize,
+}
+
+impl Budget {
+    fn new(limits: &Limits) -> Self {
+        Self { arguments: limits.arguments, bytes: limits.bytes }
+    }
+
+    fn argument(
+        &mut self,
+        sink: &mut (impl ArgumentSink + ?Sized),
+        name: &[u8],
+        value: &[u8],
+    ) -> Result<(), BodyError> {
+        self.arguments = self.arguments.checked_sub(1).ok_or(BodyError::TooManyArguments)?;
+        self.spend(name.len().saturating_add(value.len()))?;
+        stopped(sink.argument(name, value))
+    }
+
+    fn spend(&mut self, bytes: usize) -> Result<(), BodyError> {
+        self.bytes = self.bytes.checked_sub(bytes).ok_or(BodyError::TooManyBytes)?;
+        Ok(())
+    }
+}
+
+fn stopped(flow: ControlFlow<()>) -> Result<(), BodyError> {
+    match flow {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(BodyError::Stopped),
+    }
+}

@@ -1,0 +1,425 @@
+use std::ops::ControlFlow;
+
+use super::{
+    ArgumentSink, BodyError, File, Limits, MultipartFlags, MultipartSink, UnmatchedBoundary, XmlSink,
+};
+
+/// Writes down what a processor reports, one line each.
+#[derive(Default)]
+struct Log {
+    lines: Vec<String>,
+    stop_after: Option<usize>,
+}
+
+impl Log {
+    fn write(&mut self, line: String) -> ControlFlow<()> {
+        self.lines.push(line);
+        match self.stop_after {
+            Some(lines) if self.lines.len() >= lines => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+fn show(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+impl ArgumentSink for Log {
+    fn argument(&mut self, name: &[u8], value: &[u8]) -> ControlFlow<()> {
+        self.write(format!("{}={}", show(name), show(value)))
+    }
+}
+
+impl MultipartSink for Log {
+    fn file(&mut self, file: File<'_>) -> ControlFlow<()> {
+        self.write(format!("file {} {} {:?}", show(file.name), show(file.filename), show(file.content)))
+    }
+
+    fn part_header(&mut self, part: &[u8], line: &[u8]) -> ControlFlow<()> {
+        self.write(format!("header {} {}", show(part), show(line)))
+    }
+
+    fn part_name(&mut self, name: &[u8]) -> ControlFlow<()> {
+        self.write(format!("name {}", show(name)))
+    }
+
+    fn part_filename(&mut self, filename: &[u8]) -> ControlFlow<()> {
+        self.write(format!("filename {}", show(filename)))
+    }
+}
+
+impl XmlSink for Log {
+    fn text(&mut self, text: &[u8]) -> ControlFlow<()> {
+        self.write(format!("text {:?}", show(text)))
+    }
+
+    fn attribute(&mut self, name: &[u8], value: &[u8]) -> ControlFlow<()> {
+        self.write(format!("{}={}", show(name), show(value)))
+    }
+}
+
+#[test]
+fn urlencoded() {
+    const CASES: &[(&str, &[&str], usize)] = &[
+        ("", &[], 0),
+        ("a=1&b=2", &["a=1", "b=2"], 0),
+        ("a=1&a=2", &["a=1", "a=2"], 0),
+        ("a", &["a="], 0),
+        ("=b", &["=b"], 0),
+        ("a=b=c", &["a=b=c"], 0),
+        ("a=1&&b=2", &["a=1", "=", "b=2"], 0),
+        ("a=1&", &["a=1"], 0),
+        ("&", &[], 0),
+        ("a+b=%41%2b", &["a b=A+"], 0),
+        ("%61=%zz%4", &["a=%zz%4"], 2),
+        ("a%26b=c%3Dd", &["a&b=c=d"], 0),
+    ];
+    let mut scratch = Vec::new();
+    for (input, expected, invalid) in CASES {
+        let mut log = Log::default();
+        let result = super::urlencoded(input.as_bytes(), b'&', &Limits::default(), &mut scratch, &mut log);
+        assert_eq!(
+            (log.lines.as_slice(), result),
+            (expected.map_owned().as_slice(), Ok(*invalid)),
+            "{input:?}"
+        );
+    }
+    let mut log = Log::default();
+    assert_eq!(super::urlencoded(b"a=1;b=2&c", b';', &Limits::default(), &mut scratch, &mut log), Ok(0));
+    assert_eq!(log.lines, ["a=1", "b=2&c"]);
+}
+
+#[test]
+fn json_names_and_values() {
+    const CASES: &[(&str, &[&str])] = &[
+        ("", &[]),
+        (r#"{"a":{"b":"c"}}"#, &["json.a.b=c"]),
+        (
+            r#"{"a":[1,{"b":2},[3,[]],[],4]}"#,
+            &["json.a.array_0=1", "json.a.array_1.b=2", "json.a.array_2.array_0=3", "json.a.array_4=4"],
+        ),
+        (r#" [ "x" , "y" ] "#, &["json.array_0=x", "json.array_1=y"]),
+        (r#""scalar""#, &["json=scalar"]),
+        (r#"{"":1,"a":{"":2}}"#, &["json.empty-key=1", "json.a.empty-key=2"]),
+        (r#"{"a":1,"a":2}"#, &["json.a=1", "json.a=2"]),
+        (r#"{"t":true,"f":false,"n":null,"e":{}}"#, &["json.t=true", "json.f=false", "json.n="]),
+        (r#"{"n":-0.50e+3,"z":0}"#, &["json.n=-0.50e+3", "json.z=0"]),
+        (r#"{"k\u0041\n":"\"\\\/\b\f\t\u00e9\ud83d\ude00\ud83d"}"#, &["json.kA\n=\"\\/\u{8}\u{c}\té😀?"]),
+        (r#"{"a.b":1}"#, &["json.a.b=1"]),
+    ];
+    for (input, expected) in CASES {
+        let mut log = Log::default();
+        let result = super::json(input.as_bytes(), &Limits::default(), &mut log);
+        assert_eq!((log.lines.as_slice(), result), (expected.map_owned().as_slice(), Ok(())), "{input}");
+    }
+}
+
+#[test]
+fn json_errors_keep_what_was_found() {
+    const CASES: &[(&[u8], BodyError, usize)] = &[
+        (b" ", BodyError::JsonIncomplete, 0),
+        (b"{\"a\":1", BodyError::JsonIncomplete, 1),
+        (b"{\"a\":1,", BodyError::JsonIncomplete, 1),
+        (b"{\"a\":1,}", BodyError::JsonSyntax(7), 1),
+        (b"[1,2", BodyError::JsonIncomplete, 2),
+        (b"[1 2]", BodyError::JsonSyntax(3), 1),
+        (b"[1}", BodyError::JsonSyntax(2), 1),
+        (b"{a:1}", BodyError::JsonSyntax(1), 0),
+        (b"{\"a\" 1}", BodyError::JsonSyntax(5), 0),
+        (b"[01]", BodyError::JsonSyntax(2), 1),
+        (b"[1.]", BodyError::JsonSyntax(3), 0),
+        (b"[+1]", BodyError::JsonSyntax(1), 0),
+        (b"[tru]", BodyError::JsonSyntax(1), 0),
+        (b"{} {}", BodyError::JsonTrailingData(3), 0),
+        (b"\"a", BodyError::JsonIncomplete, 0),
+        (b"\"a\\", BodyError::JsonIncomplete, 0),
+        (b"\"a\nb\"", BodyError::JsonString(0), 0),
+        (b"[\"\\x\"]", BodyError::JsonString(1), 0),
+        (b"[\"\\u12g4\"]", BodyError::JsonString(1), 0),
+        (b"[\"\xff\"]", BodyError::JsonUtf8(1), 0),
+    ];
+    for (input, error, found) in CASES {
+        let mut log = Log::default();
+        let result = super::json(input, &Limits::default(), &mut log);
+        assert_eq!((result, log.lines.len()), (Err(*error), *found), "{}", input.escape_ascii());
+    }
+}
+
+#[test]
+fn xml_text_and_attributes() {
+    const CASES: &[(&str, &[&str])] = &[
+        ("", &[]),
+        ("<a>x<b y='1' z=\"2&lt;\">w</b>v</a>", &["text \"x\"", "y=1", "z=2<", "text \"w\"", "text \"v\""]),
+        ("<?xml version='1.0' encoding='UTF-8'?>\n<!-- c --><a/>\n", &[]),
+        ("<a xmlns='u' xmlns:p='v' p:q='r'/>", &["p:q=r"]),
+        ("<a>1&#65;&amp;2</a>", &["text \"1\"", "text \"A\"", "text \"&\"", "text \"2\""]),
+        ("<a><![CDATA[<script>&x;]]></a>", &["text \"<script>&x;\""]),
+        (
+            "<!DOCTYPE a [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><a b='&e;'>x&e;</a>",
+            &["b=", "text \"x\"", "text \"\""],
+        ),
+        ("\u{feff}<a>ü</a>", &["text \"ü\""]),
+        ("<a>x\r\ny</a>", &["text \"x\\ny\""]),
+    ];
+    for (input, expected) in CASES {
+        let mut log = Log::default();
+        let result = super::xml(input.as_bytes(), &Limits::default(), &mut log);
+        assert_eq!((log.lines.as_slice(), result), (expected.map_owned().as_slice(), Ok(())), "{input}");
+    }
+    let mut log = Log::default();
+    let latin1 = b"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a>\xe9</a>";
+    assert_eq!(super::xml(latin1, &Limits::default(), &mut log), Ok(()));
+    assert_eq!(log.lines, ["text \"é\""]);
+}
+
+#[test]
+fn xml_errors() {
+    const CASES: &[(&[u8], BodyError)] = &[
+        (b"   ", BodyError::XmlNoRoot),
+        (b"text", BodyError::XmlOutsideRoot),
+        (b"<a>", BodyError::XmlUnclosed),
+        (b"<a/><b/>", BodyError::XmlOutsideRoot),
+        (b"<a/>x", BodyError::XmlOutsideRoot),
+        (b"<a>&nope;</a>", BodyError::XmlEntity),
+        (b"<a>\xff</a>", BodyError::XmlEncoding),
+        (b"<?xml version='1.0' encoding='utf-16'?><a/>", BodyError::XmlEncoding),
+    ];
+    for (input, error) in CASES {
+        let result = super::xml(input, &Limits::default(), &mut Log::default());
+        assert_eq!(result, Err(*error), "{}", input.escape_ascii());
+    }
+    for input in [b"<a></b>".as_slice(), b"<a b=c></a>", b"<a", b"</a>", b"<a b='1' b='2'/>"] {
+        let result = super::xml(input, &Limits::default(), &mut Log::default());
+        assert!(matches!(result, Err(BodyError::XmlSyntax(_))), "{}: {result:?}", input.escape_ascii());
+    }
+}
+
+const TYPE: &[u8] = b"multipart/form-data; boundary=0000";
+
+fn multipart(content_type: &[u8], body: &[u8]) -> (Vec<String>, MultipartFlags, Result<(), BodyError>) {
+    let (mut log, mut flags) = (Log::default(), MultipartFlags::default());
+    let result = super::multipart(content_type, body, &Limits::default(), &mut flags, &mut log);
+    (log.lines, flags, result)
+}
+
+#[test]
+fn multipart_parts() {
+    let body = b"--0000\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n2\r\n\r\n--0000\r\n\
+        Content-Disposition: form-data; name=f; filename=\"x\\\"y.txt\"\r\nContent-Type: text/plain\r\n\r\n\
+        data\r\n--0000\r\ncontent-disposition: form-data; name=\"e\"; filename=\"\"\r\n\r\n\r\n--0000--\r\n";
+    let (lines, flags, result) = multipart(TYPE, body);
+    assert_eq!(result, Ok(()));
+    assert_eq!(
+        lines,
+        [
+            "name a",
+            "header a Content-Disposition: form-data; name=\"a\"",
+            "a=1\r\n2\r\n",
+            "name f",
+            "filename x\"y.txt",
+            "header f Content-Disposition: form-data; name=f; filename=\"x\\\"y.txt\"",
+            "header f Content-Type: text/plain",
+            "file f x\"y.txt \"data\"",
+            "name e",
+            "filename ",
+            "header e content-disposition: form-data; name=\"e\"; filename=\"\"",
+            "e=",
+        ]
+    );
+    assert_eq!(flags, MultipartFlags { crlf_line: true, ..MultipartFlags::default() });
+    assert!(!flags.strict_error());
+    assert_eq!(multipart(TYPE, b""), (Vec::new(), MultipartFlags::default(), Ok(())));
+}
+
+#[test]
+fn multipart_flags() {
+    type Check = fn(&MultipartFlags) -> bool;
+    const PART: &str = "Content-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n";
+    let cases: &[(&str, String, Check)] = &[
+        ("multipart/form-data; boundary=\"0000\"", format!("--0000\r\n{PART}--0000--\r\n"), |f| {
+            f.boundary_quoted
+        }),
+        ("multipart/form-data; boundary =0000", format!("--0000\r\n{PART}--0000--\r\n"), |f| {
+            f.boundary_whitespace
+        }),
+        ("multipart/form-data boundary=0000", format!("--0000\r\n{PART}--0000--\r\n"), |f| {
+            f.missing_semicolon
+        }),
+        ("multipart/form-data; boundary=0000", format!("x\r\n--0000\r\n{PART}--0000--\r\n"), |f| {
+            f.data_before
+        }),
+        ("multipart/form-data; boundary=0000", format!("--0000\r\n{PART}--0000--\r\nx"), |f| f.data_after),
+        ("multipart/form-data; boundary=0000", format!("--0000\n{PART}--0000--\r\n"), |f| {
+            f.lf_line && f.crlf_lf_lines()
+        }),
+        (
+            "multipart/form-data; boundary=0000",
+            "--0000\r\nContent-Disposition: form-data;\r\n name=\"a\"\r\n\r\n1\r\n--0000--\r\n".to_owned(),
+            |f| f.header_folding && !f.invalid_header_folding,
+        ),
+        (
+            "multipart/form-data; boundary=0000",
+            "--0000\r\nContent-Disposition: form-data;\r\n\x0cname=\"a\"\r\n\r\n1\r\n--0000--\r\n".to_owned(),
+            |f| f.header_folding && f.invalid_header_folding,
+        ),
+        (
+            "multipart/form-data; boundary=0000",
+            "--0000\r\nContent-Disposition: form-data; name='a'\r\n\r\n1\r\n--0000--\r\n".to_owned(),
+            |f| f.invalid_quoting,
+        ),
+        ("multipart/form-data; boundary=0000", format!("--0000\r\n--0000\r\n{PART}--0000--\r\n"), |f| {
+            f.invalid_part
+        }),
+    ];
+    for (content_type, body, flag) in cases {
+        let (lines, flags, result) = multipart(content_type.as_bytes(), body.as_bytes());
+        assert_eq!(result, Ok(()), "{content_type} {body:?}");
+        assert!(lines.contains(&"a=1".to_owned()), "{content_type} {body:?}: {lines:?}");
+        assert!(flag(&flags) && flags.strict_error(), "{content_type} {body:?}: {flags:?}");
+    }
+    // A quote inside double quotes is only a character.
+    let body = b"--0000\r\nContent-Disposition: form-data; name=\"it's\"\r\n\r\n1\r\n--0000--\r\n";
+    assert!(!multipart(TYPE, body).1.strict_error());
+}
+
+#[test]
+fn multipart_unmatched_boundaries() {
+    let part = |data: &str| format!("Content-Disposition: form-data; name=\"a\"\r\n\r\n{data}\r\n");
+    let cases = [
+        (format!("--0000\r\n{}--0000--\r\n", part("1")), UnmatchedBoundary::None),
+        (format!("--0000\r\n{}--0000--\r\n", part("--1111")), UnmatchedBoundary::Enclosed),
+        (format!("--0000\r\n{}--0000--\r\n", part("x--0000")), UnmatchedBoundary::Enclosed),
+        (format!("--1111\r\n{}--0000\r\n{}", part("1"), part("2")), UnmatchedBoundary::Seen),
+        (format!("--0000\r\n{}--1111--\r\n", part("1")), UnmatchedBoundary::Seen),
+    ];
+    for (body, expected) in cases {
+        assert_eq!(multipart(TYPE, body.as_bytes()).1.unmatched_boundary, expected, "{body:?}");
+    }
+}
+
+#[test]
+fn multipart_errors() {
+    let long = format!("X: {}", "a".repeat(4096));
+    let bodies: &[(&str, BodyError)] = &[
+        ("nothing here", BodyError::MultipartNoParts),
+        ("--0000\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n", BodyError::MultipartIncomplete),
+        ("--0000x\r\n", BodyError::MultipartBoundaryLine),
+        ("-- 0000\r\n", BodyError::MultipartBoundaryLine),
+        ("--0000\r\n\r\n1\r\n", BodyError::MultipartNoDisposition),
+        ("--0000\r\nContent-Disposition: form-data name=a\r\n\r\n", BodyError::MultipartDisposition),
+        ("--0000\r\nContent-Disposition: form-data; name=a; name=b\r\n\r\n", BodyError::MultipartDisposition),
+        ("--0000\r\nContent-Disposition: form-data; name=\"a\r\n\r\n", BodyError::MultipartDisposition),
+        ("--0000\r\nContent-Disposition: form-data; what=a\r\n\r\n", BodyError::MultipartDisposition),
+        ("--0000\r\nContent-Disposition: attachment; name=a\r\n\r\n", BodyError::MultipartDisposition),
+        ("--0000\r\nContent-Disposition: form-data;\r\n\r\n", BodyError::MultipartNoName),
+        ("--0000\r\n:\r\n", BodyError::MultipartHeader),
+        ("--0000\r\nno colon\r\n", BodyError::MultipartHeader),
+        ("--0000\r\n folded\r\n", BodyError::MultipartHeader),
+        ("--0000\r\nA\0: b\r\n", BodyError::MultipartHeader),
+        ("--0000\r\nA\x0e: b\r\n", BodyError::MultipartHeader),
+        ("--0000\r\nA: b\r\na: c\r\n", BodyError::MultipartDuplicateHeader),
+    ];
+    for (body, error) in bodies {
+        let (_, flags, result) = multipart(TYPE, body.as_bytes());
+        assert_eq!(result, Err(*error), "{body:?}");
+        let incomplete = matches!(error, BodyError::MultipartIncomplete | BodyError::MultipartNoParts);
+        assert_eq!(flags.error, !incomplete, "{body:?}");
+    }
+    let body = format!("--0000\r\n{long}\r\n");
+    assert_eq!(multipart(TYPE, body.as_bytes()).2, Err(BodyError::MultipartHeaderTooLong));
+    let types: &[(&str, BodyError)] = &[
+        ("", BodyError::MultipartContentType),
+        ("multipart/mixed; boundary=0000", BodyError::MultipartContentType),
+        ("multipart/form-data", BodyError::MultipartNoBoundary),
+        ("multipart/form-data; bOundAry=0000", BodyError::MultipartBoundaryCase),
+        ("multipart/form-data; boundary=0000; boundary=1111", BodyError::MultipartManyBoundaries),
+        ("multipart/form-data, boundary=0000", BodyError::MultipartBoundaryMalformed),
+        ("multipart/form-data; boundary123=0000", BodyError::MultipartBoundaryMalformed),
+        ("multipart/form-data; boundary=\"0000", BodyError::MultipartBoundaryQuote),
+        ("multipart/form-data; boundary=0000\"", BodyError::MultipartBoundaryQuote),
+        ("multipart/form-data; boundary=0000!1111", BodyError::MultipartBoundaryCharacters),
+        ("multipart/form-data; boundary=\"0000 \"", BodyError::MultipartBoundaryCharacters),
+        ("multipart/form-data; boundary=", BodyError::MultipartBoundaryCharacters),
+    ];
+    for (content_type, error) in types {
+        let (_, flags, result) = multipart(content_type.as_bytes(), b"--0000--\r\n");
+        assert_eq!(result, Err(*error), "{content_type:?}");
+        assert!(flags.strict_error(), "{content_type:?}");
+    }
+    for content_type in
+        ["multipart/form-data; boundary=----boundary", "multipart/form-data; boundary=0000; charset=x"]
+    {
+        assert_ne!(multipart(content_type.as_bytes(), b"").2, Err(BodyError::MultipartManyBoundaries));
+        assert_eq!(multipart(content_type.as_bytes(), b"").2, Ok(()), "{content_type}");
+    }
+}
+
+#[test]
+fn what_was_found_before_an_error_is_reported() {
+    let body = b"--0000\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--0000\r\n\x0eContent-Disposition: x\r\n";
+    let (lines, _, result) = multipart(TYPE, body);
+    assert_eq!(result, Err(BodyError::MultipartHeader));
+    assert!(lines.contains(&"a=1".to_owned()));
+    assert_eq!(lines.last().map(String::as_str), Some("header  \x0eContent-Disposition: x"));
+    let (lines, _, result) =
+        multipart(TYPE, b"--0000\r\nContent-Disposition: form-data; name=a\r\n\r\ncut off");
+    assert_eq!(result, Err(BodyError::MultipartIncomplete));
+    assert_eq!(lines.last().map(String::as_str), Some("a=cut off"));
+}
+
+#[test]
+fn limits_hold() {
+    let limits = Limits { arguments: 2, depth: 3, bytes: 64, files: 1 };
+    let mut scratch = Vec::new();
+    let mut log = Log::default();
+    assert_eq!(
+        super::urlencoded(b"a&b&c", b'&', &limits, &mut scratch, &mut log),
+        Err(BodyError::TooManyArguments)
+    );
+    assert_eq!(log.lines, ["a=", "b="]);
+    let json = |input: &[u8]| super::json(input, &limits, &mut Log::default());
+    assert_eq!(json(b"[1,2,3]"), Err(BodyError::TooManyArguments));
+    assert_eq!(json(b"[[[1]]]"), Ok(()));
+    assert_eq!(json(b"[[[[1]]]]"), Err(BodyError::TooDeep));
+    assert_eq!(json(format!("[\"{}\"]", "x".repeat(64)).as_bytes()), Err(BodyError::TooManyBytes));
+    assert_eq!(
+        super::json("[".repeat(1 << 20).as_bytes(), &Limits::default(), &mut log),
+        Err(BodyError::TooDeep)
+    );
+    let xml = |input: &[u8]| super::xml(input, &limits, &mut Log::default());
+    assert_eq!(xml(b"<a><b><c/></b></a>"), Ok(()));
+    assert_eq!(xml(b"<a><b><c><d></d></c></b></a>"), Err(BodyError::TooDeep));
+    let file = "--0000\r\nContent-Disposition: form-data; name=a; filename=b\r\n\r\n1\r\n";
+    let mut flags = MultipartFlags::default();
+    let limits = Limits { files: 1, ..Limits::default() };
+    let body = format!("{file}{file}--0000--\r\n");
+    assert_eq!(super::multipart(TYPE, body.as_bytes(), &limits, &mut flags, &mut Log::default()), Ok(()));
+    assert!(flags.file_limit_exceeded && flags.strict_error());
+}
+
+#[test]
+fn the_sink_can_stop() {
+    let stopping = || Log { stop_after: Some(1), ..Log::default() };
+    let mut flags = MultipartFlags::default();
+    let limits = Limits::default();
+    let body = b"--0000\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--0000--\r\n";
+    assert_eq!(super::json(b"[1,2]", &limits, &mut stopping()), Err(BodyError::Stopped));
+    assert_eq!(super::xml(b"<a b='1' c='2'/>", &limits, &mut stopping()), Err(BodyError::Stopped));
+    assert_eq!(
+        super::urlencoded(b"a&b", b'&', &limits, &mut Vec::new(), &mut stopping()),
+        Err(BodyError::Stopped)
+    );
+    assert_eq!(super::multipart(TYPE, body, &limits, &mut flags, &mut stopping()), Err(BodyError::Stopped));
+    assert!(!flags.error);
+}
+
+trait MapOwned {
+    fn map_owned(&self) -> Vec<String>;
+}
+
+impl MapOwned for [&str] {
+    fn map_owned(&self) -> Vec<String> {
+        self.iter().map(|&line| line.to_owned()).collect()
+    }
+}

@@ -1,0 +1,57 @@
+//! `application/x-www-form-urlencoded` bodies and query strings.
+//!
+//! Source: ModSecurity v3, `Transaction::extractArguments`.
+
+use super::{ArgumentSink, BodyError, Budget, Limits};
+use crate::transformations::url_decode;
+
+/// Hands each `name=value` to `sink`, percent-decoded, and returns how many `%` started no valid escape, which is what
+/// sets `URLENCODED_ERROR`. Names and values are decoded in `scratch`, which keeps its memory between calls.
+///
+/// As in ModSecurity an empty pair (`a&&b`) is an argument without a name; a trailing separator adds none.
+///
+/// # Errors
+///
+/// A limit is exceeded, or the sink stopped the parser.
+pub fn parse(
+    input: &[u8],
+    separator: u8,
+    limits: &Limits,
+    scratch: &mut Vec<u8>,
+    sink: &mut (impl ArgumentSink + ?Sized),
+) -> Result<usize, BodyError> {
+    let mut budget = Budget::new(limits);
+    let mut invalid = 0;
+    let input = input.strip_suffix(&[separator]).unwrap_or(input);
+    if input.is_empty() {
+        return Ok(invalid);
+    }
+    let mut rest = Some(input);
+    while let Some(input) = rest {
+        let pair = match memchr::memchr(separator, input).and_then(|at| input.split_at_checked(at)) {
+            Some((pair, tail)) => {
+                rest = tail.get(1..);
+                pair
+            }
+            None => {
+                rest = None;
+                input
+            }
+        };
+        let (name, value) = match memchr::memchr(b'=', pair).and_then(|at| pair.split_at_checked(at)) {
+            Some((name, value)) => (name, value.get(1..).unwrap_or_default()),
+            None => (pair, [].as_slice()),
+        };
+        if memchr::memchr2(b'%', b'+', pair).is_none() {
+            budget.argument(sink, name, value)?;
+            continue;
+        }
+        scratch.clear();
+        invalid += url_decode(name, scratch);
+        let name_length = scratch.len();
+        invalid += url_decode(value, scratch);
+        let (name, value) = scratch.split_at_checked(name_length).unwrap_or_default();
+        budget.argument(sink, name, value)?;
+    }
+    Ok(invalid)
+}

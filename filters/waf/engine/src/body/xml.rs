@@ -1,0 +1,150 @@
+//! XML bodies: all text for `XML:/*`, all attribute values for `XML://@*`.
+//!
+//! Nothing outside the document is ever read, and entities that it declares are not expanded: they stand for nothing, as
+//! in libxml2 without `XML_PARSE_NOENT`. A document that is not UTF-8 is read as Latin-1 if it declares an encoding that
+//! extends ASCII; one in another encoding, such as UTF-16, is refused. Source: ModSecurity v3, `xml.cc`; XML 1.0 (Fifth
+//! Edition).
+
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+
+use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::events::{BytesRef, BytesStart, Event};
+use quick_xml::{Reader, XmlVersion};
+
+use super::{BodyError, Budget, Limits, stopped};
+
+/// Takes the content of an XML body in document order. The slices are only valid during the call; `Break` ends the
+/// parsing with [`BodyError::Stopped`].
+pub trait XmlSink {
+    /// A piece of character data: text, a resolved reference, or a CDATA section. `XML:/*` is all pieces joined.
+    fn text(&mut self, text: &[u8]) -> ControlFlow<()>;
+    /// An attribute with its value, references resolved. Namespace declarations are none.
+    fn attribute(&mut self, name: &[u8], value: &[u8]) -> ControlFlow<()>;
+}
+
+/// Hands text and attributes to `sink`. An empty body holds none.
+///
+/// # Errors
+///
+/// The body is not well formed, a limit is exceeded, or the sink stopped the parser.
+pub fn parse(input: &[u8], limits: &Limits, sink: &mut (impl XmlSink + ?Sized)) -> Result<(), BodyError> {
+    if input.is_empty() {
+        return Ok(());
+    }
+    let input = to_utf8(input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input))?;
+    let mut reader = Reader::from_str(&input);
+    reader.config_mut().check_comments = true;
+    let mut budget = Budget::new(limits);
+    let (mut depth, mut roots, mut declares) = (0_usize, 0_usize, false);
+    loop {
+        let event = reader.read_event().map_err(|_| BodyError::XmlSyntax(reader.error_position()))?;
+        match event {
+            Event::Start(element) => {
+                roots += usize::from(depth == 0);
+                depth += 1;
+                if depth > limits.depth {
+                    return Err(BodyError::TooDeep);
+                }
+                attributes(&element, declares, reader.buffer_position(), &mut budget, sink)?;
+            }
+            Event::Empty(element) => {
+                roots += usize::from(depth == 0);
+                attributes(&element, declares, reader.buffer_position(), &mut budget, sink)?;
+            }
+            Event::End(_) => depth = depth.saturating_sub(1),
+            Event::Text(text) if depth == 0 => {
+                if !text.trim_ascii().is_empty() {
+                    return Err(BodyError::XmlOutsideRoot);
+                }
+            }
+            Event::CData(_) | Event::GeneralRef(_) if depth == 0 => return Err(BodyError::XmlOutsideRoot),
+            Event::Text(text) => piece(&text.xml10_content(), &mut budget, sink)?,
+            Event::CData(text) => piece(&text.xml10_content(), &mut budget, sink)?,
+            Event::GeneralRef(reference) => {
+                let mut buffer = [0; 4];
+                let text = resolve(&reference, declares, &mut buffer)?;
+                piece(text, &mut budget, sink)?;
+            }
+            Event::DocType(_) => declares = true,
+            Event::Decl(_) | Event::Comment(_) | Event::PI(_) => {}
+            Event::Eof if depth > 0 => return Err(BodyError::XmlUnclosed),
+            Event::Eof if roots == 0 => return Err(BodyError::XmlNoRoot),
+            Event::Eof => return Ok(()),
+        }
+        if roots > 1 {
+            return Err(BodyError::XmlOutsideRoot);
+        }
+    }
+}
+
+fn attributes(
+    element: &BytesStart<'_>,
+    declares: bool,
+    position: u64,
+    budget: &mut Budget,
+    sink: &mut (impl XmlSink + ?Sized),
+) -> Result<(), BodyError> {
+    for attribute in element.attributes() {
+        let attribute = attribute.map_err(|_| BodyError::XmlSyntax(position))?;
+        let name = attribute.key.as_ref();
+        if name == "xmlns" || name.starts_with("xmlns:") {
+            continue;
+        }
+        let resolve = |entity: &str| resolve_predefined_entity(entity).or(declares.then_some(""));
+        let value = attribute.normalized_value_with(XmlVersion::Implicit1_0, 1, resolve);
+        let value = value.map_err(|_| BodyError::XmlEntity)?;
+        budget.spend(name.len().saturating_add(value.len()))?;
+        stopped(sink.attribute(name.as_bytes(), value.as_bytes()))?;
+    }
+    Ok(())
+}
+
+fn piece(text: &str, budget: &mut Budget, sink: &mut (impl XmlSink + ?Sized)) -> Result<(), BodyError> {
+    budget.spend(text.len())?;
+    stopped(sink.text(text.as_bytes()))
+}
+
+fn resolve<'a>(
+    reference: &BytesRef<'_>,
+    declares: bool,
+    buffer: &'a mut [u8; 4],
+) -> Result<&'a str, BodyError> {
+    match reference.resolve_char_ref() {
+        Ok(Some(character)) => Ok(character.encode_utf8(buffer)),
+        Ok(None) => {
+            let known = resolve_predefined_entity(reference).or(declares.then_some(""));
+            known.ok_or(BodyError::XmlEntity)
+        }
+        Err(_) => Err(BodyError::XmlEntity),
+    }
+}
+
+/// The document in UTF-8, as its declaration says.
+fn to_utf8(input: &[u8]) -> Result<Cow<'_, str>, BodyError> {
+    let declared = declared_encoding(input).map(<[u8]>::to_ascii_lowercase);
+    let extends_ascii = |name: &[u8]| {
+        [b"utf-8".as_slice(), b"us-ascii", b"ascii", b"iso-8859-", b"latin", b"windows-125", b"koi8-"]
+            .iter()
+            .any(|known| name.starts_with(known))
+    };
+    if declared.as_deref().is_some_and(|name| !extends_ascii(name)) {
+        return Err(BodyError::XmlEncoding);
+    }
+    match (str::from_utf8(input), declared.as_deref()) {
+        (Ok(text), _) => Ok(Cow::Borrowed(text)),
+        (Err(_), None | Some(b"utf-8")) => Err(BodyError::XmlEncoding),
+        (Err(_), Some(_)) => Ok(Cow::Owned(input.iter().copied().map(char::from).collect())),
+    }
+}
+
+/// The value of `encoding` in `<?xml ...?>`.
+fn declared_encoding(input: &[u8]) -> Option<&[u8]> {
+    let declaration = input.strip_prefix(b"<?xml")?;
+    let declaration = declaration.get(..memchr::memmem::find(declaration, b"?>")?)?;
+    let at = memchr::memmem::find(declaration, b"encoding")? + b"encoding".len();
+    let value = declaration.get(at..)?.trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
+    let quote = *value.first().filter(|byte| matches!(byte, b'"' | b'\''))?;
+    let value = value.get(1..)?;
+    value.get(..memchr::memchr(quote, value)?)
+}
