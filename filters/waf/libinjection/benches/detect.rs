@@ -25,9 +25,15 @@ const ORDINARY: [(&str, &str); 14] = [
     ("sentence", "The quick brown fox jumps over the lazy dog, and then it sleeps until noon."),
     ("path", "/shop/category/42/product-name.html"),
     ("url", "https://www.example.com/search?q=running+shoes&page=2&sort=price"),
-    ("agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Safari/537.36"),
+    (
+        "agent",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Safari/537.36",
+    ),
     ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"),
-    ("json", r#"{"id": 17, "name": "Jane", "tags": ["a", "b"], "active": true, "address": {"city": "Bern"}}"#),
+    (
+        "json",
+        r#"{"id": 17, "name": "Jane", "tags": ["a", "b"], "active": true, "address": {"city": "Bern"}}"#,
+    ),
 ];
 
 fn main() {
@@ -42,7 +48,10 @@ fn main() {
         for path in lists {
             let list = fs::read(&path).unwrap();
             let lines = list.split(|byte| *byte == b'\n').filter(|line| !matches!(line, [] | [b'#', ..]));
-            report(&path.file_name().unwrap().to_string_lossy(), &lines.map(<[u8]>::to_vec).collect::<Vec<_>>());
+            report(
+                &path.file_name().unwrap().to_string_lossy(),
+                &lines.map(<[u8]>::to_vec).collect::<Vec<_>>(),
+            );
         }
     }
     if let Some(path) = common::data("oracle.jsonl") {

@@ -90,8 +90,7 @@ fn printer(name: &str) -> Option<Printer> {
         ("test-folding-", |input| {
             Folded::new(Tokenizer::new(input, Quote::None, Dialect::Ansi))
                 .tokens()
-                .iter()
-                .flat_map(line)
+                .flat_map(|token| line(&token))
                 .collect()
         }),
         ("test-sqli-", |input| {
@@ -110,9 +109,9 @@ fn line(token: &Token<'_>) -> Vec<u8> {
     let mut line = vec![token.kind.letter(), b' '];
     let in_quotes = matches!(token.kind, Kind::String | Kind::Variable);
     line.extend((0..token.sigils).map(|_| b'@'));
-    line.extend(token.open.filter(|_| in_quotes));
+    line.extend(token.open.filter(|_| in_quotes).map(u8::from));
     line.extend(token.text.iter().take_while(|byte| **byte != 0));
-    line.extend(token.close.filter(|_| in_quotes));
+    line.extend(token.close.filter(|_| in_quotes).map(u8::from));
     line.push(b'\n');
     line
 }

@@ -30,7 +30,7 @@ impl Fingerprint {
         let length = u8::try_from(folded.tokens().len()).ok().filter(|length| *length > 0)?;
         // An unclosed empty name in backticks at the end acts as a comment, to PHP with MySQL.
         if let (3.., Some(last)) = (length, folded.tokens().last())
-            && (last.kind, last.open, last.close) == (Kind::Bareword, Some(b'`'), None)
+            && (last.kind, last.open.map(u8::from), last.close) == (Kind::Bareword, Some(b'`'), None)
             && last.text.is_empty()
             && let Some(letter) = letters.get_mut(usize::from(length) - 1)
         {

@@ -70,7 +70,9 @@ impl<'a> Folded<'a> {
     fn skip_prefix(&mut self) {
         let [first, ..] = &mut self.tokens;
         while first.read(&mut self.source) {
-            if !matches!(first.kind(), Kind::Comment | Kind::LeftParenthesis | Kind::SqlType) && !first.is_unary() {
+            if !matches!(first.kind(), Kind::Comment | Kind::LeftParenthesis | Kind::SqlType)
+                && !first.is_unary()
+            {
                 self.count = 1;
                 return;
             }
@@ -144,7 +146,9 @@ impl<'a> Folded<'a> {
         };
         match (a.kind(), b.kind()) {
             (String, String) | (Semicolon, Semicolon) => self.remove(1),
-            (Operator | LogicOperator, _) if b.is_unary() || b.kind() == SqlType => self.remove_and_restart(1),
+            (Operator | LogicOperator, _) if b.is_unary() || b.kind() == SqlType => {
+                self.remove_and_restart(1)
+            }
             (LeftParenthesis, _) if b.is_unary() => self.remove_and_step_back(),
             _ if a.merge(b) => self.remove_and_step_back(),
             // Transact-SQL's IF is a statement.
@@ -281,8 +285,7 @@ impl<'a> Folded<'a> {
 }
 
 impl<'a> Slot<'a> {
-    const EMPTY: Self =
-        Self { token: Token::new(Kind::Unknown, b""), joined: [b' '; MAX_TEXT], joined_length: 0 };
+    const EMPTY: Self = Self { token: Token::NONE, joined: [b' '; MAX_TEXT], joined_length: 0 };
 
     /// Replaces this by the next token, if there is one.
     #[inline(never)]

@@ -7,19 +7,19 @@ use super::bytes::{
 };
 use super::bytes::{is_white, span};
 use super::keywords;
-use super::token::{Kind, Token};
-use super::tokenizer::{Scan, one, token, word};
+use super::token::Kind;
+use super::tokenizer::{Marks, Scan, word};
 
 /// A string that begins after `prefix` bytes, the last of which is its quote; without any, the input began
 /// inside the string.
-pub(super) fn string(rest: &[u8], prefix: usize, quote: u8) -> Scan<'_> {
+pub(super) fn string(rest: &[u8], prefix: usize, quote: u8) -> Scan {
     let body = rest.get(prefix..).unwrap_or_default();
-    let open = (prefix > 0).then_some(quote);
+    let open = if prefix > 0 { quote } else { 0 };
     delimited(rest, body, closing_quote(body, quote), 1, open, quote)
 }
 
 /// PostgreSQL's `E'…'`, MySQL's `N'…'`.
-pub(super) fn escape_string(rest: &[u8]) -> Scan<'_> {
+pub(super) fn escape_string(rest: &[u8]) -> Scan {
     match rest {
         [_, b'\'', _, ..] => string(rest, 2, b'\''),
         _ => word(rest),
@@ -27,16 +27,17 @@ pub(super) fn escape_string(rest: &[u8]) -> Scan<'_> {
 }
 
 /// `U&'…'`.
-pub(super) fn unicode_string(rest: &[u8]) -> Scan<'_> {
+pub(super) fn unicode_string(rest: &[u8]) -> Scan {
     let Some(quoted @ [b'\'', ..]) = rest.strip_prefix(b"U&").or_else(|| rest.strip_prefix(b"u&")) else {
         return word(rest);
     };
-    let (length, token) = string(quoted, 1, b'\'');
-    (length + 2, Token { open: Some(b'u'), close: token.close.and(Some(b'u')), ..token })
+    let scan = string(quoted, 1, b'\'');
+    let close = if scan.marks.close() == 0 { 0 } else { b'u' };
+    Scan { marks: Marks::new(b'u', close, 0), ..scan.after(2) }
 }
 
 /// `N'…'`, or Oracle's `NQ'[…]'`.
-pub(super) fn national_string(rest: &[u8]) -> Scan<'_> {
+pub(super) fn national_string(rest: &[u8]) -> Scan {
     match rest {
         [_, b'\'', _, ..] => string(rest, 2, b'\''),
         _ => q_string(rest, 1),
@@ -44,7 +45,7 @@ pub(super) fn national_string(rest: &[u8]) -> Scan<'_> {
 }
 
 /// Oracle's `q'[…]'`, whose `q` stands after `prefix` bytes.
-pub(super) fn q_string(rest: &[u8], prefix: usize) -> Scan<'_> {
+pub(super) fn q_string(rest: &[u8], prefix: usize) -> Scan {
     let Some([b'q' | b'Q', b'\'', delimiter, body @ ..]) = rest.get(prefix..) else { return word(rest) };
     let close = match delimiter {
         b'(' => b')',
@@ -55,65 +56,67 @@ pub(super) fn q_string(rest: &[u8], prefix: usize) -> Scan<'_> {
         0..=32 | 128.. => return word(rest),
         other => *other,
     };
-    delimited(rest, body, find_pair(body, close, b'\''), 2, Some(b'q'), b'q')
+    delimited(rest, body, find_pair(body, close, b'\''), 2, b'q', b'q')
 }
 
 /// `b'01'` and `x'0F'`.
-pub(super) fn quoted_number(rest: &[u8], is_digit: fn(u8) -> bool) -> Scan<'_> {
+pub(super) fn quoted_number(rest: &[u8], is_digit: fn(u8) -> bool) -> Scan {
     let [_, b'\'', body @ ..] = rest else { return word(rest) };
     let digits = span(body, is_digit);
     match body.get(digits) {
-        Some(b'\'') => token(Kind::Number, rest, digits + 3),
+        Some(b'\'') => Scan::new(Kind::Number, digits + 3),
         _ => word(rest),
     }
 }
 
 /// MySQL's backticks quote a name, which may be a function's.
-pub(super) fn tick(rest: &[u8]) -> Scan<'_> {
-    let (length, token) = string(rest, 1, b'`');
-    let is_function = keywords::lookup(token.text) == Some(Kind::Function);
-    (length, Token { kind: if is_function { Kind::Function } else { Kind::Bareword }, ..token })
+pub(super) fn tick(rest: &[u8]) -> Scan {
+    let scan = string(rest, 1, b'`');
+    let name = rest.get(1..1 + usize::from(scan.text_length)).unwrap_or_default();
+    let is_function = keywords::lookup(name) == Some(Kind::Function);
+    Scan { kind: if is_function { Kind::Function } else { Kind::Bareword }, ..scan }
 }
 
 /// `@name`, `@@name`, and either with the name in quotes.
-pub(super) fn variable(rest: &[u8]) -> Scan<'_> {
+pub(super) fn variable(rest: &[u8]) -> Scan {
     let sigils = if matches!(rest, [_, b'@', ..]) { 2 } else { 1 };
     let name = rest.get(usize::from(sigils)..).unwrap_or_default();
-    let (length, token) = match name.first() {
+    let scan = match name.first() {
         Some(b'`') => tick(name),
         Some(quote @ (b'\'' | b'"')) => string(name, 1, *quote),
-        _ => token(Kind::Variable, name, span(name, |byte| class(byte) & ENDS_VARIABLE == 0)),
+        _ => Scan::new(Kind::Variable, span(name, |byte| class(byte) & ENDS_VARIABLE == 0)),
     };
-    (length + usize::from(sigils), Token { kind: Kind::Variable, sigils, ..token })
+    let marks = Marks::new(scan.marks.open(), scan.marks.close(), sigils);
+    Scan { kind: Kind::Variable, marks, ..scan.after(usize::from(sigils)) }
 }
 
 /// An amount of money, PostgreSQL's `$$…$$` and `$tag$…$tag$`, or just a dollar sign.
-pub(super) fn money(rest: &[u8]) -> Scan<'_> {
+pub(super) fn money(rest: &[u8]) -> Scan {
     let after = rest.get(1..).unwrap_or_default();
     let digits = span(after, is_money_digit);
     match (digits, after) {
-        (0, [b'$', body @ ..]) => delimited(rest, body, find_pair(body, b'$', b'$'), 2, Some(b'$'), b'$'),
+        (0, [b'$', body @ ..]) => delimited(rest, body, find_pair(body, b'$', b'$'), 2, b'$', b'$'),
         (0, _) => tagged_string(rest, span(after, is_letter) + 2),
         (1, [b'.', ..]) => word(rest),
-        _ => token(Kind::Number, rest, digits + 1),
+        _ => Scan::new(Kind::Number, digits + 1),
     }
 }
 
-fn tagged_string(rest: &[u8], tag_length: usize) -> Scan<'_> {
+fn tagged_string(rest: &[u8], tag_length: usize) -> Scan {
     match rest.split_at_checked(tag_length) {
         Some((tag @ [_, _, .., b'$'], body)) => {
             let end =
                 memchr_iter(b'$', body).find(|at| body.get(*at..).is_some_and(|at| at.starts_with(tag)));
-            delimited(rest, body, end, tag_length, Some(b'$'), b'$')
+            delimited(rest, body, end, tag_length, b'$', b'$')
         }
-        _ => one(Kind::Bareword, rest),
+        _ => Scan::new(Kind::Bareword, 1),
     }
 }
 
-pub(super) fn number(rest: &[u8]) -> Scan<'_> {
+pub(super) fn number(rest: &[u8]) -> Scan {
     match rest {
-        [b'0', b'x' | b'X', digits @ ..] => return radix_number(rest, span(digits, is_hex_digit)),
-        [b'0', b'b' | b'B', digits @ ..] => return radix_number(rest, span(digits, is_binary_digit)),
+        [b'0', b'x' | b'X', digits @ ..] => return radix_number(span(digits, is_hex_digit)),
+        [b'0', b'b' | b'B', digits @ ..] => return radix_number(span(digits, is_binary_digit)),
         _ => {}
     }
     let digits_from = |at: usize| span(rest.get(at..).unwrap_or_default(), |byte| byte.is_ascii_digit());
@@ -122,7 +125,7 @@ pub(super) fn number(rest: &[u8]) -> Scan<'_> {
         length += 1;
         length += digits_from(length);
         if length == 1 {
-            return one(Kind::Dot, rest);
+            return Scan::new(Kind::Dot, 1);
         }
     }
     let mut exponent_lacks_digits = false;
@@ -141,27 +144,27 @@ pub(super) fn number(rest: &[u8]) -> Scan<'_> {
         };
         length += usize::from(ends);
     }
-    token(if exponent_lacks_digits { Kind::Bareword } else { Kind::Number }, rest, length)
+    Scan::new(if exponent_lacks_digits { Kind::Bareword } else { Kind::Number }, length)
 }
 
-fn radix_number(rest: &[u8], digits: usize) -> Scan<'_> {
+fn radix_number(digits: usize) -> Scan {
     let kind = if digits == 0 { Kind::Bareword } else { Kind::Number };
-    token(kind, rest, digits + 2)
+    Scan::new(kind, digits + 2)
 }
 
 /// The string whose `body` is the end of `rest`, and whose closing delimiter is `close_length` bytes at `end`.
-fn delimited<'a>(
-    rest: &'a [u8],
-    body: &'a [u8],
-    end: Option<usize>,
-    close_length: usize,
-    open: Option<u8>,
-    close: u8,
-) -> Scan<'a> {
-    let text = end.and_then(|end| body.get(..end)).unwrap_or(body);
-    let token = Token { open, close: end.map(|_| close), ..Token::new(Kind::String, text) };
-    let length = end.map_or(rest.len(), |end| rest.len() - body.len() + end + close_length);
-    (length, token)
+fn delimited(rest: &[u8], body: &[u8], end: Option<usize>, close_length: usize, open: u8, close: u8) -> Scan {
+    let start = rest.len() - body.len();
+    match end {
+        Some(end) => Scan {
+            marks: Marks::new(open, close, 0),
+            ..Scan::within(Kind::String, start, end, start + end + close_length)
+        },
+        None => Scan {
+            marks: Marks::new(open, 0, 0),
+            ..Scan::within(Kind::String, start, body.len(), rest.len())
+        },
+    }
 }
 
 /// Where the quote stands that neither a backslash nor its own doubling escapes.

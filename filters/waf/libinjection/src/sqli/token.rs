@@ -1,6 +1,7 @@
 //! SQL tokens (`struct libinjection_sqli_token`).
 
 use std::fmt;
+use std::num::NonZeroU8;
 
 /// How many bytes of its text a token keeps.
 pub(super) const MAX_TEXT: usize = 31;
@@ -13,22 +14,15 @@ pub struct Token<'a> {
     /// Its first 31 bytes, without quotes and without the `@` of a variable.
     pub text: &'a [u8],
     /// What opened a string: the quote, `u`, `q` or `$`; `None` where the input began inside the string.
-    pub open: Option<u8>,
+    pub open: Option<NonZeroU8>,
     /// What closed a string; `None` where the input ended before it.
-    pub close: Option<u8>,
+    pub close: Option<NonZeroU8>,
     /// How many `@` stood before a variable.
     pub sigils: u8,
 }
 
-impl<'a> Token<'a> {
-    #[inline]
-    pub(super) const fn new(kind: Kind, text: &'a [u8]) -> Self {
-        let text = match text.split_at_checked(MAX_TEXT) {
-            Some((kept, _)) => kept,
-            None => text,
-        };
-        Self { kind, text, open: None, close: None, sigils: 0 }
-    }
+impl Token<'_> {
+    pub(super) const NONE: Self = Self { kind: Kind::Unknown, text: b"", open: None, close: None, sigils: 0 };
 
     /// Whether this is an operator that may stand before its only operand (`st_is_unary_op`).
     pub(super) fn is_unary(&self) -> bool {

@@ -1,5 +1,7 @@
 //! Splits input into SQL tokens (`libinjection_sqli_tokenize`).
 
+use std::num::NonZeroU8;
+
 use memchr::memchr;
 
 use super::bytes::{self, BLANK, ENDS_WORD, SPLITS_WORD, class, find_pair, span};
@@ -37,13 +39,72 @@ pub enum Dialect {
     MySql,
 }
 
-/// The token at a position, and how many bytes it takes.
-pub(super) type Scan<'a> = (usize, Token<'a>);
+/// How much of an input is looked at.
+const MAX_INPUT: usize = u32::MAX as usize;
+
+/// The token that begins the rest of the input. Small enough to be returned in registers.
+#[derive(Clone, Copy)]
+pub(super) struct Scan {
+    /// How many bytes it takes.
+    pub(super) length: u32,
+    /// Where its text starts.
+    pub(super) text_start: u32,
+    pub(super) marks: Marks,
+    pub(super) text_length: u8,
+    pub(super) kind: Kind,
+}
+
+/// What opens and closes a string, 0 for none, and how many `@` stand before a variable: in one piece, because a
+/// processor is slow to read together what was written apart.
+#[derive(Clone, Copy)]
+pub(super) struct Marks(u32);
+
+impl Marks {
+    pub(super) fn new(open: u8, close: u8, sigils: u8) -> Self {
+        Self(u32::from_le_bytes([open, close, sigils, 0]))
+    }
+
+    pub(super) fn open(self) -> u8 {
+        self.0 as u8
+    }
+
+    pub(super) fn close(self) -> u8 {
+        (self.0 >> 8) as u8
+    }
+
+    fn sigils(self) -> u8 {
+        (self.0 >> 16) as u8
+    }
+}
+
+impl Scan {
+    /// A token of the first `length` bytes.
+    pub(super) fn new(kind: Kind, length: usize) -> Self {
+        Self::within(kind, 0, length, length)
+    }
+
+    /// A token whose text is a part of its `length` bytes.
+    pub(super) fn within(kind: Kind, text_start: usize, text_length: usize, length: usize) -> Self {
+        Self {
+            length: length as u32,
+            text_start: text_start as u32,
+            text_length: text_length.min(MAX_TEXT) as u8,
+            kind,
+            marks: Marks(0),
+        }
+    }
+
+    /// The same token, after `prefix` bytes that belong to it.
+    pub(super) fn after(self, prefix: usize) -> Self {
+        Self { length: self.length + prefix as u32, text_start: self.text_start + prefix as u32, ..self }
+    }
+}
 
 impl<'a> Tokenizer<'a> {
-    /// Reads `input` from its beginning.
+    /// Reads `input` from its beginning, and no more than 4 GiB of it.
     #[must_use]
     pub fn new(input: &'a [u8], quote: Quote, dialect: Dialect) -> Self {
+        let input = input.get(..MAX_INPUT).unwrap_or(input);
         Self { input, position: 0, quote, dialect, count: 0, mysql_differs: false }
     }
 
@@ -62,22 +123,22 @@ impl<'a> Tokenizer<'a> {
     }
 
     #[inline]
-    fn scan(&mut self, rest: &'a [u8], first: u8) -> Scan<'a> {
+    fn scan(&mut self, rest: &'a [u8], first: u8) -> Scan {
         match first {
             b'!' | b'&' | b'*' | b':' | b'<'..=b'>' | b'|' => operator(rest),
-            b'%' | b'+' | b'^' | b'~' => one(Kind::Operator, rest),
-            b'(' => one(Kind::LeftParenthesis, rest),
-            b')' => one(Kind::RightParenthesis, rest),
-            b'{' => one(Kind::LeftBrace, rest),
-            b'}' => one(Kind::RightBrace, rest),
-            b',' => one(Kind::Comma, rest),
-            b';' => one(Kind::Semicolon, rest),
-            b'?' | b']' => one(Kind::Unknown, rest),
+            b'%' | b'+' | b'^' | b'~' => one(Kind::Operator),
+            b'(' => one(Kind::LeftParenthesis),
+            b')' => one(Kind::RightParenthesis),
+            b'{' => one(Kind::LeftBrace),
+            b'}' => one(Kind::RightBrace),
+            b',' => one(Kind::Comma),
+            b';' => one(Kind::Semicolon),
+            b'?' | b']' => one(Kind::Unknown),
             b'#' => self.hash(rest),
             b'-' => self.dash(rest),
             b'/' => slash(rest),
             b'\\' => backslash(rest),
-            b'[' => self.bracket(rest),
+            b'[' => bracket(rest),
             b'"' | b'\'' => super::literals::string(rest, 1, first),
             b'`' => super::literals::tick(rest),
             b'$' => super::literals::money(rest),
@@ -93,15 +154,15 @@ impl<'a> Tokenizer<'a> {
         }
     }
 
-    fn hash(&mut self, rest: &'a [u8]) -> Scan<'a> {
+    fn hash(&mut self, rest: &'a [u8]) -> Scan {
         self.mysql_differs = true;
         match self.dialect {
-            Dialect::Ansi => one(Kind::Operator, rest),
+            Dialect::Ansi => one(Kind::Operator),
             Dialect::MySql => line_comment(rest),
         }
     }
 
-    fn dash(&mut self, rest: &'a [u8]) -> Scan<'a> {
+    fn dash(&mut self, rest: &'a [u8]) -> Scan {
         match rest {
             [_, b'-'] => line_comment(rest),
             [_, b'-', third, ..] if bytes::is_white(*third) => line_comment(rest),
@@ -109,14 +170,8 @@ impl<'a> Tokenizer<'a> {
                 self.mysql_differs = true;
                 line_comment(rest)
             }
-            _ => one(Kind::Operator, rest),
+            _ => one(Kind::Operator),
         }
-    }
-
-    /// `[` quotes a name in Transact-SQL, up to `]`.
-    fn bracket(&self, rest: &'a [u8]) -> Scan<'a> {
-        let length = memchr(b']', rest).map_or(rest.len(), |at| at + 1);
-        token(Kind::Bareword, rest, length)
     }
 }
 
@@ -126,34 +181,38 @@ impl<'a> Iterator for Tokenizer<'a> {
     #[inline]
     fn next(&mut self) -> Option<Token<'a>> {
         let rest = self.input.get(self.position..)?;
-        let (length, token) = match self.quote {
-            Quote::Single if self.position == 0 && !rest.is_empty() => super::literals::string(rest, 0, b'\''),
-            Quote::Double if self.position == 0 && !rest.is_empty() => super::literals::string(rest, 0, b'"'),
+        let blanks = span(rest, |byte| class(byte) & BLANK != 0);
+        let (rest, scan) = match self.quote {
+            Quote::Single if self.position == 0 && !rest.is_empty() => {
+                (rest, super::literals::string(rest, 0, b'\''))
+            }
+            Quote::Double if self.position == 0 && !rest.is_empty() => {
+                (rest, super::literals::string(rest, 0, b'"'))
+            }
             _ => {
-                let blanks = span(rest, |byte| class(byte) & BLANK != 0);
                 self.position += blanks;
                 let rest = rest.get(blanks..)?;
-                self.scan(rest, *rest.first()?)
+                (rest, self.scan(rest, *rest.first()?))
             }
         };
-        self.position += length;
+        self.position += scan.length as usize;
         self.count += 1;
-        Some(token)
+        let start = scan.text_start as usize;
+        Some(Token {
+            kind: scan.kind,
+            text: rest.get(start..start + usize::from(scan.text_length)).unwrap_or_default(),
+            open: NonZeroU8::new(scan.marks.open()),
+            close: NonZeroU8::new(scan.marks.close()),
+            sigils: scan.marks.sigils(),
+        })
     }
 }
 
-/// A token of the first `length` bytes.
-#[inline]
-pub(super) fn token(kind: Kind, rest: &[u8], length: usize) -> Scan<'_> {
-    (length, Token::new(kind, rest.get(..length).unwrap_or(rest)))
+fn one(kind: Kind) -> Scan {
+    Scan::new(kind, 1)
 }
 
-#[inline]
-pub(super) fn one(kind: Kind, rest: &[u8]) -> Scan<'_> {
-    token(kind, rest, 1)
-}
-
-pub(super) fn word(rest: &[u8]) -> Scan<'_> {
+pub(super) fn word(rest: &[u8]) -> Scan {
     let mut seen = 0;
     let length = span(rest, |byte| class(byte) & ENDS_WORD == 0);
     let text = rest.get(..length).unwrap_or(rest);
@@ -167,46 +226,51 @@ pub(super) fn word(rest: &[u8]) -> Scan<'_> {
             if let Some(kind) =
                 kept.get(..at).and_then(keywords::lookup).filter(|kind| *kind != Kind::Bareword)
             {
-                return token(kind, rest, at);
+                return Scan::new(kind, at);
             }
         }
     }
-    token(keywords::lookup(text).unwrap_or(Kind::Bareword), rest, length)
+    Scan::new(keywords::lookup(text).unwrap_or(Kind::Bareword), length)
 }
 
-fn operator(rest: &[u8]) -> Scan<'_> {
+fn operator(rest: &[u8]) -> Scan {
     match rest {
-        [b'<', b'=', b'>', ..] => token(Kind::Operator, rest, 3),
+        [b'<', b'=', b'>', ..] => Scan::new(Kind::Operator, 3),
         [first, second, ..] => match keywords::operator([*first, *second]) {
-            Some(kind) => token(kind, rest, 2),
-            None if *first == b':' => one(Kind::Colon, rest),
-            None => one(Kind::Operator, rest),
+            Some(kind) => Scan::new(kind, 2),
+            None if *first == b':' => one(Kind::Colon),
+            None => one(Kind::Operator),
         },
-        _ => one(Kind::Operator, rest),
+        _ => one(Kind::Operator),
     }
 }
 
-fn slash(rest: &[u8]) -> Scan<'_> {
-    let [_, b'*', body @ ..] = rest else { return one(Kind::Operator, rest) };
+/// `[` quotes a name in Transact-SQL, up to `]`.
+fn bracket(rest: &[u8]) -> Scan {
+    Scan::new(Kind::Bareword, memchr(b']', rest).map_or(rest.len(), |at| at + 1))
+}
+
+fn slash(rest: &[u8]) -> Scan {
+    let [_, b'*', body @ ..] = rest else { return one(Kind::Operator) };
     let end = find_pair(body, b'*', b'/');
     // PostgreSQL nests comments and others do not; MySQL runs what is in `/*! */`. Either way databases differ.
     let nested =
         end.and_then(|end| body.get(..=end)).is_some_and(|inner| find_pair(inner, b'/', b'*').is_some());
     let kind = if nested || body.first() == Some(&b'!') { Kind::Evil } else { Kind::Comment };
-    token(kind, rest, end.map_or(rest.len(), |end| end + 4))
+    Scan::new(kind, end.map_or(rest.len(), |end| end + 4))
 }
 
-fn line_comment(rest: &[u8]) -> Scan<'_> {
+fn line_comment(rest: &[u8]) -> Scan {
     match memchr(b'\n', rest) {
-        Some(end) => (end + 1, token(Kind::Comment, rest, end).1),
-        None => token(Kind::Comment, rest, rest.len()),
+        Some(end) => Scan::within(Kind::Comment, 0, end, end + 1),
+        None => Scan::new(Kind::Comment, rest.len()),
     }
 }
 
 /// `\N` is MySQL's other name for NULL.
-fn backslash(rest: &[u8]) -> Scan<'_> {
+fn backslash(rest: &[u8]) -> Scan {
     match rest {
-        [_, b'N', ..] => token(Kind::Number, rest, 2),
-        _ => one(Kind::Backslash, rest),
+        [_, b'N', ..] => Scan::new(Kind::Number, 2),
+        _ => one(Kind::Backslash),
     }
 }

@@ -52,7 +52,9 @@ fn ends_number(folded: &Folded<'_>, length: usize) -> bool {
 
 fn is_medium_attack(folded: &Folded<'_>, fingerprint: &[u8]) -> bool {
     let mut tokens = folded.tokens();
-    let (Some(first), Some(second), Some(third)) = (tokens.next(), tokens.next(), tokens.next()) else { return true };
+    let (Some(first), Some(second), Some(third)) = (tokens.next(), tokens.next(), tokens.next()) else {
+        return true;
+    };
     match fingerprint {
         // `foo' + 'bar`: the quotes around it are in the query.
         b"sos" | b"s&s" => first.open.is_none() && third.close.is_none() && first.close == third.open,

@@ -1,5 +1,7 @@
 //! Which tags, attributes, URLs and comments can run script.
 
+use memchr::memchr;
+
 use super::names::{ATTRIBUTES, EVENTS, TAGS};
 
 /// What an attribute can do, by its name.
@@ -25,22 +27,19 @@ impl Attribute {
                 return Self::Dangerous;
             }
         }
-        let listed = ATTRIBUTES.iter().find(|(listed, _)| name.len() >= 2 && is_without_nuls(name, listed));
-        listed.map_or(Self::Harmless, |(_, attribute)| *attribute)
+        find(&ATTRIBUTES, name, |(listed, _)| listed).map_or(Self::Harmless, |(_, attribute)| *attribute)
     }
 }
 
 /// Source: `is_black_tag`.
 pub(super) fn is_dangerous_tag(name: &[u8]) -> bool {
     name.len() >= 3
-        && (TAGS.iter().any(|tag| is_without_nuls(name, tag))
-            || begins_with(name, "SVG")
-            || begins_with(name, "XSL"))
+        && (find(&TAGS, name, |tag| tag).is_some() || begins_with(name, "SVG") || begins_with(name, "XSL"))
 }
 
 /// Whether Internet Explorer, or an XML parser, sees more in it than a comment. Source: `libinjection_is_xss`.
 pub(super) fn is_dangerous_comment(text: &[u8]) -> bool {
-    memchr::memchr(b'`', text).is_some()
+    memchr(b'`', text).is_some()
         || (text.len() > 3 && (begins_with(text, "[IF") || begins_with(text, "XML")))
         || begins_with(text, "IMPORT")
         || begins_with(text, "ENTITY")
@@ -65,9 +64,14 @@ fn begins_with(text: &[u8], upper: &str) -> bool {
     text.get(..upper.len()).is_some_and(|text| text.eq_ignore_ascii_case(upper.as_bytes()))
 }
 
-/// Source: `cstrcasecmp_with_null`.
-fn is_without_nuls(text: &[u8], upper: &str) -> bool {
-    text.iter().filter(|byte| **byte != 0).map(u8::to_ascii_uppercase).eq(upper.bytes())
+/// The first of `list` whose name is `text` in any case and with any NULs in it. Source: `cstrcasecmp_with_null`.
+fn find<'l, T>(list: &'l [T], text: &[u8], name: impl Fn(&'l T) -> &'static str) -> Option<&'l T> {
+    let mut letters = text.iter().filter(|byte| **byte != 0).map(u8::to_ascii_uppercase);
+    let first = letters.next()?;
+    list.iter().find(|item| match name(item).as_bytes() {
+        [initial, rest @ ..] => *initial == first && letters.clone().eq(rest.iter().copied()),
+        [] => false,
+    })
 }
 
 /// Whether `text`, its character references decoded, begins with `upper`. Leading white space and control
