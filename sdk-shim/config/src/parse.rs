@@ -19,7 +19,11 @@ pub fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, ConfigErrors> {
     // serde would take a list for a struct, member by member.
     if !empty && json.first() != Some(&b'{') {
         let start = String::from_utf8_lossy(json.get(..20).unwrap_or(json)).into_owned();
-        return Err(ConfigError::new(Path::root(), format!("`{start}`"), "a JSON object").into());
+        // Envoy passes a google.protobuf.Struct on as it is on the wire.
+        let binary = json.iter().take(20).any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace());
+        let expected =
+            if binary { "a JSON object, such as in a google.protobuf.StringValue" } else { "a JSON object" };
+        return Err(ConfigError::new(Path::root(), format!("`{}`", start.escape_debug()), expected).into());
     }
     let mut deserializer = serde_json::Deserializer::from_slice(if empty { b"{}" } else { json });
     let value = serde_path_to_error::deserialize(&mut deserializer)

@@ -33,6 +33,10 @@ fn names_the_place() {
         ("", "rules: found nothing (the configuration is empty), expected a value: the field is required"),
         ("{}", "rules: found nothing, expected a value: the field is required"),
         ("[]", "configuration: found `[]`, expected a JSON object"),
+        (
+            "\n\u{b}\n\u{5}rules",
+            "configuration: found `\\u{b}\\n\\u{5}rules`, expected a JSON object, such as in a google.protobuf.StringValue",
+        ),
         ("7", "configuration: found `7`, expected a JSON object"),
         (r#"{"rules": 3}"#, "rules: found integer `3`, expected a sequence"),
         (

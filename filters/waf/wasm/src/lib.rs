@@ -69,7 +69,7 @@ impl Filter for WafFilter {
         }
         let headers = host.headers(MapKind::RequestHeaders);
         let authority = headers.get(":authority").unwrap_or_default();
-        let memory = self.memory.borrow_mut().pop().unwrap_or_else(Scratch::new);
+        let memory = self.memory.borrow_mut().pop().unwrap_or_default();
         let mut transaction = self.rule_sets.get(authority).transaction_in(memory);
         inspection.endless = never_ends(&headers);
         inspection.protocol = host.property(&["request", "protocol"]).unwrap_or_default();

@@ -4,7 +4,8 @@ use crate::config::{Config, Mode};
 use portcullis_engine::{Cause, Intervention, InterventionKind, MatchedRule, Transaction};
 use sdk_shim::{Counter, Host, Level, Reply, Setup};
 
-/// The filter state that access logs and routes know as `wasm.waf`: `pass`, `detected 942100,949110` or `deny waf_942100`.
+/// The filter state that access logs and routes know as `wasm.waf`: `pass`, `detected 942100,949110`, or
+/// `deny 949110 (942100)` with the rules that matched before.
 const FILTER_STATE: &str = "waf";
 
 pub(crate) struct Report {
@@ -41,8 +42,7 @@ impl Report {
             return;
         }
         host.increment(self.detected, 1);
-        let ids: Vec<String> = matches.iter().map(|rule| rule.id.to_string()).collect();
-        set_state(&format!("detected {}", ids.join(",")), host);
+        set_state(&format!("detected {}", ids(matches.iter())), host);
     }
 
     /// The request or the response is stopped, by this reply.
@@ -59,7 +59,11 @@ impl Report {
             Cause::Memory => "waf_memory_limit".to_owned(),
         };
         host.increment(self.denied, 1);
-        set_state(&format!("deny {details}"), host);
+        let matches = transaction.map(Transaction::matches).unwrap_or_default();
+        let others = ids(matches.iter().filter(|rule| Some(rule.id) != intervention.rule_id()));
+        let what = details.strip_prefix("waf_").unwrap_or(&details);
+        let others = if others.is_empty() { others } else { format!(" ({others})") };
+        set_state(&format!("deny {what}{others}"), host);
         if intervention.rule_id().is_none() && transaction.is_some() {
             host.log(Level::Warn, format_args!("the transaction is stopped: {details}"));
         }
@@ -99,6 +103,10 @@ impl Report {
         rule.write_details(&mut text);
         text.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'")
     }
+}
+
+fn ids<'a>(rules: impl Iterator<Item = &'a MatchedRule>) -> String {
+    rules.map(|rule| rule.id.to_string()).collect::<Vec<_>>().join(",")
 }
 
 fn set_state(text: &str, host: &mut dyn Host) {

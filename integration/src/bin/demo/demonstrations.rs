@@ -19,7 +19,7 @@ struct Expect<'a> {
 
 /// A request that passes all filters.
 const PASSES: Expect<'static> =
-    Expect { status: 200, waf: "pass", authz: "allow", canary: "", affinity: "", endpoint: "v" };
+    Expect { status: 200, waf: "pass", authz: "allowed", canary: "", affinity: "", endpoint: "v" };
 
 /// A request that the WAF stops.
 const STOPPED: Expect<'static> =
@@ -59,7 +59,7 @@ fn waf(visitor: &mut Visitor<'_>) {
 
 fn authz(visitor: &mut Visitor<'_>) {
     table::heading("authz: policies as Istio's, and API keys");
-    let denied = Expect { status: 403, authz: "deny", canary: "-", affinity: "-", endpoint: "-", ..PASSES };
+    let denied = Expect { status: 403, authz: "denied", canary: "-", affinity: "-", endpoint: "-", ..PASSES };
     let key = |key: &str| Request::get("/admin").header("x-api-key", key);
     visitor.send("a public page", Request::get("/"), PASSES);
     visitor.send("a method that no policy allows", Request::new("DELETE", "/"), denied);
@@ -121,7 +121,7 @@ fn affinity(visitor: &mut Visitor<'_>) {
         }
     }
     visitor.send("the eleventh, with the cookie", again(), kept);
-    let forged = format!("{}AAAA", &cookie[..cookie.len() - 4]);
+    let forged = format!("{}AAAA", cookie.get(..cookie.len().saturating_sub(4)).unwrap_or_default());
     visitor.send("a forged cookie", home().header("cookie", &forged), new);
     visitor.send(
         "a header that names an endpoint",
