@@ -9,6 +9,7 @@ use sdk_shim::{
     ConfigErrors, Counter, Filter, Flow, Headers, Host, HostError, Level, MapKind, Property, Reply, Setup,
     export_filter,
 };
+use std::borrow::Cow;
 
 /// The affinity filter.
 #[derive(Debug)]
@@ -97,15 +98,18 @@ impl AffinityFilter {
     }
 
     fn hide_cookie(&self, headers: &Headers, host: &mut dyn Host) -> Result<(), HostError> {
-        host.remove_header(MapKind::RequestHeaders, "cookie")?;
-        for header in headers.get_all(b"cookie") {
-            let rest = self.affinity.without_cookie(header);
-            match rest.as_deref().unwrap_or(header) {
-                b"" => {}
-                others => host.add_header(MapKind::RequestHeaders, "cookie", others)?,
+        let others: Vec<_> = headers
+            .get_all(b"cookie")
+            .map(|header| self.affinity.without_cookie(header).map_or(Cow::Borrowed(header), Cow::Owned))
+            .filter(|others| !others.is_empty())
+            .collect();
+        match others.split_first() {
+            None => host.remove_header(MapKind::RequestHeaders, "cookie"),
+            Some((first, more)) => {
+                host.set_header(MapKind::RequestHeaders, "cookie", first)?;
+                more.iter().try_for_each(|other| host.add_header(MapKind::RequestHeaders, "cookie", other))
             }
         }
-        Ok(())
     }
 
     /// Sends the cookie where the session is new, has moved or is to be renewed.

@@ -80,6 +80,30 @@ fn a_session_is_bound_kept_and_moved() {
 }
 
 #[test]
+fn only_our_cookie_is_hidden() {
+    let loaded = loaded("");
+    let ours = cookie_for(&loaded, ONE);
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["a=1"], &["a=1"]),
+        (&["", "a=1"], &["", "a=1"]),
+        (&["OURS"], &[]),
+        (&["", "OURS"], &[]),
+        (&["OURS", ""], &[]),
+        (&["a=1", "OURS", "b=2"], &["a=1", "b=2"]),
+        (&["OURS; a=1", "b=2; OURS; c=3", "OURS"], &["a=1", "b=2; c=3"]),
+    ];
+    for (sent, expected) in cases {
+        let request =
+            sent.iter().fold(get(""), |rq, value| rq.with_header("cookie", value.replace("OURS", &ours)));
+        let outcome = exchange(&loaded, host(ONE), request);
+        let headers = &outcome.upstream.as_ref().unwrap().headers;
+        let cookies = headers.iter().filter(|(name, _)| name == "cookie");
+        let cookies: Vec<_> = cookies.map(|(_, value)| String::from_utf8_lossy(value)).collect();
+        assert_eq!(cookies, *expected, "{sent:?}");
+    }
+}
+
+#[test]
 fn every_cookie_has_a_nonce_of_its_own() {
     let loaded = loaded("");
     let first = exchange(&loaded, host(ONE), get(""));
