@@ -86,6 +86,31 @@ fn the_scenarios_of_the_test_host_come_out_the_same_in_envoy() {
     scenario::run("authz", &paths::root().join("filters/authz/scenarios.toml"));
 }
 
+#[test]
+fn the_upstream_is_told_one_thing() {
+    let app = Upstream::start("app");
+    let locations = json!([{"header": "x-api-key"}, {"query": "key"}, {"cookie": "key"}]);
+    let keys = json!([{"consumer": "web", "secret": WEB_KEY}]);
+    let wasm = Wasm::module("authz").config(json!({"api_keys": {"locations": locations, "keys": keys}}));
+    let envoy = listeners(&app, [Listener::new("main").filter(wasm)]);
+    for client in [envoy.client(), envoy.client().http2()] {
+        let request = Request::get(format!("/a?key={WEB_KEY}&b"))
+            .header("x-consumer", "root")
+            .header("x-api-key", WEB_KEY)
+            .header("cookie", "a=1")
+            .header("x-consumer", "admin")
+            .header("cookie", format!("key={WEB_KEY}; b=2"))
+            .header("x-api-key", WEB_KEY);
+        let answer = client.send(request);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let seen = app.only(&answer.id);
+        assert_eq!(seen.header_values("x-consumer"), ["web"]);
+        assert_eq!(seen.header_values("x-api-key"), [""; 0]);
+        assert_eq!(seen.header_values("cookie"), ["a=1; b=2"]);
+        assert_eq!(seen.path, "/a?b");
+    }
+}
+
 /// An Envoy with a listener for each of these: a name, what to set in its connection manager, and its filters.
 fn listeners(app: &Upstream, all: impl IntoIterator<Item = Listener>) -> Envoy {
     let config = Config::new().cluster(Cluster::new("app", [app]));

@@ -314,7 +314,9 @@ fn read_key(
             if parsed.is_none() {
                 let expected = "`salt:digest`, a salt of 8 to 64 letters, digits, `.`, `_` and `-`, and the \
                     SHA-256 of salt and key in 64 hexadecimal digits";
-                errors.add(&path.field("hash"), format!("{hash:?}"), expected);
+                // Not the text itself, which may be a key that was put here by mistake.
+                let found = format!("a text of {} bytes in another form", hash.len());
+                errors.add(&path.field("hash"), found, expected);
             }
             parsed
         }

@@ -1,7 +1,7 @@
 use crate::api_keys::{ApiKeys, Edit, KeyError};
 use crate::attributes::Attributes;
 use crate::compile::{Compiled, compile};
-use crate::config::Config;
+use crate::config::{Config, PeerAddressSource};
 use crate::facts::{Facts, host};
 use sdk_shim_config::{ConfigErrors, Environment, Path};
 use sdk_shim_http::Headers;
@@ -57,6 +57,12 @@ impl Authz {
             .map(|keys| ApiKeys::new(keys, env, &Path::root().field("api_keys"), &mut errors));
         let consumers =
             config.api_keys.as_ref().map(|keys| keys.keys.iter().map(|key| key.consumer.as_str()).collect());
+        if let PeerAddressSource::FilterState(key) = &config.peer_address
+            && (key.is_empty() || key.contains('\0'))
+        {
+            let path = Path::root().field("peer_address").field("filter_state");
+            errors.add(&path, format!("{key:?}"), "the name of a filter state object");
+        }
         let policies = compile(&config.policies, consumers.as_ref(), &mut errors);
         let policy_names = config.policies.iter().map(|policy| policy.name.clone()).collect();
         errors.into_result(Self { api_keys, policies, policy_names })

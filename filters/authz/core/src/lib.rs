@@ -4,6 +4,19 @@
 //! policy to (`pilot/pkg/security/authz`) and how Envoy's RBAC filter evaluates it. What is not implemented yet (token
 //! identities, `CUSTOM`) is refused at load.
 //!
+//! Departures from both, each on the safe side unless it says otherwise:
+//!
+//! - What Istio ignores, or drops with a log line, is refused at load: empty lists, which would match everything, unknown
+//!   attributes, values that cannot match. Policies are then not silently wider or narrower than they read.
+//! - `ipBlocks` and `source.ip` need the direct peer, which Envoy tells RBAC but not a module. Where `source.address` came
+//!   from `x-forwarded-for`, they fail closed ([`PeerAddress::Unknown`]); behind the PROXY protocol they mean the address
+//!   that it names.
+//! - Of a certificate with several URI SANs Envoy tells a module the first; RBAC looks at all of them. A SPIFFE ID has
+//!   exactly one (SPIFFE, X.509-SVID 2), so this is no weaker against those. Whether a certificate was verified is not told
+//!   either: listeners whose `trust_chain_verification` is `ACCEPT_UNTRUSTED` must not be given policies on identities.
+//! - `namespaces`, `serviceAccounts` and `trustDomains` look at SPIFFE IDs only, where Istio's expression for namespaces
+//!   would take any name of the certificate that contains `/ns/<namespace>/`.
+//!
 //! ```
 //! use portcullis_authz_core::{Attributes, Authz, Config, Outcome, PeerAddress};
 //! use sdk_shim_http::Headers;

@@ -199,6 +199,20 @@ fn names() {
 }
 
 #[test]
+fn peer_addresses() {
+    let cases = [
+        (
+            "{filter_state: ''}",
+            "peer_address.filter_state: found \"\", expected the name of a filter state object",
+        ),
+        ("socket", "peer_address: found unknown variant `socket`, expected `connection` or `filter_state`"),
+    ];
+    for (source, expected) in cases {
+        assert_eq!(refusal(&format!("peer_address: {source}")).to_string(), expected);
+    }
+}
+
+#[test]
 fn all_errors_at_once() {
     let errors = refusal(
         "policies:
