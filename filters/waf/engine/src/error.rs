@@ -38,7 +38,7 @@ pub enum CompileErrorKind {
     DuplicateId(u64),
     /// A rule without `id`, which all must have since ModSecurity 2.7.
     MissingId,
-    /// `chain` without a rule after it.
+    /// `chain` without a rule after it. A warning: ModSecurity takes it, and the rule never matches.
     OpenChain,
     /// An action that only the first rule of a chain may have: its name.
     ChainedAction(&'static str),
@@ -71,7 +71,7 @@ impl fmt::Display for CompileErrorKind {
             K::Pattern { pattern, problem } => write!(f, "pattern /{pattern}/: {problem}"),
             K::DuplicateId(id) => write!(f, "rule id {id} is duplicated"),
             K::MissingId => f.write_str("the rule has no id action"),
-            K::OpenChain => f.write_str("the rule has a chain action, but no rule follows"),
+            K::OpenChain => f.write_str("the rule has a chain action, but no rule follows: it never matches"),
             K::ChainedAction(name) => write!(f, "{name} is only allowed in the first rule of a chain"),
             K::DefaultActionPhase => f.write_str("SecDefaultAction must specify a phase"),
             K::DefaultActionDisruptive => f.write_str("SecDefaultAction must specify a disruptive action"),

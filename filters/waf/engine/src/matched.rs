@@ -48,15 +48,20 @@ pub struct MatchedRule {
 }
 
 impl MatchedRule {
-    /// The fields in the form that ModSecurity v3 writes to the error log:
-    /// `[file "…"] [line "…"] [id "…"] [rev "…"] [msg "…"] [data "…"] [severity "…"] [ver "…"] …`.
+    /// Appends the fields in the form that ModSecurity v3 writes to the error log: `[file "…"] [line "…"] [id "…"]
+    /// [rev "…"] [msg "…"] [data "…"] [severity "…"] [ver "…"] …`. Bytes that are not printable ASCII are `\xhh`.
     pub fn write_details(&self, out: &mut Vec<u8>) {
         let severity = self.severity.map_or(0, Severity::number);
         let mut field = |name: &str, value: &[u8]| {
             out.extend_from_slice(b" [");
             out.extend_from_slice(name.as_bytes());
             out.extend_from_slice(b" \"");
-            out.extend_from_slice(value);
+            for byte in value {
+                match byte {
+                    0x20..=0x7e => out.push(*byte),
+                    _ => out.extend_from_slice(format!("\\x{byte:02x}").as_bytes()),
+                }
+            }
             out.extend_from_slice(b"\"]");
         };
         field("file", self.file.as_bytes());

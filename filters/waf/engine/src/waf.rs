@@ -82,6 +82,11 @@ impl Waf {
         Waf::compile(&[Document { name: "inline", text }], &NoFiles, &Options::default())
     }
 
+    /// What is legal but surely not meant, such as a chain that never ends.
+    pub fn warnings(&self) -> &[CompileError] {
+        &self.plan.warnings
+    }
+
     /// Starts a transaction.
     pub fn transaction(&self) -> Transaction {
         self.transaction_in(Scratch::new())

@@ -13,6 +13,8 @@ pub(super) struct Draft<'a> {
     pub(super) id: u64,
     pub(super) phase: Phase,
     pub(super) directive: &'static str,
+    /// The last link announces another one.
+    pub(super) open: bool,
     pub(super) links: Vec<DraftLink<'a>>,
 }
 
@@ -58,15 +60,18 @@ impl<'a> Compiler<'a> {
                 }
             }
         }
+        let mut open = false;
         let chains = |rule: &ast::Rule| rule.actions.iter().any(|action| action.kind == A::Chain);
         let last = rule.links.last().map_or(rule, |spanned| &spanned.node);
         if chains(last) {
-            self.error(span, CompileErrorKind::OpenChain);
+            self.warn(span, CompileErrorKind::OpenChain);
+            open = true;
         }
         Draft {
             id: id.unwrap_or(0),
             phase: phase_of(&rule.actions).unwrap_or(Phase::RequestBody),
             directive: self.directive,
+            open,
             links,
         }
     }
@@ -76,9 +81,9 @@ impl<'a> Compiler<'a> {
         use ast::Directive as D;
         for update in std::mem::take(&mut self.updates) {
             match &update.node {
-                D::RuleRemoveById(ids) => self.remove(|draft| ids.contains(draft.id)),
-                D::RuleRemoveByMsg(msg) => self.remove(|draft| draft.has_msg(&msg.value)),
-                D::RuleRemoveByTag(tag) => self.remove(|draft| draft.has_tag(&tag.value)),
+                D::RuleRemoveById(ids) => self.remove(update.name(), |draft| ids.contains(draft.id)),
+                D::RuleRemoveByMsg(msg) => self.remove(update.name(), |draft| draft.has_msg(&msg.value)),
+                D::RuleRemoveByTag(tag) => self.remove(update.name(), |draft| draft.has_tag(&tag.value)),
                 D::RuleUpdateActionById(update) => {
                     for draft in self.drafts().filter(|draft| draft.id == update.id) {
                         if let Some(link) = draft.links.get_mut(update.chain_offset as usize) {
@@ -109,17 +114,20 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn remove(&mut self, unwanted: impl Fn(&Draft<'_>) -> bool) {
-        self.order.retain(|placed| match placed {
-            Placed::Rule(draft) => !unwanted(draft),
-            Placed::Marker(_) => true,
-        });
+    fn remove(&mut self, directive: &'static str, unwanted: impl Fn(&Draft<'_>) -> bool) {
+        for placed in &mut self.order {
+            if let Placed::Rule(draft) = placed
+                && unwanted(draft)
+            {
+                *placed = Placed::Removed(draft.id, draft.phase, directive);
+            }
+        }
     }
 
     fn drafts(&mut self) -> impl Iterator<Item = &mut Draft<'a>> {
         self.order.iter_mut().filter_map(|placed| match placed {
             Placed::Rule(draft) => Some(&mut **draft),
-            Placed::Marker(_) => None,
+            _ => None,
         })
     }
 }

@@ -45,6 +45,7 @@ struct Compiler<'a> {
     loader: &'a dyn Loader,
     options: &'a Options,
     errors: Vec<CompileError>,
+    warnings: Vec<CompileError>,
     /// The directive that is being compiled, for messages.
     directive: &'static str,
     settings: Settings,
@@ -70,6 +71,8 @@ struct Compiler<'a> {
 enum Placed<'a> {
     Rule(Box<Draft<'a>>),
     Marker(&'a [u8]),
+    /// A rule that a directive took out: its id and phase, and the directive.
+    Removed(u64, Phase, &'static str),
 }
 
 /// `SecDefaultAction` of a phase.
@@ -85,6 +88,7 @@ impl<'a> Compiler<'a> {
             loader,
             options,
             errors: Vec::new(),
+            warnings: Vec::new(),
             directive: "",
             settings: settings::defaults(),
             collection_timeout: 3600,
@@ -111,6 +115,10 @@ impl<'a> Compiler<'a> {
 
     fn error(&mut self, span: Span, kind: CompileErrorKind) {
         self.errors.push(CompileError::new(kind, self.directive, span, &self.ruleset.sources));
+    }
+
+    fn warn(&mut self, span: Span, kind: CompileErrorKind) {
+        self.warnings.push(CompileError::new(kind, self.directive, span, &self.ruleset.sources));
     }
 
     fn unsupported(&mut self, span: Span, name: impl Into<String>, reason: &'static str) {
@@ -193,6 +201,11 @@ impl<'a> Compiler<'a> {
                         markers.push((name.to_vec(), phase.entries.len()));
                     }
                 }
+                Placed::Removed(id, phase, directive) => {
+                    if let Some(phase) = phases.get_mut(phase as usize) {
+                        phase.removed.push((id, directive));
+                    }
+                }
                 Placed::Rule(draft) => {
                     if let Some(phase) = phases.get_mut(draft.phase as usize) {
                         phase.entries.push(Entry::Rule(drafts.len() as u32));
@@ -230,9 +243,7 @@ impl<'a> Compiler<'a> {
             self.directive = "SecDefaultAction";
             self.default_actions(actions, &index, phase);
         }
-        let prefilter =
-            if self.options.prefilter { std::mem::take(&mut self.prefilter) } else { Default::default() };
-        let Some(prefilter) = prefilter.build() else {
+        let Some(prefilter) = std::mem::take(&mut self.prefilter).build() else {
             self.error(Span::default(), CompileErrorKind::TooLarge("literals"));
             return Err(self.errors);
         };
@@ -240,6 +251,7 @@ impl<'a> Compiler<'a> {
             return Err(self.errors);
         }
         Ok(Plan {
+            warnings: self.warnings,
             settings: self.settings,
             phases,
             rules,

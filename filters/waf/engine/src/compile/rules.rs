@@ -89,7 +89,7 @@ impl Compiler<'_> {
         let mut disruptive = None;
         let links =
             draft.links.iter().map(|link| self.link(draft, link, index, skips, &mut disruptive)).collect();
-        Rule { id: draft.id, phase: draft.phase, disruptive, links }
+        Rule { id: draft.id, phase: draft.phase, disruptive, open: draft.open, links }
     }
 
     fn link(
@@ -124,7 +124,9 @@ impl Compiler<'_> {
                 let targets = self.targets(&from.variables, chain, link.multi_match);
                 let argument = self.text(&operator.argument);
                 let operation = self.operation(operator, &argument, from.span);
-                let scannable = !operator.negated && targets.iter().any(|target| target.group.is_some());
+                let scannable = self.options.prefilter
+                    && !operator.negated
+                    && targets.iter().any(|target| target.group.is_some());
                 let check = match &operation {
                     Some(Operation::Fixed(compiled)) if scannable => {
                         self.prefilter.add(&compiled.requirement())

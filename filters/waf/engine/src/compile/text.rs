@@ -33,7 +33,7 @@ impl Compiler<'_> {
 
     fn part(&mut self, found: &ast::Macro) -> Part {
         match (found.variable, &found.key) {
-            (VariableName::Tx, Some(key)) => Part::Tx(self.tx.intern(key)),
+            (VariableName::Tx, Some(key)) if !key.starts_with(b"/") => Part::Tx(self.tx.intern(key)),
             (VariableName::Rule, Some(key)) => Part::Rule(key.to_ascii_lowercase().into()),
             (variable, key) => {
                 let select = match key.as_deref() {

@@ -13,6 +13,7 @@ use portcullis_seclang::ast::{
 };
 
 use crate::actions::Action;
+use crate::error::CompileError;
 use crate::operators::Operator;
 use crate::options::Limits;
 use crate::persistent::Persistent;
@@ -25,6 +26,7 @@ pub(crate) use text::{KeyName, Part, Text, TxNames, TxSlot};
 /// Everything that does not change between transactions.
 #[derive(Debug)]
 pub(crate) struct Plan {
+    pub(crate) warnings: Vec<CompileError>,
     pub(crate) settings: Settings,
     pub(crate) phases: [PhasePlan; 5],
     pub(crate) rules: Vec<Rule>,
@@ -83,6 +85,8 @@ pub(crate) struct Settings {
 #[derive(Debug, Default)]
 pub(crate) struct PhasePlan {
     pub(crate) entries: Vec<Entry>,
+    /// The ids of rules that a directive took out, and the directive, for the debug log.
+    pub(crate) removed: Vec<(u64, &'static str)>,
     /// Actions of `SecDefaultAction` that run with every rule that matches.
     pub(crate) default_actions: Vec<Action>,
     /// What `block` does.
@@ -107,6 +111,8 @@ pub(crate) struct Rule {
     pub(crate) id: u64,
     pub(crate) phase: Phase,
     pub(crate) disruptive: Option<Disruptive>,
+    /// The chain has no end: the rule never matches.
+    pub(crate) open: bool,
     pub(crate) links: Vec<Link>,
 }
 

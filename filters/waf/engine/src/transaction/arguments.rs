@@ -12,8 +12,10 @@ use crate::plan::Plan;
 pub(crate) enum Origin {
     /// The query.
     Get,
-    /// A urlencoded or multipart body.
+    /// A urlencoded body.
     Post,
+    /// A multipart body.
+    Multipart,
     /// A JSON or XML body.
     Structured,
 }
@@ -50,7 +52,8 @@ impl Transaction {
             let origin = match origin {
                 Origin::Get => "GET",
                 Origin::Post => "POST",
-                Origin::Structured => "BODY",
+                Origin::Multipart => "BODY",
+                Origin::Structured => "JSON",
             };
             let (name, value) = (self.bytes(name), self.bytes(value));
             let line = format!(
@@ -69,7 +72,7 @@ impl Transaction {
         self.add_member(V::ArgsNames, name, name);
         let (values, names) = match origin {
             Origin::Get => (V::ArgsGet, V::ArgsGetNames),
-            Origin::Post | Origin::Structured => (V::ArgsPost, V::ArgsPostNames),
+            Origin::Post | Origin::Multipart | Origin::Structured => (V::ArgsPost, V::ArgsPostNames),
         };
         self.add_member(values, name, value);
         self.add_member(names, name, name);

@@ -103,6 +103,9 @@ impl Transaction {
         }
         self.allow = None;
         self.begin_candidates(plan);
+        for (id, directive) in &plan.phase(phase).removed {
+            debug!(self, 9, "Skipped rule id '{id}'. Removed by a {directive} directive.");
+        }
         let mut at = 0;
         let mut skip = 0;
         while let Some(entry) = entries.get(at) {
@@ -186,6 +189,10 @@ impl Transaction {
                 return None;
             }
             debug!(self, 4, "Rule returned 1.");
+        }
+        if rule.open {
+            debug!(self, 4, "Rule is marked as chained but there isn't a subsequent rule.");
+            return None;
         }
         let default = plan.phase(rule.phase);
         for (index, link) in rule.links.iter().enumerate().rev() {
