@@ -112,9 +112,10 @@ impl<'a> Folded<'a> {
                 | (Number, RightParenthesis, Comma, LeftParenthesis, Number)
                 | (Bareword, RightParenthesis, Operator, LeftParenthesis, Bareword)
         ) {
+            let sixth = *sixth;
             self.left = 0;
             self.count = if self.count > MAX_TOKENS { 2 } else { 1 };
-            let sixth = *sixth;
+            // Not counted unless it was read.
             let [_, second, ..] = &mut self.tokens;
             *second = sixth;
         }

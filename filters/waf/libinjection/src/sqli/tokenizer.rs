@@ -42,7 +42,7 @@ pub enum Dialect {
 /// How much of an input is looked at.
 const MAX_INPUT: usize = u32::MAX as usize;
 
-/// The token that begins the rest of the input. Small enough to be returned in registers.
+/// The token that begins the rest of the input. Small: all tokens pass through one.
 #[derive(Clone, Copy)]
 pub(super) struct Scan {
     /// How many bytes it takes.
