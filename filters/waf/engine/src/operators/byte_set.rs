@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+/// The bits of `A` to `Z` and of `a` to `z` in the second word.
+const UPPER: u64 = 0x07ff_fffe;
+const LOWER: u64 = UPPER << 32;
+
 /// A set of byte values, one bit each.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct ByteSet([u64; 4]);
@@ -58,7 +62,15 @@ impl ByteSet {
     /// The set with both cases of every ASCII letter in it.
     #[must_use]
     pub fn fold_case(self) -> Self {
-        self.iter().flat_map(|byte| [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()]).collect()
+        let [a, b, c, d] = self.0;
+        Self([a, b | (b & UPPER) << 32 | (b & LOWER) >> 32, c, d])
+    }
+
+    /// The set with each upper-case ASCII letter replaced by its lower-case form.
+    #[must_use]
+    pub fn to_lowercase(self) -> Self {
+        let [a, b, c, d] = self.0;
+        Self([a, b & !UPPER | (b & UPPER) << 32, c, d])
     }
 
     /// How many bytes are in the set.
@@ -75,7 +87,13 @@ impl ByteSet {
 
     /// The bytes in ascending order.
     pub fn iter(self) -> impl Iterator<Item = u8> {
-        (0..=u8::MAX).filter(move |&byte| self.contains(byte))
+        (0..).step_by(64).zip(self.0).flat_map(|(first, mut word): (u32, u64)| {
+            std::iter::from_fn(move || {
+                let bit = (word != 0).then(|| word.trailing_zeros())?;
+                word &= word - 1;
+                u8::try_from(first + bit).ok()
+            })
+        })
     }
 
     /// The bytes in ascending order as inclusive ranges, as few as possible.

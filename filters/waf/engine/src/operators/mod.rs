@@ -138,7 +138,8 @@ impl Operator {
     /// Whether the operator called `name` takes its argument at run time, macros expanded.
     #[must_use]
     pub fn takes_macro(name: &str) -> bool {
-        matches!(Self::compile(name, b"", &()), Ok(Self(Kind::Compare { .. })))
+        let compiled = Self::compile(name, b"", &());
+        matches!(compiled, Ok(Self(Kind::Compare { .. } | Kind::Rx(_) | Kind::RxGlobal(_))))
     }
 
     /// Whether the operator matches `input`. A pattern that takes too long does not match.
@@ -173,9 +174,16 @@ impl Operator {
 
     /// Like [`Operator::evaluate`], with another argument than the compiled one: that with its macros expanded.
     /// Operators that take no macros use the compiled one.
+    ///
+    /// A pattern is then compiled for this one evaluation, which takes microseconds, and run on the backtracking matcher;
+    /// one that is not valid matches nothing, as in ModSecurity.
     pub fn evaluate_with(&self, argument: &[u8], input: &[u8], captures: Option<&mut Captures>) -> bool {
         match &self.0 {
             Kind::Compare { matches, .. } => matches(argument, input),
+            Kind::Rx(_) => rx::Rx::ad_hoc(argument).is_ok_and(|rx| rx.matches(input, captures) == Ok(true)),
+            Kind::RxGlobal(_) => {
+                rx_global::RxGlobal::ad_hoc(argument).is_ok_and(|rx| rx.matches(input, captures) == Ok(true))
+            }
             _ => self.evaluate(input, captures),
         }
     }

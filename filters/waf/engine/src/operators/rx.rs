@@ -16,6 +16,14 @@ impl Rx {
         Pattern::new(argument).map(|pattern| Self(Some(pattern)))
     }
 
+    /// For an argument that is only known at run time.
+    pub(super) fn ad_hoc(argument: &[u8]) -> Result<Self, PatternError> {
+        if argument.is_empty() {
+            return Ok(Self(None));
+        }
+        Pattern::ad_hoc(argument).map(|pattern| Self(Some(pattern)))
+    }
+
     pub(super) fn matches(
         &self,
         input: &[u8],

@@ -118,6 +118,17 @@ fn captures_hold_what_modsecurity_stores() {
 }
 
 #[test]
+fn patterns_with_macros_are_compiled_when_they_are_expanded() {
+    let operator = compile("rx", b"^%{tx.word}(x+)$").expect("a macro is no error");
+    let mut captures = Captures::default();
+    assert!(operator.evaluate_with(b"^a(x+)$", b"axx", Some(&mut captures)));
+    assert_eq!(captures.get(1), Some(b"xx".as_slice()));
+    assert!(!operator.evaluate_with(b"^b(x+)$", b"axx", None));
+    assert!(!operator.evaluate_with(b"^(x+$", b"xx", None));
+    assert!(operator.evaluate_with(b"", b"anything", None));
+}
+
+#[test]
 fn captures_stay_when_nothing_matches() {
     let mut captures = Captures::default();
     assert!(compile("rx", b"a(b)").expect("rx").evaluate(b"ab", Some(&mut captures)));

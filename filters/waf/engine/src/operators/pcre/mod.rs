@@ -1,38 +1,32 @@
 //! Patterns with PCRE's syntax and meaning, over bytes.
 //!
 //! Source: `pcrepattern(3)`; ModSecurity v3, `src/utils/regex.cc`: every pattern is compiled with `PCRE_DOTALL` and
-//! `PCRE_MULTILINE`. A pattern is parsed once, by us. If it is regular it runs on the `regex` crate, whose time is
-//! linear in the input; with look-around, back references, atomic or possessive parts it runs on a backtracking matcher
+//! `PCRE_MULTILINE`. A pattern is parsed once, by us. If it is regular it runs on the automata of the `regex` crate, whose time
+//! is linear in the input; with look-around, back references, atomic or possessive parts it runs on a backtracking matcher
 //! that gives up after [`MATCH_LIMIT`] steps.
 //!
 //! Not supported, and refused with the construct's name: recursion, subroutine calls, conditional and branch reset
 //! groups, callouts, verbs, `\K`, `\X`, `\p`.
 
 mod ast;
+mod automaton;
 mod class;
+mod empty;
 mod error;
 mod parse;
 mod program;
 mod required;
-mod translate;
 mod vm;
 
 #[cfg(test)]
 mod tests;
 
-use regex::bytes::{Regex, RegexBuilder};
-
 pub use error::{PatternError, PatternErrorKind};
 pub use vm::MATCH_LIMIT;
 
 use super::requirement::Requirement;
+use automaton::{Automaton, Refusal};
 use program::Program;
-
-/// The largest compiled form of one regular pattern, in bytes. The largest of the CRS needs less than half.
-const SIZE_LIMIT: usize = 8 << 20;
-/// The largest cache that one regular pattern may keep between searches, in bytes; a pattern that would need more runs
-/// slower instead.
-const CACHE_LIMIT: usize = 512 << 10;
 
 /// How many groups are reported, the whole match included: `TX.0` to `TX.9`.
 pub(super) const GROUPS: usize = 10;
@@ -54,7 +48,7 @@ pub(super) struct Pattern {
 #[derive(Clone, Debug)]
 enum Engine {
     Automaton {
-        regex: Regex,
+        automaton: Automaton,
         /// Where `^` could match after a newline that ends the input, which PCRE denies and the automaton can't, this
         /// has the last word on such inputs.
         exact: Option<Box<Program>>,
@@ -66,26 +60,23 @@ impl Pattern {
     pub(super) fn new(pattern: &[u8]) -> Result<Self, PatternError> {
         let ast = parse::parse(pattern)?;
         let whole = |kind| PatternError { offset: 0, kind };
-        let engine = match translate::to_regex(&ast) {
-            Some(text) => {
-                let regex = RegexBuilder::new(&text)
-                    .unicode(false)
-                    .multi_line(true)
-                    .dot_matches_new_line(true)
-                    .size_limit(SIZE_LIMIT)
-                    .dfa_size_limit(CACHE_LIMIT)
-                    .nest_limit(1000)
-                    .build()
-                    .map_err(|_| whole(PatternErrorKind::TooLarge))?;
-                let exact = match translate::line_start_can_end(&ast) {
-                    true => Some(Box::new(program::compile(&ast).map_err(whole)?)),
-                    false => None,
-                };
-                Engine::Automaton { regex, exact }
+        let backtracker = || program::compile(&ast).map(Box::new).map_err(whole);
+        let engine = match Automaton::new(&ast) {
+            Ok(automaton) => {
+                let exact = empty::line_start_can_end(&ast).then(backtracker).transpose()?;
+                Engine::Automaton { automaton, exact }
             }
-            None => Engine::Backtrack(Box::new(program::compile(&ast).map_err(whole)?)),
+            Err(Refusal::Irregular) => Engine::Backtrack(backtracker()?),
+            Err(Refusal::TooLarge) => return Err(whole(PatternErrorKind::TooLarge)),
         };
         Ok(Self { engine, requirement: required::requirement(&ast) })
+    }
+
+    /// A pattern for few searches: compiled in microseconds, but always run by the backtracking matcher.
+    pub(super) fn ad_hoc(pattern: &[u8]) -> Result<Self, PatternError> {
+        let ast = parse::parse(pattern)?;
+        let program = program::compile(&ast).map_err(|kind| PatternError { offset: 0, kind })?;
+        Ok(Self { engine: Engine::Backtrack(Box::new(program)), requirement: Requirement::default() })
     }
 
     /// What every matching input fulfils.
@@ -94,12 +85,9 @@ impl Pattern {
     }
 
     pub(super) fn is_match(&self, input: &[u8]) -> Result<bool, LimitExceeded> {
-        match &self.engine {
-            Engine::Automaton { regex, exact } => match exact {
-                Some(program) if input.ends_with(b"\n") => Ok(program.search(input, 0)?.is_some()),
-                _ => Ok(regex.is_match(input)),
-            },
-            Engine::Backtrack(program) => Ok(program.search(input, 0)?.is_some()),
+        match self.engine_for(input) {
+            Ok(automaton) => Ok(automaton.is_match(input)),
+            Err(program) => Ok(program.search(input, 0)?.is_some()),
         }
     }
 
@@ -108,17 +96,17 @@ impl Pattern {
         if start > input.len() {
             return Ok(None);
         }
-        let regex = match &self.engine {
-            Engine::Automaton { regex, exact } => match exact {
-                Some(program) if input.ends_with(b"\n") => return program.search(input, start),
-                _ => regex,
-            },
-            Engine::Backtrack(program) => return program.search(input, start),
-        };
-        let mut locations = regex.capture_locations();
-        if regex.captures_read_at(&mut locations, input, start).is_none() {
-            return Ok(None);
+        match self.engine_for(input) {
+            Ok(automaton) => Ok(automaton.find_at(input, start)),
+            Err(program) => program.search(input, start),
         }
-        Ok(Some(std::array::from_fn(|group| locations.get(group))))
+    }
+
+    fn engine_for(&self, input: &[u8]) -> Result<&Automaton, &Program> {
+        match &self.engine {
+            Engine::Automaton { exact: Some(program), .. } if input.ends_with(b"\n") => Err(program),
+            Engine::Automaton { automaton, .. } => Ok(automaton),
+            Engine::Backtrack(program) => Err(program),
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Compiles a syntax tree for the backtracking matcher.
 
 use super::ast::{Assertion, Ast, Mode, Node};
+use super::empty::can_be_empty;
 use super::error::PatternErrorKind;
-use super::translate::can_be_empty;
 use crate::operators::byte_set::ByteSet;
 
 /// The largest program, in instructions: counted repetitions are written out.

@@ -10,6 +10,8 @@ use super::ast::{Ast, Node};
 use crate::operators::byte_set::ByteSet;
 use crate::operators::requirement::Requirement;
 
+/// The most bytes of a class that are written out.
+const MAX_CLASS: usize = 16;
 /// The most literals that a run of a sequence may grow to.
 const MAX_RUN: usize = 64;
 /// The most literals that a requirement may have.
@@ -42,8 +44,9 @@ fn analyse(node: &Node) -> Found {
         Node::Empty | Node::Assertion(_) | Node::Look { .. } => Found::empty(),
         Node::BackReference { .. } => Found::default(),
         Node::Set(set) => {
-            let folded: BTreeSet<_> = set.iter().map(|byte| vec![byte.to_ascii_lowercase()]).collect();
-            let exact = (!folded.is_empty() && folded.len() <= MAX_RUN).then_some(Literals(folded));
+            let lower = set.to_lowercase();
+            let few = (1..=MAX_CLASS).contains(&lower.len());
+            let exact = few.then(|| Literals(lower.iter().map(|byte| vec![byte]).collect()));
             let bytes = (*set != ByteSet::FULL).then_some(*set);
             Found { exact, required: None, bytes, min_length: 1 }
         }
