@@ -54,7 +54,7 @@ fn waf() -> Battery {
         .steps_in(stopped("cross-site scripting", Request::get("/?t=%3Cscript%3Ealert(1)%3C/script%3E")))
         .steps_in(stopped("a path traversal", Request::get("/?f=../../etc/passwd")))
         .steps_in(stopped("a scanner", Request::get("/").header("user-agent", "Nikto/2.1")))
-        .steps_in(stopped("a method", Request::new("TRACK", "/")))
+        .steps_in(stopped("a method", Request::new("PURGE", "/")))
         .steps_in(stopped(
             "a form with a script",
             Request::post("/", "t=%3Cscript%3Ealert(1)%3C/script%3E").header(FORM.0, FORM.1),

@@ -122,7 +122,8 @@ impl fmt::Display for SetCookieError {
 
 impl std::error::Error for SetCookieError {}
 
-fn is_token(name: &[u8]) -> bool {
+/// Whether a name is a token (RFC 9110 5.6.2): what names of headers and cookies are made of.
+pub fn is_token(name: &[u8]) -> bool {
     !name.is_empty()
         && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
 }

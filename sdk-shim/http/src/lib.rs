@@ -9,7 +9,7 @@ mod headers;
 mod path;
 
 pub use address::{AddressError, Cidr, socket_address};
-pub use cookie::{Cookies, SameSite, SetCookie, SetCookieError};
+pub use cookie::{Cookies, SameSite, SetCookie, SetCookieError, is_token};
 pub use headers::Headers;
 pub use path::{Query, split_target};
 

@@ -1,4 +1,5 @@
 use sdk_shim_config::{ConfigErrors, Path};
+use sdk_shim_http::is_token;
 
 /// The longest name of a release, and the longest key of filter state, in bytes.
 pub const MAX_NAME_BYTES: usize = 63;
@@ -35,8 +36,7 @@ pub(crate) fn quote(text: &str) -> String {
 }
 
 fn check_token(name: &str, path: &Path, expected: &str, errors: &mut ConfigErrors) {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.is_empty() || name.len() > MAX_FIELD_NAME_BYTES || !name.bytes().all(is_token) {
+    if name.len() > MAX_FIELD_NAME_BYTES || !is_token(name.as_bytes()) {
         errors.add(path, quote(name), format!("{expected}, at most {MAX_FIELD_NAME_BYTES} bytes"));
     }
 }

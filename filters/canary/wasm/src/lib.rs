@@ -67,6 +67,8 @@ impl CanaryFilter {
             // Replaces what the client sent under that name.
             Act::Header { name: header } => host.set_header(MapKind::RequestHeaders, header, name)?,
         }
+        // Why, for access logs.
+        host.set_filter_state("canary_reason", decision.reason.as_str().as_bytes())?;
         host.clear_route_cache();
         Ok(())
     }
