@@ -74,6 +74,11 @@ impl Filter for AuthzFilter {
 
     fn request_headers(&self, _: &mut (), host: &mut dyn Host) -> Flow {
         let headers = host.headers(MapKind::RequestHeaders);
+        // Every request has a method. Without one the map could not be read, and no policy would match.
+        if headers.get(":method").is_none() {
+            host.log(Level::Error, format_args!("the request's headers cannot be read"));
+            return Reply::new(500, "authz_headers_unreadable").into();
+        }
         let mut attributes = HostAttributes::new(host, &self.peer_address);
         let decision = self.authz.check(&headers, &mut attributes);
         let peer_is_unknown = attributes.peer_is_unknown();

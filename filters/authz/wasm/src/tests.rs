@@ -124,3 +124,11 @@ fn what_has_no_effect_is_warned_of() {
         ["policies[0].spec.selector has no effect: the policy applies wherever this filter does"]
     );
 }
+
+/// Without a DENY policy that matches, such a request would pass.
+#[test]
+fn headers_that_cannot_be_read_are_denied() {
+    let outcome = exchange(DENY_ADMIN, TestHost::new(), Message::default());
+    assert_eq!((outcome.status(), outcome.details.as_deref()), (500, Some("authz_headers_unreadable")));
+    assert!(outcome.upstream.is_none());
+}
