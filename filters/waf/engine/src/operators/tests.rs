@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::{Captures, Operator, OperatorError, Resources};
+use super::{ByteSet, Captures, Operator, OperatorError, Resources};
 
 struct Files;
 
@@ -162,4 +162,17 @@ fn names_in_any_case() {
     assert!(compile("BEGINSWITH", b"a").is_ok());
     assert!(Operator::takes_macro("Within"));
     assert!(!Operator::takes_macro("pm"));
+}
+
+#[test]
+fn byte_sets() {
+    let set = ByteSet::of(b"aZ\0\xff@[`{");
+    assert_eq!(set.iter().collect::<Vec<_>>(), b"\0@Z[`a{\xff");
+    assert_eq!(set.ranges(), [(0, 0), (b'@', b'@'), (b'Z', b'['), (b'`', b'a'), (b'{', b'{'), (255, 255)]);
+    assert_eq!(set.fold_case(), ByteSet::of(b"aAzZ\0\xff@[`{"));
+    assert_eq!(set.to_lowercase(), ByteSet::of(b"az\0\xff@[`{"));
+    assert_eq!(set.complement().len(), 256 - set.len());
+    assert_eq!(ByteSet::range(0, 255), ByteSet::FULL);
+    assert!(ByteSet::range(2, 1).is_empty());
+    assert!((0..=255).all(|byte| set.contains(byte) != set.complement().contains(byte)));
 }
