@@ -11,6 +11,9 @@ use sdk_shim::{
 };
 use std::borrow::Cow;
 
+/// The filter state that holds the outcome, for access logs: `wasm.affinity`.
+const FILTER_STATE: &str = "affinity";
+
 /// The affinity filter.
 #[derive(Debug)]
 pub struct AffinityFilter {
@@ -114,19 +117,25 @@ impl AffinityFilter {
 
     /// Sends the cookie where the session is new, has moved or is to be renewed.
     fn answered(&self, endpoint: Endpoint, request: &Request, host: &mut dyn Host) {
-        let (counter, pin) = match self.affinity.answered(&request.session, endpoint, host.now()) {
-            Outcome::Kept => return host.increment(self.kept, 1),
-            Outcome::Renewed(pin) => (self.renewed, pin),
-            Outcome::Moved(pin) => (self.moved, pin),
-            Outcome::New(pin) => (self.new, pin),
+        let outcome = self.affinity.answered(&request.session, endpoint, host.now());
+        let (name, counter, pin) = match &outcome {
+            Outcome::Kept => ("kept", self.kept, None),
+            Outcome::Renewed(pin) => ("renewed", self.renewed, Some(pin)),
+            Outcome::Moved(pin) => ("moved", self.moved, Some(pin)),
+            Outcome::New(pin) => ("new", self.new, Some(pin)),
         };
-        // Envoy names an endpoint that it only tried, too: a client must not be bound to one that is down.
-        if host.property(&["response", "code_details"]).is_none_or(|details| details != b"via_upstream") {
-            return;
+        if let Some(pin) = pin {
+            // Envoy names an endpoint that it only tried, too: a client must not be bound to one that is down.
+            if host.property(&["response", "code_details"]).is_none_or(|details| details != b"via_upstream") {
+                return;
+            }
+            if let Err(error) = self.set_cookie(pin, request.https, host) {
+                return host.log(Level::Error, format_args!("no cookie was set: {error}"));
+            }
         }
-        match self.set_cookie(&pin, request.https, host) {
-            Ok(()) => host.increment(counter, 1),
-            Err(error) => host.log(Level::Error, format_args!("no cookie was set: {error}")),
+        host.increment(counter, 1);
+        if let Err(error) = host.set_filter_state(FILTER_STATE, name.as_bytes()) {
+            host.log(Level::Warn, format_args!("the filter state is not set: {error}"));
         }
     }
 
