@@ -130,10 +130,16 @@ fn variants(schema: &Value) -> Vec<&Value> {
 }
 
 fn description(schema: &Value) -> Option<String> {
-    schema.as_object().and_then(|schema: &Map<String, Value>| schema.get("description")?.as_str()).map(str::to_owned)
+    schema
+        .as_object()
+        .and_then(|schema: &Map<String, Value>| schema.get("description")?.as_str())
+        .map(str::to_owned)
 }
 
 /// A description inside a table's cell.
 fn inline(text: &str) -> String {
     text.replace("\n\n", "<br>").replace('\n', " ").replace('|', "\\|")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! The table on the terminal.
 
-const WIDTHS: [usize; 7] = [46, 22, 34, 20, 20, 6, 8];
+const WIDTHS: [usize; 7] = [40, 21, 32, 21, 8, 6, 8];
 const TITLES: [&str; 7] = ["request", "waf", "authz", "canary", "affinity", "status", "endpoint"];
 
 pub(crate) fn heading(text: &str) {
