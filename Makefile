@@ -48,7 +48,8 @@ docs: ## Write the reference pages in docs/ from the filters' configuration type
 	cargo xtask docs
 
 .PHONY: modules
-modules: wasm-target ## Build the filters into dist/
+modules: wasm-target ## Build the filters into dist/; the waf with the Core Rule Set where there is one
+	@tools/crs/install.sh .tools/crs --optional
 	@mkdir -p dist/examples
 	@for filter in $(FILTERS); do \
 	    echo "Building $$filter.wasm"; \
@@ -67,6 +68,10 @@ publish = cmp -s $(TARGET_DIR)/$(WASM)/wasm/$(1) $(2) || cp $(TARGET_DIR)/$(WASM
 .PHONY: wasm-target
 wasm-target:
 	@test -d "$$(rustc --print target-libdir --target $(WASM))" || rustup target add $(WASM)
+
+.PHONY: crs
+crs: ## Bring the OWASP Core Rule Set into .tools/crs (CRS_DIR=dir, or as tools/crs/install.sh says)
+	@tools/crs/install.sh .tools/crs
 
 .PHONY: envoy
 envoy: $(ENVOY) ## Install the pinned Envoy into .tools/

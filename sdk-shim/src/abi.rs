@@ -58,6 +58,9 @@ fn run<F: Filter>(loaded: Loaded<F>) -> Running<F> {
     for warning in &loaded.warnings {
         write_log(Level::Warn, &format!("{}: {warning}", F::NAME));
     }
+    for notice in &loaded.notices {
+        write_log(Level::Info, &format!("{}: {notice}", F::NAME));
+    }
     let metrics = loaded.metrics.iter().map(|metric| {
         let mut id = u32::MAX;
         // A metric that the host refuses keeps a number that no metric has: counting it does nothing.

@@ -7,9 +7,9 @@ use crate::{ConfigErrors, Counter, Environment, Filter, Gauge, Histogram, Path, 
 /// Every violation that was found, each with its path.
 pub fn load<F: Filter>(config: &[u8], env: &Environment<'_>) -> Result<Loaded<F>, ConfigErrors> {
     let config = sdk_shim_config::parse::<F::Config>(config)?;
-    let mut setup = Setup { env, metrics: Vec::new(), warnings: Vec::new() };
+    let mut setup = Setup { env, metrics: Vec::new(), warnings: Vec::new(), notices: Vec::new() };
     let filter = F::new(config, &mut setup)?;
-    Ok(Loaded { filter, metrics: setup.metrics, warnings: setup.warnings })
+    Ok(Loaded { filter, metrics: setup.metrics, warnings: setup.warnings, notices: setup.notices })
 }
 
 /// A filter that is ready to serve.
@@ -21,6 +21,8 @@ pub struct Loaded<F> {
     pub metrics: Vec<MetricDefinition>,
     /// What it warned of. The module logs them when it loads.
     pub warnings: Vec<String>,
+    /// What it said of itself. The module logs them when it loads.
+    pub notices: Vec<String>,
 }
 
 /// What a filter has while it loads: it knows no host, so that loading is the same everywhere.
@@ -28,6 +30,7 @@ pub struct Setup<'a> {
     env: &'a Environment<'a>,
     metrics: Vec<MetricDefinition>,
     warnings: Vec<String>,
+    notices: Vec<String>,
 }
 
 impl<'a> Setup<'a> {
@@ -50,6 +53,11 @@ impl<'a> Setup<'a> {
     /// Records what the operator should know of a configuration that is legal all the same.
     pub fn warn(&mut self, warning: impl Into<String>) {
         self.warnings.push(warning.into());
+    }
+
+    /// Records what the operator may like to read of a start, such as versions. Logged at level `info`.
+    pub fn notice(&mut self, notice: impl Into<String>) {
+        self.notices.push(notice.into());
     }
 
     /// The environment that the host gives to the filter, which secrets refer to.

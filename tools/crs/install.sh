@@ -25,20 +25,26 @@ main() {
         release
     elif wanted debian && debian; then :
     elif [ "$optional" = --optional ]; then
+        # What an earlier call has brought stays.
         rm -rf "$part"
-        echo "No Core Rule Set found: @owasp_crs will be absent from the waf module (see tools/crs/install.sh)"
-        exit 0
+        mkdir -p "$target"
+        [ -f "$target/SOURCE" ] || echo none >"$target/SOURCE"
     else
         fail "no Core Rule Set found: set CRS_DIR, or see $0"
     fi
     # What has not changed is left alone, so that the module is not built again.
-    if diff -rq "$part" "$target" >/dev/null 2>&1; then
+    if [ ! -d "$part" ]; then :
+    elif diff -rq "$part" "$target" >/dev/null 2>&1; then
         rm -rf "$part"
     else
         rm -rf "$target"
         mv "$part" "$target"
     fi
-    echo "Core Rule Set: $(cat "$target/SOURCE")"
+    if [ "$(cat "$target/SOURCE")" = none ]; then
+        echo "No Core Rule Set found: @owasp_crs will be absent from the waf module (see tools/crs/install.sh)"
+    else
+        echo "Core Rule Set: $(cat "$target/SOURCE")"
+    fi
 }
 
 wanted() {

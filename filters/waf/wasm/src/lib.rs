@@ -1,7 +1,9 @@
 //! The waf filter: SecLang rules on requests and responses. The rules' work is `portcullis-engine`'s; this ties it to the
 //! host.
 
+mod built_in;
 mod config;
+mod log_line;
 mod report;
 mod rule_sets;
 
@@ -43,8 +45,10 @@ impl Filter for WafFilter {
     type Request = Inspection;
 
     fn new(config: Config, setup: &mut Setup<'_>) -> Result<Self, ConfigErrors> {
+        let rule_sets = RuleSets::compile(&config)?;
+        setup.notice(rule_sets.describe());
         Ok(Self {
-            rule_sets: RuleSets::compile(&config)?,
+            rule_sets,
             mode: config.mode,
             report: Report::new(&config, setup),
             memory: RefCell::default(),

@@ -1,8 +1,9 @@
 //! What the filter tells of its decisions: the reply, the log, metrics and filter state.
 
 use crate::config::{Config, Mode};
+use crate::log_line;
 use portcullis_engine::{Cause, Intervention, InterventionKind, MatchedRule, Transaction};
-use sdk_shim::{Counter, Host, Level, Reply, Setup};
+use sdk_shim::{Counter, Host, Level, MapKind, Reply, Setup};
 
 /// The filter state that access logs and routes know as `wasm.waf`: `pass`, `detected 942100,949110`, or
 /// `deny 949110 (942100)` with the rules that matched before.
@@ -81,27 +82,21 @@ impl Report {
     /// The transaction has ended: its matches go into the log.
     pub(crate) fn end(&self, transaction: &Transaction, host: &mut dyn Host) {
         host.increment(self.transactions, 1);
-        for rule in transaction.matches().iter().filter(|rule| rule.log) {
-            if !host.logs(Level::Warn) {
-                return;
-            }
-            host.log(Level::Warn, format_args!("{}", self.line(rule)));
+        let logged = || transaction.matches().iter().filter(|rule| rule.log);
+        if !host.logs(Level::Warn) || logged().next().is_none() {
+            return;
+        }
+        let headers = host.headers(MapKind::RequestHeaders);
+        for rule in logged() {
+            host.log(
+                Level::Warn,
+                format_args!("{}", log_line::of(rule, self.mode != Mode::Detect, &headers)),
+            );
         }
         if transaction.matches_dropped() > 0 {
             let dropped = transaction.matches_dropped();
             host.log(Level::Warn, format_args!("{dropped} more rules matched and are not in the log"));
         }
-    }
-
-    /// A match as ModSecurity v3 writes it, so that tools that read its log read ours. What comes from the request is
-    /// escaped: it can't forge a line.
-    fn line(&self, rule: &MatchedRule) -> String {
-        let mut text = Vec::new();
-        let denied = rule.disruptive && self.mode != Mode::Detect;
-        text.extend_from_slice(if denied { b"Access denied. " } else { b"Warning. " });
-        text.extend_from_slice(&rule.details);
-        rule.write_details(&mut text);
-        text.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'")
     }
 }
 

@@ -1,15 +1,13 @@
 //! The rule sets of a configuration, compiled, and which of them a request gets.
 
+use crate::built_in::BuiltIn;
 use crate::config::{Config, Mode};
 use portcullis_engine::{Document, Options, Waf};
-use portcullis_seclang::loader::{LoadError, Loader, MemoryFiles};
 use sdk_shim::{ConfigErrors, Path};
 use std::collections::{BTreeMap, HashMap};
 
-/// The small rule set that is part of the module.
-const STARTER: &str = include_str!("../rules/starter.conf");
-
 pub(crate) struct RuleSets {
+    default_name: String,
     default: Waf,
     by_authority: HashMap<Vec<u8>, Waf>,
 }
@@ -41,9 +39,19 @@ impl RuleSets {
         let by_authority = by_authority.collect();
         // Without a default rule set there is an error that says so.
         match default {
-            Some(default) => errors.into_result(Self { default, by_authority }),
+            Some(default) => {
+                let default_name = config.default_directives.clone();
+                errors.into_result(Self { default_name, default, by_authority })
+            }
             None => Err(errors),
         }
+    }
+
+    /// What the default rule set is: its name, its size, and the versions that its files name.
+    pub(crate) fn describe(&self) -> String {
+        let signatures = self.default.component_signatures().map(String::from_utf8_lossy);
+        let signatures: String = signatures.map(|signature| format!(", {signature}")).collect();
+        format!("rule set {}: {} rules{signatures}", self.default_name, self.default.statistics().rules)
     }
 
     /// The rule set for an authority: its own, that of its host on any port, or the default.
@@ -60,10 +68,8 @@ impl RuleSets {
 }
 
 fn compile(name: &str, texts: &[String], mode: Mode) -> Result<Waf, Vec<String>> {
-    let mut files = MemoryFiles::default();
-    files.insert("@portcullis-starter", STARTER.as_bytes());
-    let files = BuiltIn(files);
     let text = texts.join("\n");
+    let files = BuiltIn::new(&text);
     let mut documents = vec![Document { name, text: text.as_bytes() }];
     // The last SecRuleEngine counts.
     let engine: Option<&[u8]> = match mode {
@@ -75,24 +81,6 @@ fn compile(name: &str, texts: &[String], mode: Mode) -> Result<Waf, Vec<String>>
     documents.extend(engine.map(|text| Document { name: "mode", text }));
     Waf::compile(&documents, &files, &Options::default())
         .map_err(|errors| errors.iter().map(|error| error.with_source().to_string()).collect())
-}
-
-/// The files inside the module. There are no others: a filter has no file system.
-struct BuiltIn(MemoryFiles<'static>);
-
-impl Loader for BuiltIn {
-    fn resolve(&self, path: &str, from: &str) -> Result<Vec<String>, LoadError> {
-        let names = self.0.resolve(path, from)?;
-        // A glob that finds nothing would be a rule set that is silently empty.
-        if names.is_empty() {
-            return Err(LoadError::NotFound("this module has only @portcullis-starter".to_owned()));
-        }
-        Ok(names)
-    }
-
-    fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
-        self.0.read(name)
-    }
 }
 
 /// An authority without its port.

@@ -1,0 +1,97 @@
+//! The files inside the module. There are no others: a filter has no file system.
+
+use portcullis_seclang::loader::{LoadError, Loader, MemoryFiles};
+use std::borrow::Cow;
+
+/// The Core Rule Set that was found when the module was built; empty if there was none.
+const CORE_RULE_SET: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/crs/files.rs"));
+
+/// Ours. The names are coraza-proxy-wasm's, but for the first.
+const OWN: [(&str, &[u8]); 4] = [
+    ("@portcullis-starter", include_bytes!("../rules/starter.conf")),
+    ("@recommended-conf", include_bytes!("../rules/recommended.conf")),
+    ("@demo-conf", include_bytes!("../rules/demo.conf")),
+    ("@ftw-conf", include_bytes!("../rules/ftw.conf")),
+];
+
+/// Under this name coraza-proxy-wasm has a setup that differs from the Core Rule Set's in comments only.
+const DEMO_SETUP: &str = "@crs-setup-demo-conf";
+
+/// Whether the Core Rule Set is there.
+pub(crate) fn has_core_rule_set() -> bool {
+    !CORE_RULE_SET.is_empty()
+}
+
+/// The files as a rule set sees them.
+pub(crate) struct BuiltIn(MemoryFiles<'static>);
+
+impl BuiltIn {
+    /// For a rule set with this text of its own. The default actions that it sets for a phase take the place of those in the
+    /// Core Rule Set's setup: older setups have none for the phases 3 to 5, so coraza-proxy-wasm's examples add them, and
+    /// a phase can have no two.
+    pub(crate) fn new(own_text: &str) -> Self {
+        let own_phases: Vec<&str> = own_text.lines().filter_map(default_action_phase).collect();
+        let mut files = MemoryFiles::default();
+        for (name, text) in OWN.iter().chain(CORE_RULE_SET) {
+            if *name == SETUP {
+                let text = without_default_actions(text, &own_phases);
+                files.insert(DEMO_SETUP, text.clone());
+                files.insert(SETUP, text);
+            } else {
+                files.insert(*name, *text);
+            }
+        }
+        Self(files)
+    }
+}
+
+const SETUP: &str = "@crs-setup-conf";
+
+impl Loader for BuiltIn {
+    fn resolve(&self, path: &str, from: &str) -> Result<Vec<String>, LoadError> {
+        let found = self.0.resolve(path, from);
+        match found {
+            Err(LoadError::NotFound(_)) => Err(absent(path)),
+            // A glob that finds nothing would be a rule set that is silently empty.
+            Ok(names) if names.is_empty() => Err(absent(path)),
+            other => other,
+        }
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
+        self.0.read(name)
+    }
+}
+
+fn without_default_actions(setup: &'static [u8], phases: &[&str]) -> Cow<'static, [u8]> {
+    let Ok(text) = std::str::from_utf8(setup) else { return setup.into() };
+    if phases.is_empty() {
+        return setup.into();
+    }
+    let keep = |line: &&str| default_action_phase(line).is_none_or(|phase| !phases.contains(&phase));
+    let lines = text.lines().map(|line| Some(line).filter(keep).unwrap_or_default());
+    lines.collect::<Vec<_>>().join("\n").into_bytes().into()
+}
+
+/// The phase in a line such as `SecDefaultAction "phase:3,log,auditlog,pass"`.
+fn default_action_phase(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    let directive = line.get(..16)?;
+    let (_, rest) = line.split_once("phase:")?;
+    directive.eq_ignore_ascii_case("SecDefaultAction").then(|| rest.split([',', '"', '\'']).next()).flatten()
+}
+
+fn absent(path: &str) -> LoadError {
+    let of_core_rule_set = path.starts_with("@owasp_crs") || path.starts_with("@crs-setup");
+    LoadError::NotFound(match (of_core_rule_set, has_core_rule_set()) {
+        (true, false) => {
+            "this module was built without the Core Rule Set: `make crs`, then `make modules`".to_owned()
+        }
+        (_, false) => format!("this module has {}", names(OWN.iter())),
+        (_, true) => format!("this module has {}, @crs-setup-conf and @owasp_crs/*.conf", names(OWN.iter())),
+    })
+}
+
+fn names<'a>(files: impl Iterator<Item = &'a (&'a str, &'a [u8])>) -> String {
+    files.map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,55 @@
+//! A matched rule as ModSecurity v3 writes it into the web server's error log, so that tools that read its log read ours.
+
+use portcullis_engine::MatchedRule;
+use sdk_shim::Headers;
+
+/// The line of a rule. What comes from the request can't forge a field or a line: outside the quotes that belong to the form,
+/// a quote, a backslash and what is not printable ASCII are written `\xhh`, as ModSecurity v3 does
+/// (`utils::string::toHexIfNeeded`).
+pub(crate) fn of(rule: &MatchedRule, blocks: bool, request: &Headers) -> String {
+    let denied = rule.disruptive && blocks;
+    let mut text = if denied { b"Access denied. ".to_vec() } else { b"Warning. ".to_vec() };
+    let (form, details) = match rule.details.strip_prefix(MATCHED) {
+        Some(details) => (MATCHED, details),
+        None => (&b""[..], rule.details.as_slice()),
+    };
+    text.extend_from_slice(form);
+    // The value in it is escaped already, but for quotes.
+    text.extend(escaped(details, b"\""));
+    let mut fields = rule.clone();
+    for field in fields.tags.iter_mut().chain([&mut fields.message, &mut fields.data]) {
+        *field = escaped(field, QUOTE_AND_BACKSLASH);
+    }
+    fields.write_details(&mut text);
+    let header = |name: &str| request.get(name).unwrap_or_default();
+    let path = header(":path").split(|byte| *byte == b'?').next().unwrap_or_default();
+    let path = path.get(..LONGEST_URI).unwrap_or(path);
+    for (name, value) in
+        [("hostname", header(":authority")), ("uri", path), ("unique_id", header("x-request-id"))]
+    {
+        text.extend_from_slice(format!(" [{name} \"").as_bytes());
+        text.extend(escaped(value, QUOTE_AND_BACKSLASH));
+        text.extend_from_slice(b"\"]");
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// How the sentence about a match begins, with a quote that nothing closes.
+const MATCHED: &[u8] = b"Matched \"";
+
+const QUOTE_AND_BACKSLASH: &[u8] = b"\"\\";
+
+/// Bytes of the path, which is written without its query.
+const LONGEST_URI: usize = 512;
+
+/// The text with what is not printable, and with these, as `\xhh`.
+fn escaped(text: &[u8], these: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    for byte in text {
+        match byte {
+            b' '..=b'~' if !these.contains(byte) => out.push(*byte),
+            _ => out.extend_from_slice(format!("\\x{byte:02x}").as_bytes()),
+        }
+    }
+    out
+}
