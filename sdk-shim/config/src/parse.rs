@@ -27,9 +27,26 @@ pub fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, ConfigErrors> {
     }
     let mut deserializer = serde_json::Deserializer::from_slice(if empty { b"{}" } else { json });
     let value = serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| describe(&to_path(error.path()), error.inner(), empty))?;
+        .map_err(|error| wrong_type::<T>(json, &error).unwrap_or_else(|| locate(&error, empty)))?;
     deserializer.end().map_err(|error| describe(&Path::root(), &error, false))?;
     Ok(value)
+}
+
+/// serde_json calls it a syntax error where an enum stands as a number or a boolean; its tree of values knows better.
+fn wrong_type<T: DeserializeOwned>(
+    json: &[u8],
+    error: &serde_path_to_error::Error<serde_json::Error>,
+) -> Option<ConfigErrors> {
+    if !error.inner().is_syntax() {
+        return None;
+    }
+    let value: serde_json::Value = serde_json::from_slice(json).ok()?;
+    let error = serde_path_to_error::deserialize::<_, T>(value).err()?;
+    Some(locate(&error, false))
+}
+
+fn locate(error: &serde_path_to_error::Error<serde_json::Error>, empty: bool) -> ConfigErrors {
+    describe(&to_path(error.path()), error.inner(), empty)
 }
 
 fn to_path(path: &serde_path_to_error::Path) -> Path {
