@@ -22,7 +22,7 @@ help: ## Print this help
 .PHONY: run
 run: envoy modules ## Show all four filters at work in a real Envoy
 	@echo "Building the demonstration"
-	@cargo build --quiet --package integration --bin demo
+	@cargo build --package integration --bin demo
 	@$(TARGET_DIR)/debug/demo
 
 .PHONY: test
@@ -53,12 +53,12 @@ modules: wasm-target ## Build the filters into dist/; the waf with the Core Rule
 	@mkdir -p dist/examples
 	@for filter in $(FILTERS); do \
 	    echo "Building $$filter.wasm"; \
-	    cargo rustc --quiet --package portcullis-$$filter --lib --crate-type cdylib --target $(WASM) --profile wasm; \
+	    cargo rustc --package portcullis-$$filter --lib --crate-type cdylib --target $(WASM) --profile wasm; \
 	    $(call publish,portcullis_$$filter.wasm,dist/$$filter.wasm); \
 	done
 	@for example in $(EXAMPLES); do \
 	    echo "Building examples/$$example.wasm"; \
-	    cargo rustc --quiet --package sdk-shim --example $$example --target $(WASM) --profile wasm; \
+	    cargo rustc --package sdk-shim --example $$example --target $(WASM) --profile wasm; \
 	    $(call publish,examples/$$example.wasm,dist/examples/$$example.wasm); \
 	done
 
