@@ -1,5 +1,6 @@
 use crate::{ConfigError, ConfigErrors, Path};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_path_to_error::Segment;
 
 /// The largest configuration that is read, in bytes: 16 MiB.
@@ -26,27 +27,27 @@ pub fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, ConfigErrors> {
         return Err(ConfigError::new(Path::root(), format!("`{}`", start.escape_debug()), expected).into());
     }
     let mut deserializer = serde_json::Deserializer::from_slice(if empty { b"{}" } else { json });
-    let value = serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| wrong_type::<T>(json, &error).unwrap_or_else(|| locate(&error, empty)))?;
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        wrong_type(json, &error).unwrap_or_else(|| describe(&to_path(error.path()), error.inner(), empty))
+    })?;
     deserializer.end().map_err(|error| describe(&Path::root(), &error, false))?;
     Ok(value)
 }
 
-/// serde_json calls it a syntax error where an enum stands as a number or a boolean; its tree of values knows better.
-fn wrong_type<T: DeserializeOwned>(
-    json: &[u8],
-    error: &serde_path_to_error::Error<serde_json::Error>,
-) -> Option<ConfigErrors> {
+/// serde_json calls it a syntax error where an enum stands as a number or a boolean: here it is told from broken JSON.
+/// To read the configuration again from a tree of values would name the type, and make every module larger by a tenth.
+fn wrong_type(json: &[u8], error: &serde_path_to_error::Error<serde_json::Error>) -> Option<ConfigErrors> {
     if !error.inner().is_syntax() {
         return None;
     }
-    let value: serde_json::Value = serde_json::from_slice(json).ok()?;
-    let error = serde_path_to_error::deserialize::<_, T>(value).err()?;
-    Some(locate(&error, false))
-}
-
-fn locate(error: &serde_path_to_error::Error<serde_json::Error>, empty: bool) -> ConfigErrors {
-    describe(&to_path(error.path()), error.inner(), empty)
+    let whole: Value = serde_json::from_slice(json).ok()?;
+    let found = error.path().iter().try_fold(&whole, |value, segment| match segment {
+        Segment::Seq { index } => value.get(index),
+        Segment::Map { key } | Segment::Enum { variant: key } => value.get(key),
+        Segment::Unknown => Some(value),
+    });
+    let found = found.map(|value| format!("`{value}`"))?;
+    Some(ConfigError::new(to_path(error.path()), found, "a value of another type, such as a string").into())
 }
 
 fn to_path(path: &serde_path_to_error::Path) -> Path {
