@@ -1,4 +1,4 @@
-use crate::{CalloutId, CalloutResponse, ConfigErrors, Flow, Headers, Host, Setup};
+use crate::{CalloutId, CalloutResponse, ConfigErrors, Flow, Headers, Host, Setup, TimerId};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
@@ -74,6 +74,11 @@ pub trait Filter: Sized + 'static {
         _response: CalloutResponse,
         _host: &mut dyn Host,
     ) -> Flow {
+        Flow::Continue
+    }
+
+    /// A timer of this stream has ended. The flow goes on as after an answered callout.
+    fn woken(&self, _request: &mut Self::Request, _timer: TimerId, _host: &mut dyn Host) -> Flow {
         Flow::Continue
     }
 

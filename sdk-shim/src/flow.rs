@@ -1,3 +1,4 @@
+use crate::Task;
 use std::borrow::Cow;
 
 /// What becomes of a stream after a phase.
@@ -8,9 +9,11 @@ pub enum Flow {
     /// From a headers' phase: the headers wait until the body is there, within the limit of a declared
     /// [`BodyMode::Buffered`](crate::BodyMode::Buffered); then the body's method is called.
     Buffer,
-    /// Everything waits until a callout that was started is answered. Without one under way the stream would hang: the
-    /// SDK answers 500 instead.
+    /// Everything waits until a callout that was started is answered, or a timer ends. Without one under way the stream
+    /// would hang: the SDK answers 500 instead.
     Await,
+    /// Everything waits for a task: see [`Flow::run`].
+    Run(Task),
     /// The client gets this response. Nothing more of the request goes upstream, nothing of the upstream's response
     /// comes down.
     Reply(Reply),

@@ -1,4 +1,7 @@
-use crate::{Counter, Gauge, Headers, Histogram, Level};
+use crate::{
+    Callout, CalloutId, Counter, Gauge, GrpcCall, Headers, Histogram, HttpCall, Level, Property, QueueId,
+    SharedValue, TimerId,
+};
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -101,11 +104,164 @@ pub trait Host {
         }
     }
 
-    /// Starts a callout; [`Filter::callout_response`](crate::Filter::callout_response) gets the answer.
+    /// Starts an HTTP callout; [`Filter::callout_response`](crate::Filter::callout_response) gets the answer. In a task,
+    /// [`Handle::call`](crate::Handle::call) waits for it.
     ///
     /// # Errors
-    /// [`HostError::Refused`] for a cluster that the host does not know.
-    fn call(&mut self, callout: &Callout<'_>) -> Result<CalloutId, HostError>;
+    /// [`HostError::InvalidHeader`] for a header that would split the request; [`HostError::Refused`] for a cluster that
+    /// the host does not know.
+    fn send(&mut self, _call: &HttpCall) -> Result<CalloutId, HostError> {
+        Err(HostError::Refused(UNIMPLEMENTED))
+    }
+
+    /// Starts an HTTP callout whose headers are text: [`Host::send`] with borrowed parts.
+    ///
+    /// # Errors
+    /// As [`Host::send`].
+    fn call(&mut self, callout: &Callout<'_>) -> Result<CalloutId, HostError> {
+        self.send(&HttpCall::from(callout))
+    }
+
+    /// Starts a unary gRPC callout, which is answered likewise.
+    ///
+    /// # Errors
+    /// As [`Host::send`].
+    fn send_grpc(&mut self, _call: &GrpcCall) -> Result<CalloutId, HostError> {
+        Err(HostError::Refused(UNIMPLEMENTED))
+    }
+
+    /// Has [`Filter::woken`](crate::Filter::woken) called after this time, to the millisecond. In a task,
+    /// [`Handle::sleep`](crate::Handle::sleep) waits so. A stream that ends is not woken.
+    ///
+    /// # Errors
+    /// [`HostError::Refused`] where the host has no timers, or 65,536 are under way.
+    fn wake_after(&mut self, _time: Duration) -> Result<TimerId, HostError> {
+        Err(HostError::Refused(UNIMPLEMENTED))
+    }
+
+    /// A value that all workers of a host process share, and survives the filter's reload. `None` where none is set.
+    ///
+    /// # Errors
+    /// [`HostError::Refused`] where the host has no such store.
+    fn shared_data(&mut self, _key: &str) -> Result<Option<SharedValue>, HostError> {
+        Err(HostError::Refused(UNIMPLEMENTED))
+    }
+
+    /// Sets a shared value: only where it still has the version that was read, or whatever it is now for `None`.
+    ///
+    /// The host never forgets a key, so never make one of what a request says. All filters whose `vm_id` is the same
+    /// share the keys: begin them with the filter's name.
+    ///
+    /// # Errors
+    /// [`HostError::Conflict`] where another worker was faster; [`HostError::TooLarge`] for a key over
+    /// [`MAX_SHARED_KEY_BYTES`] or a value over [`MAX_SHARED_VALUE_BYTES`].
+    fn set_shared_data(&mut self, _key: &str, _value: &[u8], _version: Option<u32>) -> Result<(), HostError> {
+        Err(HostError::Refused(UNIMPLEMENTED))
+    }
+
+    /// Changes a shared value by a function of what it is now (empty where none is set), and loses nothing however many
+    /// workers do so at once, where [`Setup::shared_data`](crate::Setup::shared_data) has it there at load. Returns what
+    /// it became.
+    ///
+    /// # Errors
+    /// As [`Host::set_shared_data`]; [`HostError::Conflict`] only after 64 attempts.
+    fn update_shared_data(
+        &mut self,
+        key: &str,
+        change: &mut dyn FnMut(&[u8]) -> Vec<u8>,
+    ) -> Result<Vec<u8>, HostError> {
+        for _ in 0..64 {
+            let current = self.shared_data(key)?;
+            let (bytes, version) =
+                current.map_or((Vec::new(), None), |value| (value.bytes, Some(value.version)));
+            let next = change(&bytes);
+            match self.set_shared_data(key, &next, version) {
+                Err(HostError::Conflict) => {}
+                Ok(()) => return Ok(next),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(HostError::Conflict)
+    }
+
+    /// Makes or joins the queue of this name, so that this VM is told of what comes into it
+    /// ([`Handle::receive`](crate::Handle::receive)).
+    ///
+    /// # Errors
+    /// [`HostError::Refused`] where the host has no queues.
+    fn register_queue(&mut self, _name: &str) -> Result<QueueId, HostError> {
+        Err(HostError::Refused(UNIMPLEMENTED))
+    }
+
+    /// The queue of this name that a VM with this `vm_id` has registered.
+    ///
+    /// # Errors
+    /// [`HostError::Refused`] where there is none.
+    fn resolve_queue(&mut self, _vm_id: &str, _name: &str) -> Result<QueueId, HostError> {
+        Err(HostError::Refused(UNIMPLEMENTED))
+    }
+
+    /// Puts an item into a queue: one of the VMs that registered it gets it.
+    ///
+    /// # Errors
+    /// [`HostError::TooLarge`] for an item over [`MAX_SHARED_VALUE_BYTES`]; [`HostError::Refused`] where there is no such
+    /// queue.
+    fn enqueue(&mut self, _queue: QueueId, _item: &[u8]) -> Result<(), HostError> {
+        Err(HostError::Refused(UNIMPLEMENTED))
+    }
+
+    /// Takes the next item out of a queue; `None` where it is empty.
+    ///
+    /// # Errors
+    /// [`HostError::Refused`] where there is no such queue.
+    fn dequeue(&mut self, _queue: QueueId) -> Result<Option<Vec<u8>>, HostError> {
+        Err(HostError::Refused(UNIMPLEMENTED))
+    }
+
+    /// Calls a function that the host offers by name, with arguments as it wants them. Empty where it returns nothing.
+    ///
+    /// # Errors
+    /// [`HostError::Refused`] where the host has no such function, or it fails.
+    fn foreign(&mut self, _name: &str, _arguments: &[u8]) -> Result<Vec<u8>, HostError> {
+        Err(HostError::Refused(UNIMPLEMENTED))
+    }
+
+    /// Verifies a signature with the host's own library: RSA PKCS#1 v1.5 and ECDSA (in DER) by the kind of the key, a
+    /// public key as DER SubjectPublicKeyInfo. Some twenty times faster than in the module.
+    ///
+    /// # Errors
+    /// [`HostError::Refused`] where the host has no such function. `Ok(false)` is everything else that is no valid
+    /// signature, a key that cannot be read among it.
+    fn verify_signature(
+        &mut self,
+        hash: crate::SignatureHash,
+        public_key: &[u8],
+        signature: &[u8],
+        text: &[u8],
+    ) -> Result<bool, HostError> {
+        let arguments = crate::foreign::verify_signature_arguments(hash, public_key, signature, text);
+        self.foreign("verify_signature", &arguments).map(|answer| crate::foreign::is_verified(&answer))
+    }
+
+    /// Sets filter state under one of Envoy's own keys, such as `envoy.string` or `envoy.hashable_string` (from Envoy
+    /// 1.38), for routes, hash policies and other filters. [`Host::set_filter_state`] has keys of the filter's own.
+    ///
+    /// # Errors
+    /// [`HostError::Refused`] where the host knows no such key, or has it set already.
+    fn set_envoy_filter_state(
+        &mut self,
+        key: &str,
+        value: &[u8],
+        life: crate::FilterStateLife,
+    ) -> Result<(), HostError> {
+        let arguments = crate::foreign::filter_state_arguments(key, value, life);
+        self.foreign("set_envoy_filter_state", &arguments).map(drop)
+    }
+
+    /// The filter state that [`Host::set_filter_state`] recorded under this key, in this filter or in one before it.
+    fn filter_state(&mut self, key: &str) -> Option<Vec<u8>> {
+        self.property(&[key])
+    }
 
     /// The text of a property; `None` where it has none or is not UTF-8.
     fn text(&mut self, property: Property) -> Option<String> {
@@ -158,106 +314,41 @@ pub enum BodyKind {
     Response,
 }
 
-/// The properties that filters want most, as Envoy names them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Property {
-    /// The client's address with port. It follows `x-forwarded-for` unless `use_remote_address` is on: then it is the
-    /// socket's peer, or the address that trusted hops name.
-    SourceAddress,
-    /// The address that the client connected to, with port.
-    DestinationAddress,
-    /// The port that the client connected to: a number.
-    DestinationPort,
-    /// Whether the client showed a certificate: a flag. True for one that was not verified where the listener accepts
-    /// untrusted ones.
-    ConnectionMtls,
-    /// The first URI SAN of the client's certificate.
-    PeerUriSan,
-    /// The TLS version of the connection; absent without TLS.
-    TlsVersion,
-    /// The server name that the client asked for (SNI).
-    RequestedServerName,
-    /// The address of the endpoint that was chosen last, after retries the one that answered.
-    UpstreamAddress,
-    /// `https` or `http`, as the client's connection and trusted proxies say.
-    RequestScheme,
-    /// The route's name. As it was chosen last, not as it will be.
-    RouteName,
-    /// The cluster's name. As it was chosen last, not as it will be.
-    ClusterName,
-}
-
-impl Property {
-    /// The path that [`Host::property`] takes.
-    pub fn path(self) -> &'static [&'static str] {
-        match self {
-            Self::SourceAddress => &["source", "address"],
-            Self::DestinationAddress => &["destination", "address"],
-            Self::DestinationPort => &["destination", "port"],
-            Self::ConnectionMtls => &["connection", "mtls"],
-            Self::PeerUriSan => &["connection", "uri_san_peer_certificate"],
-            Self::TlsVersion => &["connection", "tls_version"],
-            Self::RequestedServerName => &["connection", "requested_server_name"],
-            Self::UpstreamAddress => &["upstream", "address"],
-            Self::RequestScheme => &["request", "scheme"],
-            Self::RouteName => &["xds", "route_name"],
-            Self::ClusterName => &["xds", "cluster_name"],
-        }
-    }
-}
-
-/// An HTTP request of the filter's own.
-#[derive(Clone, Copy, Debug)]
-pub struct Callout<'a> {
-    /// The cluster that it goes to, as the host's configuration names it.
-    pub cluster: &'a str,
-    /// Its headers, with `:method`, `:path` and `:authority`.
-    pub headers: &'a [(&'a str, &'a str)],
-    /// Its body; empty for none.
-    pub body: &'a [u8],
-    /// How long the answer may take. At least a millisecond: zero would be for ever.
-    pub timeout: Duration,
-}
-
-/// A callout under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CalloutId(pub u32);
-
-/// The answer to a callout. A host that could not reach the cluster answers 503, after the timeout 504.
-#[derive(Clone, Debug, Default)]
-pub struct CalloutResponse {
-    /// Its headers, with `:status`. Empty where the host gave up on the answer.
-    pub headers: Headers,
-    /// Its body.
-    pub body: Vec<u8>,
-}
-
-impl CalloutResponse {
-    /// The status code; `None` where the host gave up on the answer.
-    pub fn status(&self) -> Option<u16> {
-        std::str::from_utf8(self.headers.get(":status")?).ok()?.parse().ok()
-    }
-}
-
 /// Why a host call came to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostError {
     /// The name or value holds a CR, LF or NUL, or the name is empty: it would split the message.
     InvalidHeader,
-    /// The host said no. The number is the proxy-wasm status.
+    /// The host said no. The number is the proxy-wasm status (1 not found, 2 bad argument, 10 internal failure, 12
+    /// not implemented).
     Refused(u32),
+    /// A shared value is no longer what was read.
+    Conflict,
+    /// A key, value or item is longer than the SDK gives to the host.
+    TooLarge,
 }
 
 impl fmt::Display for HostError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InvalidHeader => f.write_str("the header's name is empty, or it holds a CR, LF or NUL"),
+            Self::Conflict => f.write_str("the shared value was changed by another worker"),
+            Self::TooLarge => f.write_str("the key, value or item is too long"),
             Self::Refused(status) => write!(f, "the host refused the call (status {status})"),
         }
     }
 }
 
 impl std::error::Error for HostError {}
+
+/// The longest key of a shared value, in bytes.
+pub const MAX_SHARED_KEY_BYTES: usize = 256;
+
+/// The longest shared value, and the longest item of a queue, in bytes.
+pub const MAX_SHARED_VALUE_BYTES: usize = 64 << 10;
+
+/// proxy-wasm's status for what a host does not have.
+const UNIMPLEMENTED: u32 = 12;
 
 /// Envoy writes what it is given: a line break in a value would start a header of its own.
 pub(crate) fn check_header(name: &str, value: &[u8]) -> Result<(), HostError> {

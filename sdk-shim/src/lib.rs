@@ -29,27 +29,40 @@
 //! split a header is refused when it is written. What a filter cannot do right is answered with an error response,
 //! never with a request that hangs or passes unchecked.
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(any(target_arch = "wasm32", test))]
 #[doc(hidden)]
 pub mod abi;
+mod callout;
 mod filter;
 mod flow;
+mod foreign;
 mod host;
 mod log;
 mod metrics;
+mod property;
 mod setup;
 pub mod stream;
+mod task;
+mod watch;
 
+pub use callout::{
+    Callout, CalloutError, CalloutId, CalloutResponse, GrpcCall, GrpcStatus, HttpCall, QueueId, SharedValue,
+    TimerId,
+};
 pub use filter::{Body, BodyMode, Filter, OverLimit, never_ends};
 pub use flow::{Flow, Reply};
+pub use foreign::{FilterStateLife, SignatureHash};
 pub use host::{
-    BodyKind, Callout, CalloutId, CalloutResponse, HeaderWrite, Host, HostError, MapKind, Property,
+    BodyKind, HeaderWrite, Host, HostError, MAX_SHARED_KEY_BYTES, MAX_SHARED_VALUE_BYTES, MapKind,
 };
 pub use log::Level;
 pub use metrics::{Counter, Gauge, Histogram, MetricDefinition, MetricKind};
+pub use property::Property;
 pub use sdk_shim_config::{ConfigError, ConfigErrors, Environment, Path, Secret};
 pub use sdk_shim_http::{Cidr, Cookies, Headers, Query, SameSite, SetCookie, socket_address, split_target};
 pub use setup::{Loaded, Setup, load};
+pub use task::{Background, Handle, OnError, Task};
+pub use watch::Watch;
 
 /// Makes the crate a module that runs the given [`Filter`]. Does nothing where the target is not WebAssembly, so that
 /// the same crate is a plain library in tests.
@@ -57,8 +70,9 @@ pub use setup::{Loaded, Setup, load};
 macro_rules! export_filter {
     ($filter:ty) => {
         #[cfg(target_arch = "wasm32")]
+        #[allow(unsafe_code, reason = "what a module exports has to keep its name")]
         const _: () = {
-            $crate::abi::proxy_wasm::main! {{ $crate::abi::start::<$filter>(); }}
+            $crate::__export_module!($filter);
         };
     };
 }

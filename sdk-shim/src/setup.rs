@@ -1,5 +1,7 @@
 use crate::metrics::{MetricDefinition, MetricKind};
-use crate::{ConfigErrors, Counter, Environment, Filter, Gauge, Histogram, Path, Secret};
+use crate::task::{Background, Task};
+use crate::{ConfigErrors, Counter, Environment, Filter, Flow, Gauge, Handle, Histogram, Path, Secret};
+use std::future::Future;
 
 /// Loads a filter from its configuration. The module, the linter and the tests all load with this, so they agree.
 ///
@@ -7,9 +9,17 @@ use crate::{ConfigErrors, Counter, Environment, Filter, Gauge, Histogram, Path, 
 /// Every violation that was found, each with its path.
 pub fn load<F: Filter>(config: &[u8], env: &Environment<'_>) -> Result<Loaded<F>, ConfigErrors> {
     let config = sdk_shim_config::parse::<F::Config>(config)?;
-    let mut setup = Setup { env, metrics: Vec::new(), warnings: Vec::new(), notices: Vec::new() };
+    let mut setup = Setup {
+        env,
+        metrics: Vec::new(),
+        warnings: Vec::new(),
+        notices: Vec::new(),
+        shared: Vec::new(),
+        background: Background::default(),
+    };
     let filter = F::new(config, &mut setup)?;
-    Ok(Loaded { filter, metrics: setup.metrics, warnings: setup.warnings, notices: setup.notices })
+    let Setup { metrics, warnings, notices, shared, background, .. } = setup;
+    Ok(Loaded { filter, metrics, warnings, notices, shared, background })
 }
 
 /// A filter that is ready to serve.
@@ -23,6 +33,10 @@ pub struct Loaded<F> {
     pub warnings: Vec<String>,
     /// What it said of itself. The module logs them when it loads.
     pub notices: Vec<String>,
+    /// The shared values that it needs, with what they are at first.
+    pub shared: Vec<(String, Vec<u8>)>,
+    /// The tasks that it started. The module begins them when it has loaded.
+    pub background: Background,
 }
 
 /// What a filter has while it loads: it knows no host, so that loading is the same everywhere.
@@ -31,6 +45,8 @@ pub struct Setup<'a> {
     metrics: Vec<MetricDefinition>,
     warnings: Vec<String>,
     notices: Vec<String>,
+    shared: Vec<(String, Vec<u8>)>,
+    background: Background,
 }
 
 impl<'a> Setup<'a> {
@@ -58,6 +74,26 @@ impl<'a> Setup<'a> {
     /// Records what the operator may like to read of a start, such as versions. Logged at level `info`.
     pub fn notice(&mut self, notice: impl Into<String>) {
         self.notices.push(notice.into());
+    }
+
+    /// Has a shared value be there before the first request, as `initial` unless it is there already:
+    /// [`Host::update_shared_data`](crate::Host::update_shared_data) then loses nothing. Two workers that both found none
+    /// would both begin anew.
+    pub fn shared_data(&mut self, key: impl Into<String>, initial: impl Into<Vec<u8>>) {
+        self.shared.push((key.into(), initial.into()));
+    }
+
+    /// Starts a task that belongs to no stream: it begins when the filter has loaded, in each VM (in Envoy one for each
+    /// worker, and one for the main thread), and ends with this configuration. What it finds it puts into a
+    /// [`Watch`](crate::Watch), or into cells that it shares with the filter.
+    pub fn spawn<T: Future<Output = ()> + 'static>(&mut self, task: impl FnOnce(Handle) -> T) {
+        self.background.push(Task::new(|handle| {
+            let future = task(handle);
+            async move {
+                future.await;
+                Flow::Continue
+            }
+        }));
     }
 
     /// The environment that the host gives to the filter, which secrets refer to.

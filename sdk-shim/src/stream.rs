@@ -3,8 +3,10 @@
 //! A host implements [`Transport`] and calls [`Stream`] with what happens; filter authors need neither.
 
 use crate::{
-    Body, BodyKind, BodyMode, CalloutId, CalloutResponse, Filter, Flow, Host, Level, OverLimit, Reply,
+    Body, BodyKind, BodyMode, CalloutId, CalloutResponse, Filter, Flow, Host, Level, OverLimit, Reply, Task,
+    TimerId,
 };
+use std::task::{Poll, Waker};
 
 /// What [`Stream`] asks of the host besides what filters may.
 pub trait Transport: Host {
@@ -14,8 +16,13 @@ pub trait Transport: Host {
     /// Sends a response in place of the upstream's.
     fn send_reply(&mut self, reply: &Reply);
 
-    /// How many callouts of this stream are under way.
+    /// How many callouts and timers of this stream are under way.
     fn callouts_under_way(&self) -> usize;
+
+    /// What a task of this stream wakes, so that the host calls [`Stream::poll`].
+    fn waker(&self) -> Waker {
+        Waker::noop().clone()
+    }
 
     /// Lets a paused direction go on.
     fn resume(&mut self, direction: BodyKind);
@@ -54,6 +61,8 @@ struct Direction {
     ended: bool,
     trailers: bool,
     seen: Option<Phase>,
+    /// What this direction waits for, where it is a task.
+    task: Option<Task>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,7 +74,7 @@ enum Hold {
     Streaming,
     /// The headers wait for the body.
     Buffering,
-    /// All waits for a callout.
+    /// All waits for a callout, a timer or a task.
     Awaiting,
 }
 
@@ -75,6 +84,9 @@ enum Phase {
     Body,
     Trailers,
 }
+
+/// The response first: where both wait, it is what an answer is for.
+const DIRECTIONS: [BodyKind; 2] = [BodyKind::Response, BodyKind::Request];
 
 /// The reason of the replies that the SDK gives where a filter is at fault.
 const FAULT: &str = "The filter asked for what cannot be.\n";
@@ -155,25 +167,86 @@ impl<F: Filter> Stream<F> {
         if self.replied {
             return;
         }
-        let flow = filter.callout_response(&mut self.state, callout, response, host.as_host());
-        let waiting = [BodyKind::Response, BodyKind::Request]
-            .into_iter()
-            .find(|which| self.direction(*which).hold == Hold::Awaiting);
-        let Some(which) = waiting else {
-            // Nothing waits: only a reply can still change something.
-            if let Flow::Reply(reply) = flow {
-                self.reply(&reply, host);
+        for which in DIRECTIONS {
+            if let Some(task) =
+                self.direction(which).task.as_ref().filter(|task| task.awaits_callout(callout))
+            {
+                task.answer(callout, response);
+                return self.poll_task(filter, which, host);
             }
+        }
+        let flow = filter.callout_response(&mut self.state, callout, response, host.as_host());
+        self.called_back(filter, flow, host);
+    }
+
+    /// A timer has ended, and is under way no more. Resumes what waits for it, as the filter says.
+    pub fn woken(&mut self, filter: &F, timer: TimerId, host: &mut dyn Transport) {
+        if self.replied {
             return;
-        };
-        if self.apply(filter, which, flow, host) == Action::Continue {
-            host.resume(which);
+        }
+        for which in DIRECTIONS {
+            if self.direction(which).task.as_ref().is_some_and(|task| task.wake(timer)) {
+                return self.poll_task(filter, which, host);
+            }
+        }
+        let flow = filter.woken(&mut self.state, timer, host.as_host());
+        self.called_back(filter, flow, host);
+    }
+
+    /// Lets tasks go on that were woken.
+    pub fn poll(&mut self, filter: &F, host: &mut dyn Transport) {
+        for which in DIRECTIONS {
+            if self.direction(which).task.as_ref().is_some_and(Task::is_woken) {
+                self.poll_task(filter, which, host);
+            }
         }
     }
 
-    /// The stream has ended.
+    /// Whether something waits for a callout, a timer or a task.
+    pub fn is_waiting(&self) -> bool {
+        !self.replied
+            && [&self.request, &self.response].iter().any(|direction| direction.hold == Hold::Awaiting)
+    }
+
+    /// The stream has ended. What it waits for is dropped.
     pub fn done(&mut self, filter: &F, host: &mut dyn Transport) {
+        self.drop_tasks();
         filter.done(&mut self.state, host.as_host());
+    }
+
+    /// Does what a method says that was called for no direction: it speaks for the one that waits.
+    fn called_back(&mut self, filter: &F, flow: Flow, host: &mut dyn Transport) {
+        let waits = |direction: &Direction| direction.hold == Hold::Awaiting && direction.task.is_none();
+        let waiting = DIRECTIONS.into_iter().find(|which| waits(self.direction(*which)));
+        match (waiting, flow) {
+            (Some(which), flow) => {
+                if self.apply(filter, which, flow, host) == Action::Continue {
+                    host.resume(which);
+                }
+            }
+            // Nothing waits: only a reply can still change something.
+            (None, Flow::Reply(reply)) => {
+                self.reply(&reply, host);
+            }
+            (None, _) => {}
+        }
+    }
+
+    fn poll_task(&mut self, filter: &F, which: BodyKind, host: &mut dyn Transport) {
+        let Some(task) = self.direction(which).task.take() else { return };
+        match task.poll(&host.waker(), host.as_host()) {
+            Poll::Pending => self.direction(which).task = Some(task),
+            Poll::Ready(flow) => {
+                if self.apply(filter, which, flow, host) == Action::Continue {
+                    host.resume(which);
+                }
+            }
+        }
+    }
+
+    fn drop_tasks(&mut self) {
+        self.request.task = None;
+        self.response.task = None;
     }
 
     /// Does what `flow` says in the phase that the direction is in.
@@ -185,6 +258,15 @@ impl<F: Filter> Stream<F> {
                 self.direction(which).hold = Hold::Awaiting;
                 Action::Pause
             }
+            Flow::Run(task) => match task.poll(&host.waker(), host.as_host()) {
+                Poll::Ready(flow) => self.apply(filter, which, flow, host),
+                Poll::Pending => {
+                    let direction = self.direction(which);
+                    direction.hold = Hold::Awaiting;
+                    direction.task = Some(task);
+                    Action::Pause
+                }
+            },
             Flow::Buffer => self.buffer(filter, which, host),
             Flow::Continue => self.go_on(filter, which, host),
         }
@@ -282,6 +364,7 @@ impl<F: Filter> Stream<F> {
 
     fn reply(&mut self, reply: &Reply, host: &mut dyn Transport) -> Action {
         self.replied = true;
+        self.drop_tasks();
         host.send_reply(reply);
         Action::Pause
     }

@@ -1,6 +1,8 @@
+use crate::script::{Event, Owner, Pending};
 use crate::{Message, TestHost};
-use sdk_shim::stream::{Action, Stream};
-use sdk_shim::{BodyKind, Filter, Loaded};
+use sdk_shim::stream::{Action, Stream, Transport};
+use sdk_shim::{BodyKind, Filter, Loaded, SharedValue};
+use std::time::Duration;
 
 /// How a body arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +25,7 @@ impl Chunking {
 pub struct Settings {
     /// How bodies arrive.
     pub chunking: Chunking,
-    /// Whether callouts are answered only when the whole message has arrived, not at once.
+    /// Whether callouts are answered, and timers end, only when the whole message has arrived, not at once.
     pub late_answers: bool,
 }
 
@@ -61,7 +63,8 @@ impl Outcome {
 /// Takes a request through a filter, has the upstream answer with `response`, and takes that back.
 ///
 /// As in an Envoy with `allow_on_headers_stop_iteration`: paused headers wait, the body's calls come all the same, and a
-/// body that is let go takes the headers with it.
+/// body that is let go takes the headers with it. The tasks that the filter began at load go on from one exchange to the
+/// next where the next gets the host of the last.
 pub fn run<F: Filter>(
     loaded: &Loaded<F>,
     mut host: TestHost,
@@ -73,8 +76,11 @@ pub fn run<F: Filter>(
         host.metrics = loaded.metrics.iter().map(|metric| (metric.clone(), 0)).collect();
     }
     host.reply = None;
+    let until = host.now.saturating_add(host.patience.unwrap_or(PATIENCE));
+    let stream = Stream::default();
     let mut exchange =
-        Exchange { filter: &loaded.filter, stream: Stream::default(), host, settings, held: false };
+        Exchange { loaded, filter: &loaded.filter, stream, host, settings, until, held: false };
+    exchange.begin();
     let upstream = exchange.pass(BodyKind::Request, request);
     let mut outcome_response = None;
     if exchange.host.reply.is_none() && upstream.complete {
@@ -90,14 +96,21 @@ pub fn run<F: Filter>(
     exchange.host.request.open = true;
     exchange.host.response.open = true;
     exchange.stream.done(exchange.filter, &mut exchange.host);
+    exchange.host.pending.retain(|pending| pending.owner == Owner::Root);
     Outcome { upstream: upstream.message, response: outcome_response, details, host: exchange.host }
 }
 
+/// How long an exchange may wait in all, where the host does not say.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
 struct Exchange<'a, F: Filter> {
+    loaded: &'a Loaded<F>,
     filter: &'a F,
     stream: Stream<F>,
     host: TestHost,
     settings: Settings,
+    /// When patience ends.
+    until: Duration,
     /// Whether the last call of the filter held the stream and nothing let it go since.
     held: bool,
 }
@@ -110,6 +123,30 @@ struct Passed {
 }
 
 impl<F: Filter> Exchange<'_, F> {
+    /// Begins what the filter began at load, on a host that has not done so yet.
+    fn begin(&mut self) {
+        if std::mem::replace(&mut self.host.begun, true) {
+            return;
+        }
+        for (key, value) in &self.loaded.shared {
+            let initial = SharedValue { bytes: value.clone(), version: 1 };
+            self.host.shared.entry(key.clone()).or_insert(initial);
+        }
+        self.in_background(|loaded, host| loaded.background.poll(&host.waker(), host));
+        if !self.settings.late_answers {
+            let now = self.host.now;
+            while let Some(pending) = self.host.next_event(now) {
+                self.happen(pending);
+            }
+        }
+    }
+
+    fn in_background(&mut self, step: impl FnOnce(&Loaded<F>, &mut TestHost)) {
+        self.host.owner = Owner::Root;
+        step(self.loaded, &mut self.host);
+        self.host.owner = Owner::Stream;
+    }
+
     fn pass(&mut self, which: BodyKind, message: Message) -> Passed {
         let (body, trailers) = (message.body, message.trailers);
         let mut passed = Passed::default();
@@ -140,7 +177,7 @@ impl<F: Filter> Exchange<'_, F> {
             let action = self.stream.trailers(self.filter, which, &mut self.host);
             self.settle(which, action, &mut passed);
         }
-        while self.host.reply.is_none() && self.answer_callout(which, &mut passed) {}
+        self.wait(which, &mut passed);
         // Complete is what has gone on with nothing left behind.
         let replied = self.host.reply.is_some();
         let side = self.host.side(which);
@@ -149,24 +186,57 @@ impl<F: Filter> Exchange<'_, F> {
         passed
     }
 
-    /// Lets go what may go after a call of the filter, and answers what it called.
+    /// Lets go what may go after a call of the filter, and has happen what it waits for.
     fn settle(&mut self, which: BodyKind, action: Action, passed: &mut Passed) {
         self.held = action == Action::Pause;
         if !self.held {
             self.let_go(which, passed);
         }
+        self.wake(which, passed);
         if !self.settings.late_answers {
-            while self.host.reply.is_none() && self.answer_callout(which, passed) {}
+            self.wait(which, passed);
         }
     }
 
-    fn answer_callout(&mut self, which: BodyKind, passed: &mut Passed) -> bool {
-        let Some((id, answer)) = self.host.pending.pop_front() else { return false };
-        self.stream.callout_response(self.filter, id, answer.to_response(), &mut self.host);
+    /// Has happen what is due now, and what is due later while the stream waits for it.
+    fn wait(&mut self, which: BodyKind, passed: &mut Passed) {
+        while self.host.reply.is_none() {
+            let until = if self.stream.is_waiting() { self.until } else { self.host.now };
+            let Some(pending) = self.host.next_event(until) else { return };
+            self.happen(pending);
+            self.wake(which, passed);
+        }
+    }
+
+    fn happen(&mut self, pending: Pending) {
+        match (pending.owner, pending.event) {
+            (Owner::Root, event) => self.in_background(|loaded, host| {
+                let waker = host.waker();
+                match event {
+                    Event::Callout(id, answer) => {
+                        loaded.background.callout_response(id, answer, &waker, host)
+                    }
+                    Event::Timer(timer) => loaded.background.woken(timer, &waker, host),
+                    Event::Queue(queue) => loaded.background.queue_ready(queue, &waker, host),
+                }
+            }),
+            (Owner::Stream, Event::Callout(id, answer)) => {
+                self.stream.callout_response(self.filter, id, answer, &mut self.host);
+            }
+            (Owner::Stream, Event::Timer(timer)) => self.stream.woken(self.filter, timer, &mut self.host),
+            (Owner::Stream, Event::Queue(_)) => {}
+        }
+    }
+
+    /// Lets tasks go on that others woke, and the message, if the filter has let it go since.
+    fn wake(&mut self, which: BodyKind, passed: &mut Passed) {
+        while self.host.alarm.take() {
+            self.in_background(|loaded, host| loaded.background.poll(&host.waker(), host));
+            self.stream.poll(self.filter, &mut self.host);
+        }
         if std::mem::take(&mut self.host.side(which).resumed) {
             self.let_go(which, passed);
         }
-        true
     }
 
     fn let_go(&mut self, which: BodyKind, passed: &mut Passed) {

@@ -1,15 +1,20 @@
 use crate::Message;
+use crate::script::{Alarm, CalloutScript, Event, Owner, Pending};
 use sdk_shim::stream::Transport;
 use sdk_shim::{
-    BodyKind, Callout, CalloutId, CalloutResponse, Counter, Gauge, HeaderWrite, Headers, Histogram, Host,
-    HostError, Level, MapKind, MetricDefinition, Reply,
+    BodyKind, CalloutId, CalloutResponse, Counter, Gauge, GrpcCall, HeaderWrite, Headers, Histogram, Host,
+    HostError, HttpCall, Level, MAX_SHARED_KEY_BYTES, MAX_SHARED_VALUE_BYTES, MapKind, MetricDefinition,
+    QueueId, Reply, SharedValue, TimerId,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 /// A host that is a plain struct. It behaves as Envoy does where filters can see it: a request's headers are out of
-/// reach once they have gone upstream, a local reply ends the exchange, time stands still unless a test moves it.
+/// reach once they have gone upstream, a local reply ends the exchange. Time stands still until something waits for it:
+/// then it jumps there.
 #[derive(Debug, Default)]
 pub struct TestHost {
     /// The properties by their path, joined with dots: `source.address`.
@@ -18,8 +23,25 @@ pub struct TestHost {
     pub now: Duration,
     /// The seed of the random bytes; each call goes on from the last.
     pub seed: u64,
-    /// The answers to callouts, in the order of the calls. A call without one is refused, as one to an unknown cluster.
+    /// The answers to callouts, in the order of the calls. They go before [`TestHost::script`]. A call without an answer
+    /// is refused, as one to an unknown cluster.
     pub callout_answers: VecDeque<CalloutAnswer>,
+    /// What callouts are answered with, by their cluster and path: the first that fits, any number of times.
+    pub script: Vec<CalloutScript>,
+    /// The HTTP callouts that were made.
+    pub calls: Vec<HttpCall>,
+    /// The gRPC callouts that were made.
+    pub grpc_calls: Vec<GrpcCall>,
+    /// The values that VMs share.
+    pub shared: BTreeMap<String, SharedValue>,
+    /// The queues by name, in the order of their ids, with what is in them.
+    pub queues: Vec<(String, VecDeque<Vec<u8>>)>,
+    /// The functions that the host offers by name.
+    pub foreign_functions: BTreeMap<String, ForeignFunction>,
+    /// Calls of [`Host`] that are refused, by the method's name, and the status that they are refused with.
+    pub refusals: BTreeMap<&'static str, u32>,
+    /// How long an exchange may wait in all before it counts as hung: an hour, unless said otherwise. Nobody really waits.
+    pub patience: Option<Duration>,
     /// The filter state that was set.
     pub filter_state: BTreeMap<String, Vec<u8>>,
     /// The messages that were logged.
@@ -30,9 +52,15 @@ pub struct TestHost {
     pub(crate) request: Side,
     pub(crate) response: Side,
     pub(crate) reply: Option<Reply>,
-    pub(crate) pending: VecDeque<(CalloutId, CalloutAnswer)>,
-    next_callout: u32,
+    pub(crate) pending: Vec<Pending>,
+    pub(crate) owner: Owner,
+    pub(crate) alarm: Arc<Alarm>,
+    pub(crate) begun: bool,
+    next: u32,
 }
+
+/// A function that the host offers by name: its arguments, and what it returns.
+pub type ForeignFunction = fn(&[u8]) -> Result<Vec<u8>, HostError>;
 
 /// What a callout is answered with, and what it was asked.
 #[derive(Clone, Debug)]
@@ -58,6 +86,9 @@ pub(crate) struct Side {
 
 /// The proxy-wasm status for what the host does not have now.
 const BAD_ARGUMENT: u32 = 2;
+
+/// That for what it knows nothing of.
+const NOT_FOUND: u32 = 1;
 
 impl TestHost {
     /// A host at noon of 2026-01-01 whose client is 192.0.2.10 and whose upstream is 10.0.0.1:8080.
@@ -98,6 +129,27 @@ impl TestHost {
         }
     }
 
+    /// Answers callouts to a cluster so.
+    #[must_use]
+    pub fn with_callout(mut self, script: CalloutScript) -> Self {
+        self.script.push(script);
+        self
+    }
+
+    fn allowed(&self, call: &str) -> Result<(), HostError> {
+        self.refusals.get(call).map_or(Ok(()), |status| Err(HostError::Refused(*status)))
+    }
+
+    fn number(&mut self) -> u32 {
+        self.next += 1;
+        self.next
+    }
+
+    fn wait(&mut self, due: Duration, event: Event) {
+        let number = self.number();
+        self.pending.push(Pending { due, number, owner: self.owner, event });
+    }
+
     fn measure(&mut self, index: usize, change: impl FnOnce(&mut u64)) {
         if let Some((_, value)) = self.metrics.get_mut(index) {
             change(value);
@@ -107,14 +159,19 @@ impl TestHost {
 
 impl Host for TestHost {
     fn headers(&mut self, map: MapKind) -> Headers {
+        if self.allowed("headers").is_err() {
+            return Headers::default();
+        }
         self.map(map).into_iter().flatten().map(|(name, value)| (name.as_bytes(), &value[..])).collect()
     }
 
     fn header(&mut self, map: MapKind, name: &str) -> Option<Vec<u8>> {
+        self.allowed("header").ok()?;
         self.headers(map).get(name).map(<[u8]>::to_vec)
     }
 
     fn write_header(&mut self, map: MapKind, write: HeaderWrite<'_>) -> Result<(), HostError> {
+        self.allowed("write_header")?;
         let headers = self.map(map).ok_or(HostError::Refused(BAD_ARGUMENT))?;
         match write {
             HeaderWrite::Set(name, value) => {
@@ -130,15 +187,19 @@ impl Host for TestHost {
     }
 
     fn replace_body(&mut self, body: BodyKind, bytes: &[u8]) -> Result<(), HostError> {
+        self.allowed("replace_body")?;
         self.side(body).message.body = bytes.to_vec();
         Ok(())
     }
 
     fn property(&mut self, path: &[&str]) -> Option<Vec<u8>> {
-        self.properties.get(&path.join(".")).cloned()
+        self.allowed("property").ok()?;
+        let known = self.properties.get(&path.join(".")).cloned();
+        known.or_else(|| if let [key] = path { self.filter_state.get(*key).cloned() } else { None })
     }
 
     fn set_filter_state(&mut self, key: &str, value: &[u8]) -> Result<(), HostError> {
+        self.allowed("set_filter_state")?;
         self.filter_state.insert(key.to_owned(), value.to_vec());
         Ok(())
     }
@@ -152,6 +213,7 @@ impl Host for TestHost {
     }
 
     fn random(&mut self, buffer: &mut [u8]) -> Result<(), HostError> {
+        self.allowed("random")?;
         for byte in buffer {
             // SplitMix64: every seed gives another sequence, the same on every machine.
             self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -181,14 +243,143 @@ impl Host for TestHost {
         self.logs.push((level, message.to_string()));
     }
 
-    fn call(&mut self, callout: &Callout<'_>) -> Result<CalloutId, HostError> {
-        let known = self.callout_answers.front().is_some_and(|answer| answer.cluster == callout.cluster);
-        let answer = self.callout_answers.pop_front().filter(|_| known);
-        let answer = answer.ok_or(HostError::Refused(BAD_ARGUMENT))?;
-        self.next_callout += 1;
-        self.pending.push_back((CalloutId(self.next_callout), answer));
-        Ok(CalloutId(self.next_callout))
+    fn send(&mut self, call: &HttpCall) -> Result<CalloutId, HostError> {
+        self.allowed("send")?;
+        check_headers(call.headers.iter().chain(&call.trailers))?;
+        self.calls.push(call.clone());
+        let (response, delay) = match self.callout_answers.front() {
+            Some(answer) if answer.cluster == call.cluster => {
+                let response = answer.to_response();
+                self.callout_answers.pop_front();
+                (response, Duration::ZERO)
+            }
+            _ => {
+                let path =
+                    call.headers.iter().find(|(name, _)| name == ":path").map(|(_, path)| path.as_slice());
+                let script =
+                    self.script.iter().find(|script| script.fits(&call.cluster, path.unwrap_or_default()));
+                script
+                    .map(|script| script.http_answer(call.timeout))
+                    .ok_or(HostError::Refused(BAD_ARGUMENT))?
+            }
+        };
+        Ok(self.answer_later(response, delay))
     }
+
+    fn send_grpc(&mut self, call: &GrpcCall) -> Result<CalloutId, HostError> {
+        self.allowed("send_grpc")?;
+        check_headers(call.metadata.iter())?;
+        self.grpc_calls.push(call.clone());
+        let path = format!("/{}/{}", call.service, call.method);
+        let script = self.script.iter().find(|script| script.fits(&call.cluster, path.as_bytes()));
+        let (response, delay) =
+            script.map(|script| script.grpc_answer(call.timeout)).ok_or(HostError::Refused(BAD_ARGUMENT))?;
+        Ok(self.answer_later(response, delay))
+    }
+
+    fn wake_after(&mut self, time: Duration) -> Result<TimerId, HostError> {
+        self.allowed("wake_after")?;
+        let timer = TimerId(self.number());
+        self.wait(self.now.saturating_add(time), Event::Timer(timer));
+        Ok(timer)
+    }
+
+    fn shared_data(&mut self, key: &str) -> Result<Option<SharedValue>, HostError> {
+        self.allowed("shared_data")?;
+        Ok(self.shared.get(key).cloned())
+    }
+
+    fn set_shared_data(&mut self, key: &str, value: &[u8], version: Option<u32>) -> Result<(), HostError> {
+        self.allowed("set_shared_data")?;
+        if key.len() > MAX_SHARED_KEY_BYTES || value.len() > MAX_SHARED_VALUE_BYTES {
+            return Err(HostError::TooLarge);
+        }
+        let current = self.shared.get(key).map_or(0, |value| value.version);
+        if version.is_some_and(|version| version != current) {
+            return Err(HostError::Conflict);
+        }
+        self.shared.insert(key.to_owned(), SharedValue { bytes: value.to_vec(), version: current + 1 });
+        Ok(())
+    }
+
+    fn register_queue(&mut self, name: &str) -> Result<QueueId, HostError> {
+        self.allowed("register_queue")?;
+        if self.queue(name).is_none() {
+            self.queues.push((name.to_owned(), VecDeque::new()));
+        }
+        self.queue(name).ok_or(HostError::Refused(NOT_FOUND))
+    }
+
+    fn resolve_queue(&mut self, _: &str, name: &str) -> Result<QueueId, HostError> {
+        self.allowed("resolve_queue")?;
+        self.queue(name).ok_or(HostError::Refused(NOT_FOUND))
+    }
+
+    fn enqueue(&mut self, queue: QueueId, item: &[u8]) -> Result<(), HostError> {
+        self.allowed("enqueue")?;
+        if item.len() > MAX_SHARED_VALUE_BYTES {
+            return Err(HostError::TooLarge);
+        }
+        let (_, items) = self.queues.get_mut(queue.0 as usize).ok_or(HostError::Refused(NOT_FOUND))?;
+        items.push_back(item.to_vec());
+        let number = self.number();
+        // Whoever enqueues, it is the roots that are told.
+        let pending = Pending { due: self.now, number, owner: Owner::Root, event: Event::Queue(queue) };
+        self.pending.push(pending);
+        Ok(())
+    }
+
+    fn dequeue(&mut self, queue: QueueId) -> Result<Option<Vec<u8>>, HostError> {
+        self.allowed("dequeue")?;
+        let (_, items) = self.queues.get_mut(queue.0 as usize).ok_or(HostError::Refused(NOT_FOUND))?;
+        Ok(items.pop_front())
+    }
+
+    fn foreign(&mut self, name: &str, arguments: &[u8]) -> Result<Vec<u8>, HostError> {
+        self.allowed("foreign")?;
+        let function = self.foreign_functions.get(name).ok_or(HostError::Refused(NOT_FOUND))?;
+        function(arguments)
+    }
+}
+
+impl TestHost {
+    fn answer_later(&mut self, response: CalloutResponse, delay: Duration) -> CalloutId {
+        let callout = CalloutId(self.number());
+        self.wait(self.now.saturating_add(delay), Event::Callout(callout, response));
+        callout
+    }
+
+    fn queue(&self, name: &str) -> Option<QueueId> {
+        let index = self.queues.iter().position(|(candidate, _)| candidate == name)?;
+        u32::try_from(index).ok().map(QueueId)
+    }
+
+    /// What happens next, if it happens until then. Time jumps there.
+    pub(crate) fn next_event(&mut self, until: Duration) -> Option<Pending> {
+        let first = |pending: &Pending| (pending.due, pending.number);
+        let index = self
+            .pending
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, pending)| first(pending))
+            .map(|(index, _)| index)?;
+        if self.pending.get(index).is_some_and(|pending| pending.due > until) {
+            return None;
+        }
+        let pending = self.pending.swap_remove(index);
+        self.now = self.now.max(pending.due);
+        Some(pending)
+    }
+}
+
+fn check_headers<'a>(headers: impl Iterator<Item = &'a (String, Vec<u8>)>) -> Result<(), HostError> {
+    let splits = |bytes: &[u8]| bytes.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0));
+    for (name, value) in headers {
+        if name.is_empty() || splits(name.as_bytes()) || splits(value) {
+            return Err(HostError::InvalidHeader);
+        }
+    }
+    Ok(())
 }
 
 impl Transport for TestHost {
@@ -201,7 +392,11 @@ impl Transport for TestHost {
     }
 
     fn callouts_under_way(&self) -> usize {
-        self.pending.len()
+        self.pending.iter().filter(|pending| pending.owner == Owner::Stream).count()
+    }
+
+    fn waker(&self) -> Waker {
+        Waker::from(Arc::clone(&self.alarm))
     }
 
     fn resume(&mut self, direction: BodyKind) {
@@ -215,7 +410,6 @@ impl Transport for TestHost {
 
 impl CalloutAnswer {
     pub(crate) fn to_response(&self) -> CalloutResponse {
-        let headers = self.response.headers.iter().map(|(name, value)| (name.as_bytes(), &value[..]));
-        CalloutResponse { headers: headers.collect(), body: self.response.body.clone() }
+        crate::script::response(&self.response)
     }
 }

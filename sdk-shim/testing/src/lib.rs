@@ -8,10 +8,12 @@ mod exchange;
 mod host;
 mod message;
 pub mod scenario;
+mod script;
 
 pub use exchange::{Chunking, Outcome, Settings, run};
-pub use host::{CalloutAnswer, TestHost};
+pub use host::{CalloutAnswer, ForeignFunction, TestHost};
 pub use message::{Bytes, Message};
+pub use script::CalloutScript;
 
 #[cfg(test)]
 mod tests;

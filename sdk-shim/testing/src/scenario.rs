@@ -231,7 +231,12 @@ impl Expect {
     /// What of an outcome is not as expected.
     pub fn differences(&self, outcome: &Outcome) -> Vec<String> {
         let state = |key: &str| outcome.host.filter_state.get(key).cloned();
-        self.compare(outcome.upstream.as_ref(), outcome.response.as_ref(), outcome.details.as_deref(), state)
+        let (upstream, response) = (outcome.upstream.as_ref(), outcome.response.as_ref());
+        let mut differences = self.compare(upstream, response, outcome.details.as_deref(), state);
+        if outcome.hangs() {
+            differences.push("the request hangs: nothing will ever let it go".into());
+        }
+        differences
     }
 
     /// What is not as expected, of what reached the upstream, what the client got, the details and the filter state.

@@ -1,0 +1,225 @@
+//! What the contexts of one configuration share, and knows no filter: who waits for which answer and which timer, and
+//! which tasks were woken.
+
+use super::host;
+use crate::{CalloutId, HostError, TimerId};
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+pub(super) struct Core {
+    /// The id of the root context.
+    pub(super) root: u32,
+    calls: RefCell<HashMap<Call, (u32, CalloutId), BuildHasherDefault<IdHasher>>>,
+    timers: RefCell<BinaryHeap<Reverse<Wake>>>,
+    /// The period of the host's ticks, in milliseconds; 0 for none.
+    tick: Cell<u32>,
+    next: Cell<u32>,
+    woken: Arc<Woken>,
+}
+
+/// A call that the host has not answered, by its token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Call {
+    Http(u32),
+    Grpc(u32),
+}
+
+/// A timer under way. Ordered by when it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Wake {
+    pub(super) due: Duration,
+    pub(super) timer: TimerId,
+    pub(super) context: u32,
+}
+
+/// The most timers that may be under way in a VM for one configuration.
+pub(super) const MAX_TIMERS: usize = 65_536;
+
+impl Core {
+    pub(super) fn new(root: u32) -> Rc<Self> {
+        Rc::new(Self {
+            root,
+            calls: RefCell::default(),
+            timers: RefCell::default(),
+            tick: Cell::new(0),
+            next: Cell::new(0),
+            woken: Arc::default(),
+        })
+    }
+
+    /// A call of this context was started.
+    pub(super) fn started(&self, call: Call, context: u32) -> CalloutId {
+        let callout = CalloutId(self.number());
+        if let Ok(mut calls) = self.calls.try_borrow_mut() {
+            calls.insert(call, (context, callout));
+        }
+        callout
+    }
+
+    /// Who made a call that was answered.
+    pub(super) fn answered(&self, call: Call) -> Option<(u32, CalloutId)> {
+        self.calls.try_borrow_mut().ok()?.remove(&call)
+    }
+
+    /// Starts a timer for this context.
+    pub(super) fn start_timer(&self, time: Duration, context: u32) -> Result<TimerId, HostError> {
+        let now = host::now();
+        let timer = TimerId(self.number());
+        let mut timers =
+            self.timers.try_borrow_mut().map_err(|_| HostError::Refused(host::INTERNAL_FAILURE))?;
+        if timers.len() >= MAX_TIMERS {
+            return Err(HostError::Refused(host::INTERNAL_FAILURE));
+        }
+        let due = now.saturating_add(time);
+        let soonest = timers.peek().is_none_or(|Reverse(first)| due < first.due);
+        timers.push(Reverse(Wake { due, timer, context }));
+        drop(timers);
+        if soonest && !self.arm(now) {
+            self.forget_timer(timer);
+            return Err(HostError::Refused(host::INTERNAL_FAILURE));
+        }
+        Ok(timer)
+    }
+
+    /// The next timer that has ended.
+    pub(super) fn due(&self, now: Duration) -> Option<Wake> {
+        let mut timers = self.timers.try_borrow_mut().ok()?;
+        let Reverse(first) = *timers.peek()?;
+        if first.due > now {
+            return None;
+        }
+        timers.pop();
+        Some(first)
+    }
+
+    /// Has the host tick when the next timer ends. Whether it does.
+    pub(super) fn arm(&self, now: Duration) -> bool {
+        let next =
+            self.timers.try_borrow().ok().and_then(|timers| timers.peek().map(|Reverse(first)| first.due));
+        let period = next.map_or(0, |due| {
+            // A tick that comes too soon would be one for nothing.
+            let milliseconds = due.saturating_sub(now).as_nanos().div_ceil(1_000_000);
+            u32::try_from(milliseconds).unwrap_or(u32::MAX).max(1)
+        });
+        if period != self.tick.get() {
+            if !host::set_tick_period(period) {
+                return false;
+            }
+            self.tick.set(period);
+        }
+        true
+    }
+
+    /// A context is gone, and with it what it waits for.
+    pub(super) fn forget(&self, context: u32) {
+        if let Ok(mut calls) = self.calls.try_borrow_mut() {
+            calls.retain(|_, (asked, _)| *asked != context);
+        }
+        if let Ok(mut timers) = self.timers.try_borrow_mut() {
+            timers.retain(|Reverse(wake)| wake.context != context);
+        }
+    }
+
+    /// What a task of this context wakes.
+    pub(super) fn waker(&self, context: u32) -> Waker {
+        Waker::from(Arc::new(Alarm { context, woken: Arc::clone(&self.woken) }))
+    }
+
+    /// The contexts whose tasks were woken since.
+    pub(super) fn take_woken(&self) -> Vec<u32> {
+        std::mem::take(&mut *self.woken.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    #[cfg(test)]
+    pub(super) fn under_way(&self) -> (usize, usize) {
+        (self.calls.borrow().len(), self.timers.borrow().len())
+    }
+
+    fn forget_timer(&self, timer: TimerId) {
+        if let Ok(mut timers) = self.timers.try_borrow_mut() {
+            timers.retain(|Reverse(wake)| wake.timer != timer);
+        }
+    }
+
+    fn number(&self) -> u32 {
+        let number = self.next.get().wrapping_add(1);
+        self.next.set(number);
+        number
+    }
+}
+
+/// The executor is one thread, but wakers have to be `Send`: a mutex that nobody contends for.
+type Woken = Mutex<Vec<u32>>;
+
+struct Alarm {
+    context: u32,
+    woken: Arc<Woken>,
+}
+
+impl std::task::Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
+        if !woken.contains(&self.context) {
+            woken.push(self.context);
+        }
+    }
+}
+
+/// Contexts by their ids.
+pub(super) type Map<T> = HashMap<u32, T, BuildHasherDefault<IdHasher>>;
+
+pub(super) const fn map<T>() -> Map<T> {
+    HashMap::with_hasher(BuildHasherDefault::new())
+}
+
+// The host calls a module for one thing at a time. Should it not, nothing is found, and the call refused.
+
+pub(super) fn get<T: Clone>(map: &RefCell<Map<T>>, id: u32) -> Option<T> {
+    map.try_borrow().ok()?.get(&id).cloned()
+}
+
+pub(super) fn insert<T>(map: &RefCell<Map<T>>, id: u32, value: T) {
+    if let Ok(mut map) = map.try_borrow_mut() {
+        map.insert(id, value);
+    }
+}
+
+pub(super) fn remove<T>(map: &RefCell<Map<T>>, id: u32) -> Option<T> {
+    map.try_borrow_mut().ok()?.remove(&id)
+}
+
+/// Spreads numbers that the host counts up: no client chooses them.
+#[derive(Default)]
+pub(super) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64((*byte).into()));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(number.into());
+    }
+
+    fn write_isize(&mut self, number: isize) {
+        self.write_u64(number as u64);
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0.rotate_left(5) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}

@@ -1,0 +1,160 @@
+use crate::Message;
+use sdk_shim::{CalloutId, CalloutResponse, GrpcStatus, QueueId, TimerId};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Wake;
+use std::time::Duration;
+
+/// What callouts to a cluster are answered with.
+///
+/// ```
+/// use sdk_shim_testing::{CalloutScript, Message, TestHost};
+/// use std::time::Duration;
+///
+/// let keys = Message::response(200).with_body(r#"{"keys": []}"#);
+/// let host = TestHost::new()
+///     .with_callout(CalloutScript::new("jwks", keys).path("/keys").after(Duration::from_millis(30)))
+///     .with_callout(CalloutScript::down("jwks"));
+/// assert_eq!(host.script.len(), 2);
+/// ```
+#[derive(Clone, Debug)]
+pub struct CalloutScript {
+    cluster: String,
+    path: Option<String>,
+    delay: Duration,
+    answer: Answer,
+}
+
+#[derive(Clone, Debug)]
+enum Answer {
+    Message(Message),
+    Grpc(GrpcStatus, Vec<u8>),
+    Down,
+    GivenUp,
+}
+
+impl CalloutScript {
+    /// Answers calls to this cluster with a response.
+    pub fn new(cluster: &str, response: Message) -> Self {
+        Self::answering(cluster, Answer::Message(response))
+    }
+
+    /// Answers gRPC calls with a message, or the status of a failure.
+    pub fn grpc(cluster: &str, answer: Result<&[u8], GrpcStatus>) -> Self {
+        let ok = GrpcStatus { code: 0, message: Vec::new() };
+        let answer = answer.map_or_else(|status| (status, Vec::new()), |message| (ok, message.to_vec()));
+        Self::answering(cluster, Answer::Grpc(answer.0, answer.1))
+    }
+
+    /// Nobody listens there: Envoy answers 503, and gRPC calls with the code 14.
+    pub fn down(cluster: &str) -> Self {
+        Self::answering(cluster, Answer::Down)
+    }
+
+    /// The host gives up on the answer, as Envoy does on one that is too large.
+    pub fn given_up(cluster: &str) -> Self {
+        Self::answering(cluster, Answer::GivenUp)
+    }
+
+    /// Only for calls of this path, query included; for gRPC `/service/method`.
+    #[must_use]
+    pub fn path(mut self, path: &str) -> Self {
+        self.path = Some(path.to_owned());
+        self
+    }
+
+    /// Answers after this time. A call whose timeout is shorter is answered 504 then, a gRPC call with the code 4.
+    #[must_use]
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    fn answering(cluster: &str, answer: Answer) -> Self {
+        Self { cluster: cluster.to_owned(), path: None, delay: Duration::ZERO, answer }
+    }
+
+    pub(crate) fn fits(&self, cluster: &str, path: &[u8]) -> bool {
+        self.cluster == cluster && self.path.as_ref().is_none_or(|expected| expected.as_bytes() == path)
+    }
+
+    pub(crate) fn http_answer(&self, timeout: Duration) -> (CalloutResponse, Duration) {
+        if self.delay > timeout {
+            return (response(&Message::response(504).with_body("upstream request timeout")), timeout);
+        }
+        let answer = match &self.answer {
+            Answer::Message(message) => response(message),
+            Answer::Down => response(&Message::response(503).with_body("upstream connect error")),
+            Answer::Grpc(..) | Answer::GivenUp => CalloutResponse::default(),
+        };
+        (answer, self.delay)
+    }
+
+    pub(crate) fn grpc_answer(&self, timeout: Duration) -> (CalloutResponse, Duration) {
+        const TIMEOUT: u32 = 4;
+        const UNAVAILABLE: u32 = 14;
+        let failed = |code| (GrpcStatus { code, message: Vec::new() }, Vec::new());
+        let late = self.delay > timeout;
+        let (status, body) = match &self.answer {
+            _ if late => failed(TIMEOUT),
+            Answer::Grpc(status, body) => (status.clone(), body.clone()),
+            Answer::Message(_) | Answer::Down | Answer::GivenUp => failed(UNAVAILABLE),
+        };
+        let answer = CalloutResponse { body, grpc: Some(status), ..CalloutResponse::default() };
+        (answer, self.delay.min(timeout))
+    }
+}
+
+/// A message as the answer to a callout.
+pub(crate) fn response(message: &Message) -> CalloutResponse {
+    let pairs = |list: &[(String, Vec<u8>)]| {
+        list.iter().map(|(name, value)| (name.as_bytes().to_vec(), value.clone())).collect()
+    };
+    CalloutResponse {
+        headers: pairs(&message.headers),
+        body: message.body.clone(),
+        trailers: pairs(&message.trailers),
+        grpc: None,
+    }
+}
+
+/// Something that will happen.
+#[derive(Clone, Debug)]
+pub(crate) struct Pending {
+    pub(crate) due: Duration,
+    /// What was started first happens first.
+    pub(crate) number: u32,
+    pub(crate) owner: Owner,
+    pub(crate) event: Event,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    Callout(CalloutId, CalloutResponse),
+    Timer(TimerId),
+    Queue(QueueId),
+}
+
+/// Whom the filter is called for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Root,
+    #[default]
+    Stream,
+}
+
+/// Whether any task was woken.
+#[derive(Debug, Default)]
+pub(crate) struct Alarm(AtomicBool);
+
+impl Alarm {
+    pub(crate) fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
