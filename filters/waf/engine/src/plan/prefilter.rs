@@ -1,8 +1,9 @@
 //! The scan: one pass over a value that tells which operators can match it at all.
 //!
-//! Every operator with a constant argument says what a value must hold for it to match: one of some literals, or
-//! a byte of some class. All literals of a rule set are in one automaton. A value is scanned once, whatever the
-//! number of rules that look at it, and the result is a set of *checks*: the operators that have to be asked.
+//! Every operator with a constant argument says what a value must hold for it to match: one of some literals, a byte of
+//! some class, or both. All literals of a rule set are in one automaton, all classes in one table. A value is scanned
+//! once, whatever the number of rules that look at it, and the result is a set of *checks*: the operators that have to
+//! be asked.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -31,15 +32,17 @@ pub(crate) struct Prefilter {
     ends: Vec<u32>,
     checks: Vec<u16>,
     /// For each byte the classes that it belongs to.
-    classes: Box<[u64; 256]>,
-    /// For each class the words of its checks.
-    class_checks: Vec<u64>,
-    /// The checks of an empty value and of every other.
-    always: Vec<u64>,
+    classes: Box<[u128; 256]>,
+    /// For each class the checks that a byte of it fulfils, as a literal would.
+    fulfils: Vec<u64>,
+    /// For each class the checks that need a byte of it besides.
+    needed_by: Vec<u64>,
+    /// The checks that need no class besides.
+    free: Vec<u64>,
 }
 
-/// There are as many classes as a word has bits. Checks beyond that are always asked.
-const MAX_CLASSES: usize = 64;
+/// There are as many classes as a word of the table has bits.
+const MAX_CLASSES: usize = u128::BITS as usize;
 
 impl Prefilter {
     /// The number of words in a result.
@@ -50,41 +53,51 @@ impl Prefilter {
     /// Appends the result for `bytes` to `results`. `buffer` is scratch memory.
     pub(crate) fn scan(&self, bytes: &[u8], buffer: &mut Vec<u8>, results: &mut Vec<u64>) {
         let at = results.len();
-        results.extend_from_slice(&self.always);
+        results.resize(at + self.words, 0);
+        let Some(words) = results.get_mut(at..) else { return };
         let mut classes = 0;
         let mut upper = false;
         for byte in bytes {
             classes |= self.classes.get(usize::from(*byte)).copied().unwrap_or(0);
             upper |= byte.is_ascii_uppercase();
         }
-        let Some(words) = results.get_mut(at..) else { return };
-        while classes != 0 {
-            let class = classes.trailing_zeros() as usize;
-            classes &= classes - 1;
-            let checks = self.class_checks.get(class * self.words..(class + 1) * self.words);
-            for (word, checks) in words.iter_mut().zip(checks.unwrap_or(&[])) {
-                *word |= checks;
+        for class in ones(classes) {
+            let fulfilled = self.fulfils.get(class * self.words..(class + 1) * self.words).unwrap_or(&[]);
+            for (word, fulfilled) in words.iter_mut().zip(fulfilled) {
+                *word |= fulfilled;
             }
         }
-        let Some(automaton) = &self.automaton else { return };
-        // Lowering the value is cheaper than an automaton that knows both cases of every literal.
-        let haystack = if upper {
-            buffer.clear();
-            buffer.extend(bytes.iter().map(u8::to_ascii_lowercase));
-            &**buffer
-        } else {
-            bytes
-        };
-        for found in automaton.find_overlapping_iter(haystack) {
-            let pattern = found.pattern().as_usize();
-            let start =
-                pattern.checked_sub(1).and_then(|last| self.ends.get(last)).map_or(0, |end| *end as usize);
-            let end = self.ends.get(pattern).map_or(0, |end| *end as usize);
-            for check in self.checks.get(start..end).unwrap_or(&[]) {
-                if let Some(word) = words.get_mut(usize::from(*check) / 64) {
-                    *word |= 1 << (check % 64);
-                }
+        if let Some(automaton) = &self.automaton {
+            // Lowering the value is cheaper than an automaton that knows both cases of every literal.
+            let haystack = if upper {
+                buffer.clear();
+                buffer.extend(bytes.iter().map(u8::to_ascii_lowercase));
+                &**buffer
+            } else {
+                bytes
+            };
+            for found in automaton.find_overlapping_iter(haystack) {
+                self.add_checks(found.pattern().as_usize(), words);
             }
+        }
+        for (index, word) in words.iter_mut().enumerate() {
+            let mut kept = self.free.get(index).copied().unwrap_or(u64::MAX);
+            if *word & !kept == 0 {
+                continue;
+            }
+            for class in ones(classes) {
+                kept |= self.needed_by.get(class * self.words + index).copied().unwrap_or(u64::MAX);
+            }
+            *word &= kept;
+        }
+    }
+
+    fn add_checks(&self, pattern: usize, words: &mut [u64]) {
+        let start =
+            pattern.checked_sub(1).and_then(|last| self.ends.get(last)).map_or(0, |end| *end as usize);
+        let end = self.ends.get(pattern).map_or(0, |end| *end as usize);
+        for check in self.checks.get(start..end).unwrap_or(&[]) {
+            set(words, *check);
         }
     }
 
@@ -93,8 +106,8 @@ impl Prefilter {
         self.automaton.as_ref().map_or(0, AhoCorasick::memory_usage)
             + self.ends.len() * 4
             + self.checks.len() * 2
-            + (self.class_checks.len() + self.always.len()) * 8
-            + size_of::<[u64; 256]>()
+            + (self.fulfils.len() + self.needed_by.len() + self.free.len()) * 8
+            + size_of::<[u128; 256]>()
     }
 
     /// The number of literals in the automaton.
@@ -108,32 +121,61 @@ impl Prefilter {
 pub(crate) struct PrefilterBuilder {
     count: usize,
     literals: HashMap<Vec<u8>, BTreeSet<u16>>,
-    classes: Vec<(ByteSet, Vec<u16>)>,
-    always: Vec<u16>,
+    classes: Vec<Class>,
+    free: Vec<u16>,
+}
+
+#[derive(Debug)]
+struct Class {
+    bytes: ByteSet,
+    fulfils: Vec<u16>,
+    needed_by: Vec<u16>,
 }
 
 impl PrefilterBuilder {
-    /// Adds an operator. `None`: there are too many, or nothing is required, so that it must always be asked.
+    /// Adds an operator. `None`: there are too many, or it requires nothing that most values lack, so that it must always
+    /// be asked.
     pub(crate) fn add(&mut self, requirement: &Requirement) -> Option<CheckId> {
         let check = u16::try_from(self.count).ok()?;
-        // Literals of one byte are all in the set of bytes, and that is the faster test.
-        let literals = requirement.literals.iter().any(|literal| literal.len() > 1);
-        if literals {
-            for literal in &requirement.literals {
-                self.literals.entry(literal.to_ascii_lowercase()).or_default().insert(check);
-            }
-        } else {
-            let class = requirement.bytes?;
-            if let Some((_, checks)) = self.classes.iter_mut().find(|(known, _)| *known == class) {
-                checks.push(check);
-            } else if self.classes.len() < MAX_CLASSES {
-                self.classes.push((class, vec![check]));
-            } else {
-                self.always.push(check);
-            }
+        let (single, long): (Vec<_>, Vec<_>) =
+            requirement.literals.iter().partition(|literal| literal.len() == 1);
+        // Literals of one byte are looked up as a class.
+        let single = single.into_iter().flatten().copied().collect::<ByteSet>().fold_case();
+        let needed = requirement.bytes.filter(|bytes| !is_common(*bytes) && *bytes != single);
+        let fulfilling = match (long.is_empty() && single.is_empty(), needed) {
+            // Nothing but a class.
+            (true, Some(bytes)) => bytes,
+            (true, None) => return None,
+            (false, _) => single,
+        };
+        if is_common(fulfilling) {
+            return None;
+        }
+        if !fulfilling.is_empty() {
+            self.class(fulfilling)?.fulfils.push(check);
+        }
+        match needed.and_then(|bytes| self.class(bytes)) {
+            Some(class) => class.needed_by.push(check),
+            None => self.free.push(check),
+        }
+        for literal in long {
+            self.literals.entry(literal.to_ascii_lowercase()).or_default().insert(check);
         }
         self.count += 1;
         Some(CheckId(check))
+    }
+
+    /// The entry of a class. `None` if there are too many.
+    fn class(&mut self, bytes: ByteSet) -> Option<&mut Class> {
+        let at = match self.classes.iter().position(|class| class.bytes == bytes) {
+            Some(at) => at,
+            None if self.classes.len() < MAX_CLASSES => {
+                self.classes.push(Class { bytes, fulfils: Vec::new(), needed_by: Vec::new() });
+                self.classes.len() - 1
+            }
+            None => return None,
+        };
+        self.classes.get_mut(at)
     }
 
     /// Builds the automaton. `None` if it would be too large.
@@ -157,24 +199,41 @@ impl PrefilterBuilder {
                 .ok()?;
             Some(built)
         };
-        let mut classes = Box::new([0u64; 256]);
-        let mut class_checks = vec![0; self.classes.len() * words];
-        for (index, (class, checks)) in self.classes.iter().enumerate() {
+        let mut classes = Box::new([0u128; 256]);
+        let mut fulfils = Vec::with_capacity(self.classes.len() * words);
+        let mut needed_by = Vec::with_capacity(self.classes.len() * words);
+        for (index, class) in self.classes.iter().enumerate() {
             for (byte, slot) in (0..=u8::MAX).zip(classes.iter_mut()) {
-                if class.contains(byte) {
+                if class.bytes.contains(byte) {
                     *slot |= 1 << index;
                 }
             }
-            for check in checks {
-                set(class_checks.get_mut(index * words..).unwrap_or(&mut []), *check);
-            }
+            fulfils.extend(bits(&class.fulfils, words));
+            needed_by.extend(bits(&class.needed_by, words));
         }
-        let mut always = vec![0; words];
-        for check in &self.always {
-            set(&mut always, *check);
-        }
-        Some(Prefilter { words, automaton, ends, checks, classes, class_checks, always })
+        let free = bits(&self.free, words);
+        Some(Prefilter { words, automaton, ends, checks, classes, fulfils, needed_by, free })
     }
+}
+
+fn bits(checks: &[u16], words: usize) -> Vec<u64> {
+    let mut bits = vec![0; words];
+    checks.iter().for_each(|check| set(&mut bits, *check));
+    bits
+}
+
+/// The positions of the bits that are set.
+fn ones(mut bits: u128) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let next = (bits != 0).then(|| bits.trailing_zeros() as usize);
+        bits &= bits.wrapping_sub(1);
+        next
+    })
+}
+
+/// Whether hardly any value is without a byte of the class, so that asking for it is a waste.
+fn is_common(class: ByteSet) -> bool {
+    (b'a'..=b'z').filter(|byte| class.contains(*byte)).count() > 12
 }
 
 fn set(words: &mut [u64], check: u16) {

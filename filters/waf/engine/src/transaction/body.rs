@@ -186,8 +186,8 @@ impl ArgumentSink for Sink<'_> {
         if self.origin == Origin::Multipart {
             debug!(self.tx, 9, "Multipart: Added part: name: {}, variable: {}", Hex(name), Hex(value));
         }
-        let name = self.tx.memory.values.push(name);
-        let value = self.tx.memory.values.push(value);
+        let name = self.tx.memory.values.intern(name);
+        let value = self.tx.memory.values.intern(value);
         if self.tx.add_argument(self.plan, self.origin, name, value) && !self.tx.memory.values.exhausted() {
             ControlFlow::Continue(())
         } else {

@@ -4,7 +4,7 @@
 //! rule of a phase that looks at it has all its values scanned; whether any later rule can match anything in it is
 //! then one bit. Only for rules whose bit is set are the values looked at one by one.
 
-use super::{Scratch, Transaction, Values, collections::Found};
+use super::{Scratch, Transaction, ValueId, collections::Found};
 use crate::plan::{CheckId, Group, GroupId, Plan, SourceId};
 
 /// Resolved sources and scanned groups of the current phase.
@@ -13,8 +13,24 @@ pub(crate) struct Candidates {
     /// For each source the range of its values in `found`, once it was resolved.
     sources: Vec<Option<(u32, u32)>>,
     found: Vec<Found>,
+    /// For each source the range of its buckets, once they were made.
+    source_buckets: Vec<Option<(u32, u32)>>,
+    buckets: Vec<Bucket>,
+    /// What the scans of all values of a bucket found, `words` words for each.
+    bucket_bits: Vec<u64>,
+    /// The values of the buckets.
+    members: Vec<(u32, ValueId)>,
     ready: Vec<bool>,
     bits: Vec<u64>,
+}
+
+/// The values of a source in which the same classes of bytes occur: a transformation leaves all of them as they are, or
+/// may change any.
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    summary: u32,
+    start: u32,
+    end: u32,
 }
 
 impl Candidates {
@@ -22,6 +38,11 @@ impl Candidates {
         self.sources.clear();
         self.sources.resize(sources, None);
         self.found.clear();
+        self.source_buckets.clear();
+        self.source_buckets.resize(sources, None);
+        self.buckets.clear();
+        self.bucket_bits.clear();
+        self.members.clear();
         self.ready.clear();
         self.ready.resize(groups, false);
         self.bits.clear();
@@ -72,33 +93,84 @@ impl Transaction {
     fn scan_group(&mut self, plan: &Plan, group: &Group, at: usize, words: usize) {
         let chain = plan.chains.get(group.chain);
         let triggers = &plan.chains.triggers;
-        for index in self.static_values(plan, group.source) {
-            let Some(found) = self.static_value(index) else { continue };
+        for bucket_at in self.buckets(plan, group.source, words) {
             let Scratch { values, candidates, .. } = &mut self.memory;
-            let Some(bits) = candidates.bits.get_mut(at..at + words) else { return };
-            let mut add = |values: &mut Values, id| {
-                values.ensure_scan(id, &plan.prefilter);
-                for (bit, hit) in bits.iter_mut().zip(values.scan(id, words).unwrap_or(&[])) {
-                    *bit |= hit;
+            let Candidates { buckets, bucket_bits, members, bits, .. } = candidates;
+            let Some(bucket) = buckets.get(bucket_at) else { break };
+            let Some(bits) = bits.get_mut(at..at + words) else { return };
+            if chain.triggers & bucket.summary == 0 {
+                add(bits, bucket_bits.get(bucket_at * words..(bucket_at + 1) * words).unwrap_or(&[]));
+                continue;
+            }
+            for (_, id) in members.get(bucket.start as usize..bucket.end as usize).unwrap_or(&[]) {
+                let mut id = *id;
+                if group.multi_match {
+                    values.ensure_scan(id, &plan.prefilter);
+                    add(bits, values.scan(id, words).unwrap_or(&[]));
+                    for step in &chain.steps {
+                        id = values.step(id, step, triggers);
+                        values.ensure_scan(id, &plan.prefilter);
+                        add(bits, values.scan(id, words).unwrap_or(&[]));
+                    }
+                } else {
+                    id = values.transform(id, chain, triggers);
+                    values.ensure_scan(id, &plan.prefilter);
+                    add(bits, values.scan(id, words).unwrap_or(&[]));
                 }
-            };
-            if group.multi_match {
-                let mut id = found.value;
-                add(values, id);
-                for step in &chain.steps {
-                    id = values.step(id, step, triggers);
-                    add(values, id);
-                }
-            } else {
-                let id = values.transform(found.value, chain, triggers);
-                add(values, id);
             }
         }
     }
 
+    /// Sorts the values of a source into buckets and scans them, once for each phase.
+    fn buckets(&mut self, plan: &Plan, source: SourceId, words: usize) -> std::ops::Range<usize> {
+        if let Some(Some((start, end))) = self.memory.candidates.source_buckets.get(source.0 as usize) {
+            return *start as usize..*end as usize;
+        }
+        let range = self.static_values(plan, source);
+        let Scratch { values, candidates, .. } = &mut self.memory;
+        let Candidates { found, source_buckets, buckets, bucket_bits, members, .. } = candidates;
+        let (first_member, first_bucket) = (members.len(), buckets.len());
+        for found in found.get(range).unwrap_or(&[]) {
+            members.push((values.summary(found.value, &plan.chains.triggers), found.value));
+        }
+        let sorted = members.get_mut(first_member..).unwrap_or(&mut []);
+        sorted.sort_unstable();
+        let mut last = None;
+        for (offset, (summary, id)) in sorted.iter().enumerate() {
+            let at = (first_member + offset) as u32;
+            if last.is_none_or(|(known, _)| known != *summary) {
+                buckets.push(Bucket { summary: *summary, start: at, end: at });
+                bucket_bits.resize(buckets.len() * words, 0);
+            } else if last == Some((*summary, *id)) {
+                // The same value again, as often in JSON: its scan is known already.
+                if let Some(bucket) = buckets.last_mut() {
+                    bucket.end = at + 1;
+                }
+                continue;
+            }
+            last = Some((*summary, *id));
+            values.ensure_scan(*id, &plan.prefilter);
+            if let Some(bucket) = buckets.last_mut() {
+                bucket.end = at + 1;
+            }
+            let bits = bucket_bits.len() - words;
+            add(bucket_bits.get_mut(bits..).unwrap_or(&mut []), values.scan(*id, words).unwrap_or(&[]));
+        }
+        if let Some(slot) = source_buckets.get_mut(source.0 as usize) {
+            *slot = Some((first_bucket as u32, buckets.len() as u32));
+        }
+        first_bucket..buckets.len()
+    }
+
     /// Whether this value can match the operator of `check`.
-    pub(crate) fn value_is_candidate(&mut self, plan: &Plan, id: super::ValueId, check: CheckId) -> bool {
+    pub(crate) fn value_is_candidate(&mut self, plan: &Plan, id: ValueId, check: CheckId) -> bool {
         self.memory.values.ensure_scan(id, &plan.prefilter);
         self.memory.values.scan(id, plan.prefilter.words()).is_none_or(|bits| check.is_in(bits))
+    }
+}
+
+fn add(bits: &mut [u64], more: &[u64]) {
+    for (bit, more) in bits.iter_mut().zip(more) {
+        *bit |= more;
     }
 }

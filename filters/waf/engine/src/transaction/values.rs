@@ -3,7 +3,7 @@
 use crate::plan::{Chain, Triggers};
 
 /// A value of the current transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ValueId(u32);
 
 impl ValueId {
@@ -22,6 +22,9 @@ pub(crate) struct Values {
     values: Vec<Value>,
     edges: Vec<Edge>,
     scans: Vec<u64>,
+    /// Open hash table of the values that [`Values::intern`] made; 0 is a free place.
+    interned: Vec<u32>,
+    interned_count: usize,
     buffer: Vec<u8>,
     limit: usize,
     exhausted: bool,
@@ -56,6 +59,8 @@ impl Values {
             values: Vec::new(),
             edges: Vec::new(),
             scans: Vec::new(),
+            interned: Vec::new(),
+            interned_count: 0,
             buffer: Vec::new(),
             limit: usize::MAX,
             exhausted: false,
@@ -70,6 +75,8 @@ impl Values {
         self.values.clear();
         self.edges.clear();
         self.scans.clear();
+        self.interned.clear();
+        self.interned_count = 0;
         self.limit = limit.min(u32::MAX as usize - 1);
         self.exhausted = false;
         self.values.push(Value { start: 0, len: 0, summary: 0, first_edge: NONE, scan: NONE });
@@ -110,6 +117,48 @@ impl Values {
         let start = self.arena.len();
         self.arena.extend_from_slice(bytes);
         self.add(start, bytes.len())
+    }
+
+    /// Like [`Values::push`], but gives back the value that was interned before with the same bytes. Arguments repeat
+    /// themselves, in JSON above all, and what is known of a value is then known of all.
+    pub(crate) fn intern(&mut self, bytes: &[u8]) -> ValueId {
+        if bytes.is_empty() {
+            return ValueId::EMPTY;
+        }
+        if self.interned_count * 2 >= self.interned.len() {
+            self.grow_interned();
+        }
+        let mask = self.interned.len().wrapping_sub(1);
+        let mut at = hash(bytes) as usize & mask;
+        while let Some(&known) = self.interned.get(at) {
+            if known == 0 {
+                break;
+            }
+            if self.bytes(ValueId(known)) == bytes {
+                return ValueId(known);
+            }
+            at = (at + 1) & mask;
+        }
+        let id = self.push(bytes);
+        if let Some(place) = self.interned.get_mut(at) {
+            *place = id.0;
+            self.interned_count += 1;
+        }
+        id
+    }
+
+    fn grow_interned(&mut self) {
+        let size = (self.interned.len() * 2).max(64);
+        let old = std::mem::replace(&mut self.interned, vec![0; size]);
+        for id in old.into_iter().filter(|id| *id != 0) {
+            let mut at = hash(self.bytes(ValueId(id))) as usize & (size - 1);
+            while self.interned.get(at).is_some_and(|place| *place != 0) {
+                at = (at + 1) & (size - 1);
+            }
+            if let Some(place) = self.interned.get_mut(at) {
+                *place = id;
+            }
+        }
     }
 
     /// Copies the pieces in as one value.
@@ -228,6 +277,18 @@ impl Values {
             value.scan = at as u32;
         }
     }
+}
+
+/// FxHash: fast, and collisions cost an attacker's own requests a comparison each, bounded by the number of arguments.
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hash = bytes.len() as u64;
+    let mut add = |word: u64| hash = (hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+    let mut chunks = bytes.chunks_exact(8);
+    for chunk in &mut chunks {
+        add(chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+    }
+    add(chunks.remainder().iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+    hash ^ hash >> 32
 }
 
 /// The decimal digits of a number.

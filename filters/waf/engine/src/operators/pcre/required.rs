@@ -1,8 +1,14 @@
 //! Derives from a pattern's syntax tree what every match must hold.
 //!
 //! Each node yields the literals that it matches exactly, if these are few, and the best set of literals of which any
-//! match holds one. A sequence joins neighbours that are exact into longer literals and keeps the best run; a choice
-//! needs one literal of each branch. Literals are in lower case: the search for them ignores case.
+//! match holds one. A sequence joins neighbours that are exact into longer literals; a choice needs one literal of each
+//! branch. Literals are in lower case: the search for them ignores case.
+//!
+//! Patterns against evasion allow junk between any two letters: `s["'^]*e["'^]*t`. Text that matches is either the plain
+//! word or holds a byte that only junk has. So a literal comes with *escapes*, bytes of which one occurs in any match
+//! that the literals do not cover; the requirement for this example is `set`, `"`, `'` or `^`.
+//!
+//! Of several requirements the one is taken that ordinary text fulfils least often, by a rough frequency of its bytes.
 
 use std::collections::BTreeSet;
 
@@ -13,15 +19,17 @@ use crate::operators::requirement::Requirement;
 /// The most bytes of a class that are written out.
 const MAX_CLASS: usize = 16;
 /// The most literals that a run of a sequence may grow to.
-const MAX_RUN: usize = 64;
+const MAX_RUN: usize = 128;
 /// The most literals that a requirement may have.
-const MAX_LITERALS: usize = 512;
+const MAX_LITERALS: usize = 1024;
 /// Longer literals are cut: they rule out no more.
-const MAX_LITERAL_LENGTH: usize = 24;
+const MAX_LITERAL_LENGTH: usize = 12;
+/// Bytes that are more frequent than this together are no good escapes.
+const MAX_ESCAPES: f32 = 0.02;
 
 pub(super) fn requirement(ast: &Ast) -> Requirement {
     let found = analyse(&ast.root);
-    let literals = found.literals().map(|literals| literals.0.into_iter().collect()).unwrap_or_default();
+    let literals = found.best().map(Literals::into_list).unwrap_or_default();
     Requirement { literals, bytes: found.bytes, min_length: found.min_length }
 }
 
@@ -37,7 +45,11 @@ struct Found {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Literals(BTreeSet<Vec<u8>>);
+struct Literals {
+    texts: BTreeSet<Vec<u8>>,
+    /// A match that is none of the texts holds one of these bytes.
+    escapes: ByteSet,
+}
 
 fn analyse(node: &Node) -> Found {
     match node {
@@ -46,7 +58,8 @@ fn analyse(node: &Node) -> Found {
         Node::Set(set) => {
             let lower = set.to_lowercase();
             let few = (1..=MAX_CLASS).contains(&lower.len());
-            let exact = few.then(|| Literals(lower.iter().map(|byte| vec![byte]).collect()));
+            let texts = || lower.iter().map(|byte| vec![byte]).collect();
+            let exact = few.then(|| Literals { texts: texts(), escapes: ByteSet::EMPTY });
             let bytes = (*set != ByteSet::FULL).then_some(*set);
             Found { exact, required: None, bytes, min_length: 1 }
         }
@@ -63,16 +76,12 @@ fn concat(parts: impl Iterator<Item = Found>) -> Found {
     let mut all_exact = true;
     for part in parts {
         whole.min_length = whole.min_length.saturating_add(part.min_length);
-        whole.bytes = smaller(whole.bytes, part.bytes);
+        whole.bytes = rarer_bytes(whole.bytes, part.bytes);
         whole.required = better(whole.required, part.required);
+        whole.required = better(whole.required, run.clone());
         let longer = run.as_ref().zip(part.exact.as_ref()).and_then(|(run, next)| run.followed_by(next));
-        if longer.is_none() {
-            all_exact = false;
-            whole.required = better(whole.required, run);
-            run = part.exact;
-        } else {
-            run = longer;
-        }
+        all_exact &= longer.is_some();
+        run = longer.or(part.exact);
     }
     whole.exact = if all_exact { run.clone() } else { None };
     whole.required = better(whole.required, run);
@@ -82,11 +91,11 @@ fn concat(parts: impl Iterator<Item = Found>) -> Found {
 fn alternate(nodes: &[Node]) -> Found {
     let mut branches = nodes.iter().map(analyse);
     let Some(mut whole) = branches.next() else { return Found::empty() };
-    whole.required = whole.literals();
+    whole.required = whole.best();
+    whole.exact = whole.exact_or_escape();
     for branch in branches {
-        let required = branch.literals();
-        whole.exact = both(whole.exact, branch.exact, MAX_RUN);
-        whole.required = both(whole.required, required, MAX_LITERALS);
+        whole.exact = both(whole.exact, branch.exact_or_escape(), MAX_RUN);
+        whole.required = both(whole.required, branch.best(), MAX_LITERALS);
         whole.bytes = whole.bytes.zip(branch.bytes).map(|(a, b)| a.union(b));
         whole.min_length = whole.min_length.min(branch.min_length);
     }
@@ -95,11 +104,14 @@ fn alternate(nodes: &[Node]) -> Found {
 
 fn repeat(once: Found, min: u32, max: Option<u32>) -> Found {
     if min == 0 {
-        let exact = once.exact.filter(|_| max == Some(1));
-        return Found { exact: both(exact, Some(Literals::nothing()), MAX_RUN), ..Found::default() };
+        let exact = match once.rare_bytes() {
+            Some(escapes) => Some(Literals { escapes, ..Literals::nothing() }),
+            None => both(once.exact.filter(|_| max == Some(1)), Some(Literals::nothing()), MAX_RUN),
+        };
+        return Found { exact, ..Found::default() };
     }
     let min_length = once.min_length.saturating_mul(min as usize);
-    let required = better(once.required.clone(), once.exact.clone());
+    let required = once.best();
     if once.exact.is_none() || min > 8 {
         return Found { exact: None, required, bytes: once.bytes, min_length };
     }
@@ -114,47 +126,104 @@ impl Found {
         Self { exact: Some(Literals::nothing()), ..Self::default() }
     }
 
-    fn literals(&self) -> Option<Literals> {
-        better(self.required.clone(), self.exact.clone()).filter(|literals| literals.shortest() > 0)
+    /// The requirement that ordinary text fulfils least often.
+    fn best(&self) -> Option<Literals> {
+        let bytes = self.bytes.map(|escapes| Literals { texts: BTreeSet::new(), escapes });
+        better(better(self.required.clone(), self.exact.clone()), bytes.filter(Literals::is_small))
+    }
+
+    /// Bytes that are rare, and of which any match holds one. Letters and digits are never: they make good literals.
+    fn rare_bytes(&self) -> Option<ByteSet> {
+        let rare = |bytes: &ByteSet| {
+            frequency_of(*bytes) <= MAX_ESCAPES && !bytes.iter().any(|byte| byte.is_ascii_alphanumeric())
+        };
+        self.bytes.filter(rare)
+    }
+
+    /// What the node matches; a node that matches too much but needs a rare byte is all escape.
+    fn exact_or_escape(&self) -> Option<Literals> {
+        let escape = || Some(Literals { texts: BTreeSet::new(), escapes: self.rare_bytes()? });
+        self.exact.clone().or_else(escape)
     }
 }
 
 impl Literals {
     fn nothing() -> Self {
-        Self(BTreeSet::from([Vec::new()]))
+        Self { texts: BTreeSet::from([Vec::new()]), escapes: ByteSet::EMPTY }
     }
 
-    fn shortest(&self) -> usize {
-        self.0.iter().map(Vec::len).min().unwrap_or(0)
+    /// Escapes are literals of one byte.
+    fn into_list(self) -> Vec<Vec<u8>> {
+        let mut texts = self.texts;
+        texts.extend(self.escapes.to_lowercase().iter().map(|byte| vec![byte]));
+        texts.into_iter().collect()
+    }
+
+    /// Few enough bytes to be listed as literals.
+    fn is_small(&self) -> bool {
+        self.escapes.len() <= MAX_CLASS
     }
 
     /// Every literal of `self` with every one of `next` after it, unless that is too many or they were cut.
     fn followed_by(&self, next: &Self) -> Option<Self> {
-        let too_long = |set: &Self| set.0.iter().any(|literal| literal.len() >= MAX_LITERAL_LENGTH);
-        if self.0.len() * next.0.len() > MAX_RUN || too_long(self) || too_long(next) {
+        let too_long = |set: &Self| set.texts.iter().any(|literal| literal.len() >= MAX_LITERAL_LENGTH);
+        let escapes = self.escapes.union(next.escapes);
+        let too_many = self.texts.len() * next.texts.len() > MAX_RUN || frequency_of(escapes) > MAX_ESCAPES;
+        if too_many || too_long(self) || too_long(next) {
             return None;
         }
-        let pairs = self.0.iter().flat_map(|a| next.0.iter().map(move |b| [a.as_slice(), b].concat()));
-        Some(Self(pairs.collect()))
+        let pairs =
+            self.texts.iter().flat_map(|a| next.texts.iter().map(move |b| [a.as_slice(), b].concat()));
+        Some(Self { texts: pairs.collect(), escapes })
     }
 
-    /// Longer is rarer; beyond a few bytes, fewer is cheaper.
-    fn score(&self) -> (usize, usize) {
-        (self.shortest().min(4), usize::MAX - self.0.len())
+    /// How often ordinary text fulfils it, roughly: for each position the chance that one of the literals starts there.
+    fn frequency(&self) -> f32 {
+        let text = |text: &Vec<u8>| text.iter().map(|byte| frequency(*byte)).product::<f32>();
+        self.texts.iter().map(text).sum::<f32>() + frequency_of(self.escapes)
+    }
+
+    fn is_requirement(&self) -> bool {
+        self.texts.iter().all(|text| !text.is_empty()) && !(self.texts.is_empty() && self.escapes.is_empty())
     }
 }
 
 fn better(a: Option<Literals>, b: Option<Literals>) -> Option<Literals> {
-    let candidates = [a, b].into_iter().flatten().filter(|set| set.shortest() > 0);
-    candidates.max_by_key(Literals::score)
+    let candidates = [a, b].into_iter().flatten().filter(Literals::is_requirement);
+    candidates.min_by(|a, b| a.frequency().total_cmp(&b.frequency()))
 }
 
 fn both(a: Option<Literals>, b: Option<Literals>, most: usize) -> Option<Literals> {
     let (mut all, more) = (a?, b?);
-    all.0.extend(more.0);
-    (all.0.len() <= most).then_some(all)
+    all.texts.extend(more.texts);
+    all.escapes = all.escapes.union(more.escapes);
+    (all.texts.len() <= most).then_some(all)
 }
 
-fn smaller(a: Option<ByteSet>, b: Option<ByteSet>) -> Option<ByteSet> {
-    [a, b].into_iter().flatten().min_by_key(ByteSet::len)
+fn rarer_bytes(a: Option<ByteSet>, b: Option<ByteSet>) -> Option<ByteSet> {
+    let candidates = [a, b].into_iter().flatten();
+    candidates.min_by(|a, b| frequency_of(*a).total_cmp(&frequency_of(*b)))
+}
+
+fn frequency_of(bytes: ByteSet) -> f32 {
+    bytes.iter().map(frequency).sum()
+}
+
+/// How often a byte occurs in ordinary headers, arguments and JSON, roughly. Upper case counts as its lower case.
+fn frequency(byte: u8) -> f32 {
+    match byte.to_ascii_lowercase() {
+        b'e' => 0.08,
+        b'a' | b'i' | b'n' | b'o' | b'r' | b's' | b't' => 0.05,
+        b'c' | b'd' | b'h' | b'l' | b'm' | b'p' | b'u' => 0.03,
+        b'b' | b'f' | b'g' | b'k' | b'v' | b'w' | b'y' => 0.015,
+        b'j' | b'q' | b'x' | b'z' => 0.004,
+        b'0'..=b'9' => 0.03,
+        b' ' => 0.08,
+        b'-' | b'.' | b'/' | b'_' => 0.02,
+        b',' | b':' | b'=' | b';' | b'+' => 0.01,
+        b'"' | b'&' | b'%' | b'(' | b')' | b'@' | b'?' => 0.003,
+        0x80.. => 0.0002,
+        0..0x20 | 0x7f => 0.0005,
+        _ => 0.001,
+    }
 }
