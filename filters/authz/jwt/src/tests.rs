@@ -1,0 +1,4 @@
+mod foreign;
+mod strict;
+
+use super::*;

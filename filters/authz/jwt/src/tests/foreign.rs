@@ -1,0 +1,99 @@
+//! Suites of others, read from `PORTCULLIS_DATA` (default `../shared/data` beside the repository), not part of it.
+
+use super::*;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+fn data(name: &str) -> Option<PathBuf> {
+    let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.."));
+    let folder = std::env::var_os("PORTCULLIS_DATA").map_or(root.join("../shared/data"), PathBuf::from);
+    let path = folder.join(name);
+    if !path.exists() {
+        println!("skipped: {} not present", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+fn read(path: &PathBuf) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn verifies(jwks: &Value, token: &str) -> Result<(), String> {
+    let jwks = Jwks::parse(jwks.to_string().as_bytes()).map_err(|error| error.to_string())?;
+    let token = Token::parse(token.as_bytes()).map_err(|error| error.to_string())?;
+    jwks.verify(&token, &mut Software).map_err(|error| error.to_string())
+}
+
+fn wycheproof(suite: &str, group_type: &str, key_set: impl Fn(&Value) -> Value) {
+    let Some(path) = data(&format!("wycheproof/{suite}_test.json")) else { return };
+    let skips: BTreeMap<String, BTreeMap<String, String>> =
+        toml::from_str(include_str!("../../tests/expected-skips.toml")).unwrap();
+    let expected = skips.get(suite).cloned().unwrap_or_default();
+    let mut found = BTreeMap::new();
+    let mut count = 0;
+    for group in read(&path)["testGroups"].as_array().unwrap() {
+        assert_eq!(group["type"], group_type);
+        let keys = key_set(group.get("public").unwrap_or(&group["private"]));
+        for test in group["tests"].as_array().unwrap() {
+            // A JWS in JSON serialisation is an object in some vectors: as a token it is its text.
+            let token = test["jws"].as_str().map_or_else(|| test["jws"].to_string(), str::to_owned);
+            let outcome = verifies(&keys, &token);
+            let valid = test["result"] == "valid";
+            count += 1;
+            if outcome.is_ok() != valid {
+                let id = test["tcId"].to_string();
+                found.insert(id, format!("{}, {}: {outcome:?}", group["comment"], test["comment"]));
+            }
+        }
+    }
+    let new: Vec<_> = found.iter().filter(|(id, _)| !expected.contains_key(*id)).collect();
+    let gone: Vec<_> = expected.keys().filter(|id| !found.contains_key(*id)).collect();
+    assert!(new.is_empty(), "does not hold: {new:#?}");
+    assert!(gone.is_empty(), "listed in expected-skips.toml, but holds: {gone:#?}");
+    println!("{} of {count} hold, {} are listed", count - found.len(), found.len());
+    assert!(count > 0);
+}
+
+#[test]
+fn wycheproof_json_web_signature() {
+    wycheproof("json_web_signature", "JsonWebSignature", |key| json!({"keys": [key]}));
+}
+
+#[test]
+fn wycheproof_json_web_key() {
+    wycheproof("json_web_key", "JsonWebKey", Clone::clone);
+}
+
+#[test]
+fn rfc7520() {
+    let Some(folder) = data("rfc7520-jose-cookbook/jws") else { return };
+    let mut verified = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let example = read(&entry.unwrap().path());
+        let title = example["title"].as_str().unwrap().to_owned();
+        let keys = match &example["input"]["key"] {
+            Value::Array(keys) => json!({"keys": keys}),
+            key => json!({"keys": [key]}),
+        };
+        if let Some(compact) = example["output"]["compact"].as_str() {
+            // Without the payload it is detached content, which a token cannot be.
+            let holds = verifies(&keys, compact);
+            assert_eq!(holds.is_ok(), !compact.contains(".."), "{title}: {holds:?}");
+            if holds.is_ok() {
+                verified.push(title.clone());
+                let (input, signature) = compact.rsplit_once('.').unwrap();
+                let reversed: String = signature.chars().rev().collect();
+                let forged = format!("{input}.{reversed}");
+                assert!(verifies(&keys, &forged).is_err(), "{title}, forged");
+            }
+        }
+        for name in ["json", "json_flat"] {
+            if let Some(json) = example["output"].get(name) {
+                assert!(verifies(&keys, &json.to_string()).is_err(), "{title}, {name}");
+            }
+        }
+    }
+    assert_eq!(verified.len(), 4, "{verified:?}");
+}
