@@ -30,6 +30,11 @@ test: envoy modules ## Run every test, those in a real Envoy included
 	cargo test --workspace --all-targets
 	cargo test --workspace --doc
 
+.PHONY: conformance
+conformance: envoy modules ## Run the waf's conformance suites ([SUITE=name] [DATA=dir]; default: all, ../shared/data)
+	@cargo build --quiet --package integration --bin conformance
+	@PORTCULLIS_DATA=$(abspath $(or $(DATA),../shared/data)) $(TARGET_DIR)/debug/conformance $(SUITE)
+
 .PHONY: check
 check: wasm-target deny ## Check formatting, lints, licences, advisories and the crates' boundaries
 	cargo fmt --all --check

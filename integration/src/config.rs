@@ -16,6 +16,7 @@ pub struct Config {
     pub(crate) bootstrap: Value,
     pub(crate) concurrency: u32,
     pub(crate) log_levels: Vec<String>,
+    pub(crate) access_log: bool,
     pub(crate) log_fields: Vec<(String, String)>,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) files: Vec<(String, Vec<u8>)>,
@@ -37,6 +38,7 @@ impl Config {
             bootstrap,
             concurrency: 1,
             log_levels: Vec::new(),
+            access_log: true,
             log_fields: Vec::new(),
             environment: Vec::new(),
             files: Vec::new(),
@@ -82,6 +84,14 @@ impl Config {
     #[must_use]
     pub fn log_filter_state(self, key: &str) -> Self {
         self.log_field(&format!("wasm.{key}"), &format!("%FILTER_STATE(wasm.{key}:PLAIN)%"))
+    }
+
+    /// Logs no requests: writing a line costs as much as a filter, which a benchmark should not count.
+    /// [`Envoy::access_log`](crate::envoy::Envoy::access_log) finds nothing then.
+    #[must_use]
+    pub fn without_access_log(mut self) -> Self {
+        self.access_log = false;
+        self
     }
 
     /// Adds a field to the access log, in Envoy's format language.

@@ -277,7 +277,8 @@ fn run(config: Config, directory: &Path, mode: &str) -> Process {
     for (name, content) in &config.files {
         fs::write(directory.join(name), content).unwrap_or_else(|e| panic!("{name}: {e}"));
     }
-    let json = prepared(config.bootstrap, &config.log_fields, directory);
+    let log_fields = config.access_log.then_some(config.log_fields.as_slice());
+    let json = prepared(config.bootstrap, log_fields, directory);
     let path = directory.join("envoy.json");
     fs::write(&path, serde_json::to_vec_pretty(&json).expect("JSON"))
         .expect("the working directory is writable");
@@ -302,17 +303,19 @@ fn run(config: Config, directory: &Path, mode: &str) -> Process {
     Process::start(&mut command).unwrap_or_else(|e| panic!("{}: {e}", paths::envoy().display()))
 }
 
-/// Adds our access log to every connection manager and checks that no endpoint was forgotten.
-fn prepared(mut bootstrap: Value, fields: &[(String, String)], directory: &Path) -> Value {
-    let state = |key: String| (format!("wasm.{key}"), format!("%FILTER_STATE(wasm.{key}:PLAIN)%"));
-    let mut extra: Vec<_> = bootstrap::modules(&mut bootstrap).into_iter().map(state).collect();
-    extra.extend_from_slice(fields);
-    let sink = access_log::sink(&directory.join("access.log").to_string_lossy(), &extra);
-    bootstrap::visit(&mut bootstrap, &mut |object| {
-        if object["@type"].as_str().is_some_and(|name| name.ends_with(".HttpConnectionManager")) {
-            array(object, "/access_log").push(sink.clone());
-        }
-    });
+/// Adds our access log with these fields to every connection manager and checks that no endpoint was forgotten.
+fn prepared(mut bootstrap: Value, log_fields: Option<&[(String, String)]>, directory: &Path) -> Value {
+    if let Some(fields) = log_fields {
+        let state = |key: String| (format!("wasm.{key}"), format!("%FILTER_STATE(wasm.{key}:PLAIN)%"));
+        let mut extra: Vec<_> = bootstrap::modules(&mut bootstrap).into_iter().map(state).collect();
+        extra.extend_from_slice(fields);
+        let sink = access_log::sink(&directory.join("access.log").to_string_lossy(), &extra);
+        bootstrap::visit(&mut bootstrap, &mut |object| {
+            if object["@type"].as_str().is_some_and(|name| name.ends_with(".HttpConnectionManager")) {
+                array(object, "/access_log").push(sink.clone());
+            }
+        });
+    }
     if bootstrap["node"].is_null() {
         // Whatever is discovered, be it from a file, needs one.
         bootstrap["node"] = json!({"id": "test", "cluster": "test"});

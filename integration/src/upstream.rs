@@ -64,6 +64,11 @@ impl Upstream {
         self.state.lock().always = Some(reply);
     }
 
+    /// Answers every request as this says, whatever else was said.
+    pub fn answer_with(&self, handler: impl Fn(&Seen) -> Reply + Send + 'static) {
+        self.state.lock().handler = Some(Box::new(handler));
+    }
+
     /// Answers every request of this path (without query) so.
     pub fn answer_path(&self, path: &str, reply: Reply) {
         self.state.lock().by_path.insert(path.to_owned(), reply);

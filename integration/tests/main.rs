@@ -12,6 +12,7 @@ mod affinity;
 mod authz;
 mod canary;
 mod configs;
+mod conformance;
 mod crash;
 mod harness;
 mod sdk;

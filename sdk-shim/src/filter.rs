@@ -33,6 +33,10 @@ pub trait Filter: Sized + 'static {
         BodyMode::None
     }
 
+    /// Called right before `request_headers`, with what no header says of an HTTP/1.1 request in Envoy, which keeps
+    /// `transfer-encoding` to itself: whether anything follows the headers.
+    fn request_starts(&self, _request: &mut Self::Request, _has_body: bool) {}
+
     /// The request's headers have arrived; nothing of the request has gone upstream. A request whose headers end it has
     /// no body: [`Flow::Buffer`] then calls `request_body` at once, with an empty one.
     fn request_headers(&self, _request: &mut Self::Request, _host: &mut dyn Host) -> Flow {

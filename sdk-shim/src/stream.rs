@@ -112,7 +112,10 @@ impl<F: Filter> Stream<F> {
         direction.ended = end;
         direction.seen = Some(Phase::Headers);
         let flow = match which {
-            BodyKind::Request => filter.request_headers(&mut self.state, host.as_host()),
+            BodyKind::Request => {
+                filter.request_starts(&mut self.state, !end);
+                filter.request_headers(&mut self.state, host.as_host())
+            }
             BodyKind::Response => filter.response_headers(&mut self.state, host.as_host()),
         };
         self.apply(filter, which, flow, host)

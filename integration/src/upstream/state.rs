@@ -11,12 +11,21 @@ pub(super) struct State {
     script: Mutex<Script>,
 }
 
-#[derive(Debug, Default)]
+type Handler = Box<dyn Fn(&Seen) -> Reply + Send>;
+
+#[derive(Default)]
 pub(super) struct Script {
+    pub(super) handler: Option<Handler>,
     pub(super) always: Option<Reply>,
     pub(super) by_path: HashMap<String, Reply>,
     pub(super) by_id: HashMap<String, Reply>,
     pub(super) seen: Vec<Seen>,
+}
+
+impl std::fmt::Debug for Script {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Script").field("seen", &self.seen).finish_non_exhaustive()
+    }
 }
 
 impl State {
@@ -50,6 +59,9 @@ impl State {
     pub(super) fn reply_to(&self, index: usize) -> Reply {
         let script = self.lock();
         let seen = &script.seen[index];
+        if let Some(handler) = &script.handler {
+            return handler(seen);
+        }
         let path = seen.path.split('?').next().unwrap_or_default();
         let scripted =
             script.by_id.get(&seen.id()).or_else(|| script.by_path.get(path)).or(script.always.as_ref());

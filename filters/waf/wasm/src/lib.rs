@@ -36,6 +36,7 @@ const KEPT_MEMORY: usize = 16;
 pub struct Inspection {
     transaction: Option<Transaction>,
     endless: bool,
+    has_body: bool,
     protocol: Vec<u8>,
 }
 
@@ -67,6 +68,10 @@ impl Filter for WafFilter {
         body_mode(limit)
     }
 
+    fn request_starts(&self, inspection: &mut Inspection, has_body: bool) {
+        inspection.has_body = has_body;
+    }
+
     fn request_headers(&self, inspection: &mut Inspection, host: &mut dyn Host) -> Flow {
         if self.mode == Mode::Off {
             return Flow::Continue;
@@ -77,7 +82,7 @@ impl Filter for WafFilter {
         let mut transaction = self.rule_sets.get(authority).transaction_in(memory);
         inspection.endless = never_ends(&headers);
         inspection.protocol = host.property(&["request", "protocol"]).unwrap_or_default();
-        feed_request(&mut transaction, &headers, &inspection.protocol, host);
+        feed_request(&mut transaction, &headers, inspection, host);
         let intervention = transaction.process_request_headers();
         let inspects_body = transaction.request_body_access().inspect && !inspection.endless;
         inspection.transaction = Some(transaction);
@@ -98,7 +103,8 @@ impl Filter for WafFilter {
         let headers = host.headers(MapKind::ResponseHeaders);
         let status = headers.get(":status").and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
         transaction.response_status(status.unwrap_or_default(), &inspection.protocol);
-        for (name, value) in headers.iter().filter(|(name, _)| !name.starts_with(b":")) {
+        // With `:status`, which coraza-proxy-wasm's rules name so.
+        for (name, value) in headers.iter() {
             transaction.response_header(name, value);
         }
         let intervention = transaction.process_response_headers();
@@ -162,7 +168,12 @@ fn body_mode(limit: Option<usize>) -> BodyMode {
     }
 }
 
-fn feed_request(transaction: &mut Transaction, headers: &Headers, protocol: &[u8], host: &mut dyn Host) {
+fn feed_request(
+    transaction: &mut Transaction,
+    headers: &Headers,
+    inspection: &Inspection,
+    host: &mut dyn Host,
+) {
     let [client, server] = [Property::SourceAddress, Property::DestinationAddress]
         .map(|property| host.address(property))
         .map(|address| address.map(|address| (address.ip().to_string(), address.port())).unwrap_or_default());
@@ -173,7 +184,9 @@ fn feed_request(transaction: &mut Transaction, headers: &Headers, protocol: &[u8
         server_port: server.1,
     });
     let pseudo = |name: &str| headers.get(name).unwrap_or_default();
-    transaction.request_line(pseudo(":method"), pseudo(":path"), protocol);
+    // CONNECT has an authority for its target.
+    let target = headers.get(":path").unwrap_or_else(|| pseudo(":authority"));
+    transaction.request_line(pseudo(":method"), target, &inspection.protocol);
     for (name, value) in headers.iter() {
         match name {
             b":authority" => transaction.request_header(b"host", value),
@@ -184,6 +197,15 @@ fn feed_request(transaction: &mut Transaction, headers: &Headers, protocol: &[u8
             [b':', ..] => {}
             _ => transaction.request_header(name, value),
         }
+    }
+    // Envoy keeps this header to itself. In HTTP/1.1 a body without a length is there only where the client has sent it.
+    let says_length = ["content-length", "transfer-encoding"].iter().any(|name| headers.get(name).is_some());
+    if inspection.has_body
+        && !inspection.endless
+        && !says_length
+        && inspection.protocol.starts_with(b"HTTP/1")
+    {
+        transaction.request_header(b"transfer-encoding", b"chunked");
     }
 }
 

@@ -1,0 +1,22 @@
+//! Suites that need no Envoy are tests of the crate that they are about: `cargo test` runs them.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+/// Runs a test of a package and prints what it says of its suites. False if it failed.
+pub(crate) fn run(suite: &str, package: &str, test: &str) -> bool {
+    println!("{suite}: cargo test --package {package} --test {test}");
+    let mut cargo = Command::new("cargo")
+        .args(["test", "--quiet", "--package", package, "--test", test, "--", "--nocapture"])
+        .current_dir(integration::paths::root())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("cargo runs");
+    let output = cargo.stdout.take().expect("it is piped");
+    for line in BufReader::new(output).lines().map_while(Result::ok) {
+        if line.contains(" passed, ") || line.starts_with("skipped: ") {
+            println!("{line}");
+        }
+    }
+    cargo.wait().expect("cargo ends").success()
+}

@@ -1,0 +1,122 @@
+//! The conformance suites of the waf: `make conformance [SUITE=name] [DATA=dir]`.
+//!
+//! Each suite prints its progress and ends with a line `name: N passed, M failed, K skipped`. Failures that are known stand with
+//! their reason in a committed list; the exit status says whether the lists are right.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a broken expectation must stop the run where it broke"
+)]
+
+mod crs;
+mod exchange;
+mod ftw;
+mod in_process;
+mod known;
+mod upstream;
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Which tests of a suite to run.
+enum Choice {
+    All,
+    /// Every nth, as a sample.
+    Every(usize),
+    /// Those whose name begins so; each is shown in full.
+    Only(String),
+}
+
+/// What came of a suite.
+struct Summary {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+    /// What else there is to say.
+    note: String,
+    /// What differs from the committed lists.
+    problems: Vec<String>,
+}
+
+const USAGE: &str = "usage: conformance [SUITE [--every N | --only NAME]]";
+
+struct Suite {
+    name: &'static str,
+    /// The folder of the data that it needs.
+    data: &'static str,
+    run: Run,
+}
+
+enum Run {
+    /// A package, and its test that runs the suite.
+    InProcess(&'static str, &'static str),
+    Envoy(fn(&Path, &Choice) -> Summary),
+}
+
+const SUITES: [Suite; 5] = [
+    Suite {
+        name: "libinjection",
+        data: "libinjection",
+        run: Run::InProcess("portcullis-libinjection", "conformance"),
+    },
+    Suite {
+        name: "secrules",
+        data: "secrules-language-tests",
+        run: Run::InProcess("portcullis-engine", "secrules"),
+    },
+    Suite {
+        name: "modsec",
+        data: "modsecurity-regression",
+        run: Run::InProcess("portcullis-engine", "modsec"),
+    },
+    Suite { name: "crs-engine", data: "crs-tests", run: Run::InProcess("portcullis-engine", "crs") },
+    Suite { name: "crs", data: "crs-tests", run: Run::Envoy(crs::run) },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (wanted, choice) = match arguments.as_slice() {
+        [] | [""] => ("", Choice::All),
+        [suite] => (*suite, Choice::All),
+        [suite, "--every", step] => (*suite, Choice::Every(step.parse().expect(USAGE))),
+        [suite, "--only", name] => (*suite, Choice::Only((*name).to_owned())),
+        _ => panic!("{USAGE}"),
+    };
+    let suites: Vec<_> = SUITES.iter().filter(|suite| wanted.is_empty() || suite.name == wanted).collect();
+    let names = SUITES.map(|suite| suite.name).join(", ");
+    assert!(!suites.is_empty(), "no suite is named {wanted}: there are {names}");
+    let good = suites.iter().filter(|suite| {
+        let Some(data) = integration::paths::data(suite.data) else {
+            println!("{}: skipped", suite.name);
+            return true;
+        };
+        match suite.run {
+            Run::InProcess(package, test) => in_process::run(suite.name, package, test),
+            Run::Envoy(run) => report(suite.name, &run(&data, &choice)),
+        }
+    });
+    if good.count() == suites.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn report(suite: &str, summary: &Summary) -> bool {
+    let Summary { passed, failed, skipped, note, problems } = summary;
+    problems.iter().for_each(|problem| println!("{problem}"));
+    println!("{suite}: {passed} passed, {failed} failed, {skipped} skipped{note}");
+    if !problems.is_empty() {
+        println!("{suite}: {} differences from the committed lists", problems.len());
+    }
+    problems.is_empty()
+}
+
+/// Shows on a terminal how far a suite is.
+fn progress(suite: &str, done: usize, all: usize) {
+    if done.is_multiple_of(50) && std::io::stdout().is_terminal() {
+        print!("\r{suite}: {done} of {all}\r");
+        let _ = std::io::stdout().flush();
+    }
+}
