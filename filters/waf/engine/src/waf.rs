@@ -112,7 +112,7 @@ impl Waf {
             rules: self.plan.rules.len(),
             operators: conditions.clone().count(),
             filtered: conditions.filter(|condition| condition.check.is_some()).count(),
-            literals: prefilter.literals(),
+            literals: prefilter.literal_count(),
             scan_bytes: prefilter.memory(),
         }
     }
@@ -129,6 +129,6 @@ pub struct Statistics {
     pub filtered: usize,
     /// Literals that the scan looks for.
     pub literals: usize,
-    /// Bytes of the scan's automaton and tables.
+    /// Bytes of the scan's tables.
     pub scan_bytes: usize,
 }

@@ -46,6 +46,7 @@ pub use captures::Captures;
 pub use error::OperatorError;
 pub use pcre::{LimitExceeded, MATCH_LIMIT, PatternError, PatternErrorKind};
 pub use requirement::Requirement;
+pub(crate) use requirement::byte_frequency;
 
 /// Where operators find the data files that they name (`@pmFromFile`, `@ipMatchFromFile`).
 pub trait Resources {

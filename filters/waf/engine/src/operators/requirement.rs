@@ -40,3 +40,22 @@ impl Requirement {
                 || self.literals.iter().any(|literal| memchr::memmem::find(&lower, literal).is_some()))
     }
 }
+
+/// How often a byte occurs in ordinary headers, arguments and JSON, roughly. Upper case counts as its lower case.
+pub(crate) fn byte_frequency(byte: u8) -> f32 {
+    match byte.to_ascii_lowercase() {
+        b'e' => 0.08,
+        b'a' | b'i' | b'n' | b'o' | b'r' | b's' | b't' => 0.05,
+        b'c' | b'd' | b'h' | b'l' | b'm' | b'p' | b'u' => 0.03,
+        b'b' | b'f' | b'g' | b'k' | b'v' | b'w' | b'y' => 0.015,
+        b'j' | b'q' | b'x' | b'z' => 0.004,
+        b'0'..=b'9' => 0.03,
+        b' ' => 0.08,
+        b'-' | b'.' | b'/' | b'_' => 0.02,
+        b',' | b':' | b'=' | b';' | b'+' => 0.01,
+        b'"' | b'&' | b'%' | b'(' | b')' | b'@' | b'?' => 0.003,
+        0x80.. => 0.0002,
+        0..0x20 | 0x7f => 0.0005,
+        _ => 0.001,
+    }
+}

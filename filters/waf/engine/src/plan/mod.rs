@@ -1,6 +1,7 @@
 //! The compiled rule set: what a transaction needs, with every name resolved to a number.
 
 mod chains;
+mod literals;
 mod prefilter;
 mod sources;
 mod text;

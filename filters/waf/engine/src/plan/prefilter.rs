@@ -1,15 +1,14 @@
 //! The scan: one pass over a value that tells which operators can match it at all.
 //!
 //! Every operator with a constant argument says what a value must hold for it to match: one of some literals, a byte of
-//! some class, or both. All literals of a rule set are in one automaton, all classes in one table. A value is scanned
+//! some class, or both. All literals of a rule set are in one index, all classes in one table. A value is scanned
 //! once, whatever the number of rules that look at it, and the result is a set of *checks*: the operators that have to
 //! be asked.
 
 use std::collections::{BTreeSet, HashMap};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-
-use crate::operators::{ByteSet, Requirement};
+use super::literals::Literals;
+use crate::operators::{ByteSet, Requirement, byte_frequency};
 
 /// The bit of an operator in the result of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,12 +26,15 @@ impl CheckId {
 pub(crate) struct Prefilter {
     /// Words in a result.
     words: usize,
-    automaton: Option<AhoCorasick>,
-    /// For each pattern of the automaton the end of its checks in `checks`; they start where the last ones end.
+    literals: Literals,
+    /// For each literal the end of its checks in `checks`; they start where the last ones end.
     ends: Vec<u32>,
     checks: Vec<u16>,
     /// For each byte the classes that it belongs to.
     classes: Box<[u128; 256]>,
+    /// The classes that `fulfils` has checks for, and `needed_by`.
+    fulfilling: u128,
+    needed: u128,
     /// For each class the checks that a byte of it fulfils, as a literal would.
     fulfils: Vec<u64>,
     /// For each class the checks that need a byte of it besides.
@@ -61,57 +63,53 @@ impl Prefilter {
             classes |= self.classes.get(usize::from(*byte)).copied().unwrap_or(0);
             upper |= byte.is_ascii_uppercase();
         }
-        for class in ones(classes) {
+        for class in ones(classes & self.fulfilling) {
             let fulfilled = self.fulfils.get(class * self.words..(class + 1) * self.words).unwrap_or(&[]);
             for (word, fulfilled) in words.iter_mut().zip(fulfilled) {
                 *word |= fulfilled;
             }
         }
-        if let Some(automaton) = &self.automaton {
-            // Lowering the value is cheaper than an automaton that knows both cases of every literal.
-            let haystack = if upper {
-                buffer.clear();
-                buffer.extend(bytes.iter().map(u8::to_ascii_lowercase));
-                &**buffer
-            } else {
-                bytes
-            };
-            for found in automaton.find_overlapping_iter(haystack) {
-                self.add_checks(found.pattern().as_usize(), words);
-            }
-        }
+        // Lowering the value is cheaper than looking for both cases of every literal.
+        let haystack = if upper {
+            buffer.clear();
+            buffer.extend(bytes.iter().map(u8::to_ascii_lowercase));
+            &**buffer
+        } else {
+            bytes
+        };
+        self.literals.scan(haystack, |literal| self.add_checks(literal, words));
         for (index, word) in words.iter_mut().enumerate() {
             let mut kept = self.free.get(index).copied().unwrap_or(u64::MAX);
             if *word & !kept == 0 {
                 continue;
             }
-            for class in ones(classes) {
+            for class in ones(classes & self.needed) {
                 kept |= self.needed_by.get(class * self.words + index).copied().unwrap_or(u64::MAX);
             }
             *word &= kept;
         }
     }
 
-    fn add_checks(&self, pattern: usize, words: &mut [u64]) {
+    fn add_checks(&self, literal: usize, words: &mut [u64]) {
         let start =
-            pattern.checked_sub(1).and_then(|last| self.ends.get(last)).map_or(0, |end| *end as usize);
-        let end = self.ends.get(pattern).map_or(0, |end| *end as usize);
+            literal.checked_sub(1).and_then(|last| self.ends.get(last)).map_or(0, |end| *end as usize);
+        let end = self.ends.get(literal).map_or(0, |end| *end as usize);
         for check in self.checks.get(start..end).unwrap_or(&[]) {
             set(words, *check);
         }
     }
 
-    /// Bytes that the automaton and its tables take.
+    /// Bytes of memory.
     pub(crate) fn memory(&self) -> usize {
-        self.automaton.as_ref().map_or(0, AhoCorasick::memory_usage)
+        self.literals.memory()
             + self.ends.len() * 4
             + self.checks.len() * 2
             + (self.fulfils.len() + self.needed_by.len() + self.free.len()) * 8
             + size_of::<[u128; 256]>()
     }
 
-    /// The number of literals in the automaton.
-    pub(crate) fn literals(&self) -> usize {
+    /// The number of literals that it looks for.
+    pub(crate) fn literal_count(&self) -> usize {
         self.ends.len()
     }
 }
@@ -141,13 +139,14 @@ impl PrefilterBuilder {
             requirement.literals.iter().partition(|literal| literal.len() == 1);
         // Literals of one byte are looked up as a class.
         let single = single.into_iter().flatten().copied().collect::<ByteSet>().fold_case();
-        let needed = requirement.bytes.filter(|bytes| !is_common(*bytes) && *bytes != single);
+        let needed = requirement.bytes.filter(|bytes| *bytes != single);
         let fulfilling = match (long.is_empty() && single.is_empty(), needed) {
             // Nothing but a class.
             (true, Some(bytes)) => bytes,
             (true, None) => return None,
             (false, _) => single,
         };
+        let needed = needed.filter(|bytes| is_rare(*bytes) && *bytes != fulfilling);
         if is_common(fulfilling) {
             return None;
         }
@@ -178,7 +177,7 @@ impl PrefilterBuilder {
         self.classes.get_mut(at)
     }
 
-    /// Builds the automaton. `None` if it would be too large.
+    /// Builds the scan. `None` if it would be too large.
     pub(crate) fn build(self) -> Option<Prefilter> {
         let words = self.count.div_ceil(64);
         let mut patterns: Vec<(Vec<u8>, BTreeSet<u16>)> = self.literals.into_iter().collect();
@@ -189,30 +188,35 @@ impl PrefilterBuilder {
             checks.extend(wanted.iter().copied());
             ends.push(u32::try_from(checks.len()).ok()?);
         }
-        let automaton = if patterns.is_empty() {
-            None
-        } else {
-            let built = AhoCorasick::builder()
-                .kind(Some(AhoCorasickKind::ContiguousNFA))
-                .match_kind(MatchKind::Standard)
-                .build(patterns.iter().map(|(literal, _)| literal))
-                .ok()?;
-            Some(built)
-        };
+        let literals = Literals::new(patterns.iter().map(|(literal, _)| literal.as_slice()));
         let mut classes = Box::new([0u128; 256]);
         let mut fulfils = Vec::with_capacity(self.classes.len() * words);
         let mut needed_by = Vec::with_capacity(self.classes.len() * words);
+        let (mut fulfilling, mut needed) = (0, 0);
         for (index, class) in self.classes.iter().enumerate() {
             for (byte, slot) in (0..=u8::MAX).zip(classes.iter_mut()) {
                 if class.bytes.contains(byte) {
                     *slot |= 1 << index;
                 }
             }
+            fulfilling |= u128::from(!class.fulfils.is_empty()) << index;
+            needed |= u128::from(!class.needed_by.is_empty()) << index;
             fulfils.extend(bits(&class.fulfils, words));
             needed_by.extend(bits(&class.needed_by, words));
         }
         let free = bits(&self.free, words);
-        Some(Prefilter { words, automaton, ends, checks, classes, fulfils, needed_by, free })
+        Some(Prefilter {
+            words,
+            literals,
+            ends,
+            checks,
+            classes,
+            fulfilling,
+            needed,
+            fulfils,
+            needed_by,
+            free,
+        })
     }
 }
 
@@ -231,9 +235,18 @@ fn ones(mut bits: u128) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Whether hardly any value is without a byte of the class, so that asking for it is a waste.
+/// Whether hardly any value is without a byte of the class: nothing is gained by asking.
 fn is_common(class: ByteSet) -> bool {
-    (b'a'..=b'z').filter(|byte| class.contains(*byte)).count() > 12
+    frequency_of(class) > 0.25
+}
+
+/// Whether most values are without a byte of the class, so that it rules out an operator for which a literal was found.
+fn is_rare(class: ByteSet) -> bool {
+    frequency_of(class) <= 0.04
+}
+
+fn frequency_of(class: ByteSet) -> f32 {
+    class.iter().filter(|byte| !byte.is_ascii_uppercase()).map(byte_frequency).sum()
 }
 
 fn set(words: &mut [u64], check: u16) {

@@ -1,0 +1,42 @@
+use std::collections::BTreeSet;
+
+use super::Literals;
+
+/// Finds what a search for each literal by itself finds.
+#[test]
+fn finds_what_is_there() {
+    let mut state: u64 = 0x2545_f491_4f6c_dd1d;
+    let mut next = |bound: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % bound) as usize
+    };
+    let alphabet = b"abc/\0";
+    let mut word = |longest: u64| (0..2 + next(longest)).map(|_| alphabet[next(5)]).collect::<Vec<u8>>();
+    for _ in 0..300 {
+        let literals: BTreeSet<Vec<u8>> = (0..40).map(|_| word(6)).collect();
+        let literals: Vec<Vec<u8>> = literals.into_iter().collect();
+        let filed = Literals::new(literals.iter().map(Vec::as_slice));
+        for _ in 0..20 {
+            let text = word(40);
+            let mut found = BTreeSet::new();
+            filed.scan(&text, |literal| {
+                found.insert(literal);
+            });
+            let wanted = literals
+                .iter()
+                .enumerate()
+                .filter(|(_, literal)| memchr::memmem::find(&text, literal).is_some());
+            assert_eq!(found, wanted.map(|(index, _)| index).collect(), "{literals:?} in {text:?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_found_in_nothing() {
+    let filed = Literals::new([b"union".as_slice(), b"or"].into_iter());
+    filed.scan(b"", |literal| panic!("{literal}"));
+    filed.scan(b"o", |literal| panic!("{literal}"));
+    Literals::new(std::iter::empty()).scan(b"anything", |literal| panic!("{literal}"));
+}
