@@ -1,11 +1,21 @@
-use crate::config::{Act, Config};
-use crate::inputs::{CookieNames, Facts, Inputs};
+use crate::affinity::{Affinity, PinChange, Pinned};
+use crate::condition::{Condition, Specificity};
+use crate::config::{AffinityOrder, ConditionConfig, Config, Precedence};
+use crate::decision::DecisionDetails;
+use crate::inputs::{Asked, Facts, Inputs};
+use crate::key::{Drawn, Hasher};
 use crate::loading::Loading;
 use crate::names::quote;
+use crate::output::Output;
+use crate::set::ReleaseSet;
+use crate::share::Namespaces;
+use crate::token::Tokens;
+use crate::trust::{Inherit, Trust};
 use crate::wish::Verdict;
-use crate::{Decision, Reason, Release, names};
-use sdk_shim_config::{ConfigErrors, Path};
+use crate::{Decision, Reason, Release, STABLE, baggage};
+use sdk_shim_config::{ConfigErrors, Environment, Path};
 use sdk_shim_http::Headers;
+use std::cmp::Reverse;
 use std::collections::HashSet;
 
 /// The most releases that one configuration may have.
@@ -14,20 +24,45 @@ pub const MAX_RELEASES: usize = 256;
 /// A compiled configuration, which decides where requests go.
 #[derive(Debug)]
 pub struct Canary {
+    is_enabled: bool,
+    is_dry: bool,
     releases: Vec<Release>,
-    cookie_names: CookieNames,
-    act: Act,
+    draws: Vec<DrawOf>,
+    namespaces: Vec<Hasher>,
+    affinity: Option<Affinity>,
+    inherit: Option<Inherit>,
+    tokens: Tokens,
+    random_value: Option<Hasher>,
+    debug_header: Option<String>,
+    asked: Asked,
+    pub(crate) output: Output,
     warnings: ConfigErrors,
 }
 
+/// A release that may take a request by its share, and what the request must be like for it.
+#[derive(Debug)]
+struct DrawOf {
+    release: usize,
+    condition: Option<Condition>,
+}
+
 impl Canary {
-    /// Checks and compiles a configuration.
+    /// Checks and compiles a configuration without secrets in the environment.
+    ///
+    /// # Errors
+    /// As [`Canary::with_env`].
+    pub fn new(config: Config) -> Result<Self, ConfigErrors> {
+        Self::with_env(config, &|_| None)
+    }
+
+    /// Checks and compiles a configuration. Its secrets may refer to `env`.
     ///
     /// # Errors
     /// Every violation, with the path to it.
-    pub fn new(config: Config) -> Result<Self, ConfigErrors> {
+    pub fn with_env(config: Config, env: &Environment<'_>) -> Result<Self, ConfigErrors> {
         let mut loading = Loading::new(&config);
         let root = Path::root();
+        let namespaces = Namespaces::load(&config.namespaces, &root.field("namespaces"), &mut loading);
         let path = root.field("releases");
         if config.releases.len() > MAX_RELEASES {
             let found = format!("{} releases", config.releases.len());
@@ -35,40 +70,152 @@ impl Canary {
         }
         let mut seen = HashSet::new();
         let mut releases = Vec::with_capacity(config.releases.len());
+        let mut draws = Vec::new();
         for (index, release) in config.releases.iter().enumerate() {
             let path = path.index(index);
             if !seen.insert(&release.name) {
-                loading.errors.add(
-                    &path.field("name"),
-                    format!("{} again", quote(&release.name)),
-                    "each name once",
+                let found = format!("{} again", quote(&release.name));
+                loading.errors.add(&path.field("name"), found, "each name once");
+            }
+            let compiled = Release::new(release, index, &path, &mut loading);
+            let is_drawn = compiled.share.is_drawn();
+            releases.push(compiled);
+            let alternatives = alternatives(release.matches.as_ref(), &path, config.precedence, &mut loading);
+            if is_drawn {
+                draws.extend(
+                    alternatives
+                        .map(|(rank, condition)| (Reverse(rank), DrawOf { release: index, condition })),
                 );
             }
-            releases.push(Release::new(release, index, &path, &mut loading));
         }
-        let Loading { cookie_names, mut errors, warnings, .. } = loading;
-        let act = check_act(config.act, &root.field("act"), &mut errors);
-        errors.into_result(Self { releases, cookie_names, act, warnings })
+        if config.precedence == Precedence::GatewayApi {
+            // Stable: among equals the order of the list stays.
+            draws.sort_by_key(|(rank, _)| *rank);
+        }
+        let affinity =
+            config.affinity.as_ref().map(|it| Affinity::new(it, &root.field("affinity"), &mut loading));
+        let trust = Trust::new(&config.trust, &root.field("trust"), &mut loading.errors);
+        let inherit = config
+            .inherit
+            .as_ref()
+            .map(|inherit| Inherit::new(inherit, &root.field("inherit"), !trust.is_empty(), &mut loading));
+        let tokens = Tokens::new(config.token.as_ref(), &root.field("token"), env, &mut loading.errors);
+        let random_value = config.random_value.as_ref().map(|value| {
+            let path = root.field("random_value");
+            Hasher::new(Some(&value.seed), "", &value.key, &path, &mut loading)
+        });
+        let output = Output::new(&config, &releases, inherit.as_ref(), &mut loading);
+        let debug_header = output.debug_header().map(str::to_owned);
+        if config.country.is_some() && trust.is_empty() {
+            let expected = "`trust` to name who may set it: any client can send it";
+            loading.warnings.add(&root.field("country"), "a header that is believed", expected);
+        }
+        let (asked, errors, warnings) = loading.finish(trust);
+        let output = output.with_vary(&asked);
+        errors.into_result(Self {
+            is_enabled: config.enabled,
+            is_dry: config.dry_run,
+            releases,
+            draws: draws.into_iter().map(|(_, draw)| draw).collect(),
+            namespaces,
+            affinity,
+            inherit,
+            tokens,
+            random_value,
+            debug_header,
+            asked,
+            output,
+            warnings,
+        })
     }
 
     /// Where the request with these headers goes, and why.
     ///
-    /// A header of any release beats every cookie, and a cookie every weight; among equals the first release wins.
-    /// `never` keeps the request out of its own release only. Each weight is drawn for itself, so a release takes its
-    /// share of the requests that no release before it took.
+    /// The affinity cookie beats every header, a header of any release every cookie, and a cookie every weight; among
+    /// equals the first release wins. `never` keeps the request out of its own release only. Each weight is drawn for
+    /// itself, so a release takes its share of the requests that no release before it took.
     pub fn decide(&self, headers: &Headers, facts: &mut dyn Facts) -> Decision<'_> {
-        let mut inputs = Inputs::new(headers, &self.cookie_names, facts);
+        let mut inputs = Inputs::new(headers, &self.asked, facts);
+        let mut drawn = Drawn { inputs: &mut inputs, issued: None };
+        let random_value = self.random_value.as_ref().and_then(|hasher| hasher.hash(&mut drawn));
+        let inputs = &mut *drawn.inputs;
+        let is_inheriting = self.inherit.is_some() && inputs.is_trusted();
+        let is_debugged =
+            self.debug_header.as_ref().is_some_and(|name| headers.get(name).is_some()) && inputs.is_trusted();
+        let mut details = DecisionDetails { random_value, is_inheriting, is_debugged, ..Default::default() };
+        let pinned = self.affinity.as_ref().map(|affinity| affinity.read(&self.releases, inputs));
+        if !self.is_enabled {
+            if pinned.is_some_and(|pinned| pinned.is_there()) {
+                details.pins = PinChange::Remove;
+            }
+            return Decision { release: None, reason: Reason::KillSwitch, details };
+        }
+        if let Some(release) = self.inherited(is_inheriting, inputs) {
+            details.is_concerned = true;
+            return Decision { release, reason: Reason::Inherited, details };
+        }
+        let mut concerning = ReleaseSet::default();
+        for release in self.releases.iter().filter(|release| release.covers(inputs)) {
+            concerning.insert(release.index());
+        }
+        details.is_concerned = !concerning.is_empty();
+        let (release, reason) =
+            self.choose(concerning, &pinned.unwrap_or_default(), &mut drawn, &mut details);
+        details.issued = drawn.issued;
+        if let (Some(affinity), Some(pinned)) = (&self.affinity, &pinned) {
+            let concerning = (0..self.releases.len()).filter(|index| concerning.contains(*index));
+            details.pins = affinity.change(pinned, release, concerning);
+        }
+        Decision { release, reason, details }
+    }
+
+    /// What a trusted source decided: a release or stable. `None` where it decided nothing that there is.
+    fn inherited(&self, is_inheriting: bool, inputs: &mut Inputs<'_>) -> Option<Option<&Release>> {
+        let inherit = self.inherit.as_ref().filter(|_| is_inheriting)?;
+        let name = match inherit {
+            Inherit::Header(name) => inputs.request().get(name)?,
+            Inherit::Baggage(key) => baggage::get(inputs.request(), key)?,
+        };
+        if name == STABLE.as_bytes() {
+            return Some(None);
+        }
+        let release = self.releases.iter().find(|release| release.name().as_bytes() == name)?;
+        release.is_alive(inputs).then_some(Some(release))
+    }
+
+    fn choose(
+        &self,
+        concerning: ReleaseSet,
+        pinned: &Pinned,
+        drawn: &mut Drawn<'_, '_>,
+        details: &mut DecisionDetails,
+    ) -> (Option<&Release>, Reason) {
+        let is_first = self.affinity.as_ref().is_some_and(|it| it.order == AffinityOrder::First);
+        let pinned_to = || {
+            let mut concerned = self.releases.iter().filter(|release| concerning.contains(release.index()));
+            concerned.find(|release| pinned.pins.into.contains(release.index()))
+        };
+        if let Some(release) = pinned_to().filter(|_| is_first) {
+            return (Some(release), Reason::Affinity);
+        }
+        let mut open = concerning;
         let mut by_cookie = None;
-        let mut by_weight = None;
         let mut why_stable = Reason::Default;
         for release in &self.releases {
-            if !release.scope.covers(&inputs) {
+            let index = release.index();
+            if !open.contains(index) {
                 continue;
             }
-            match release.by_header(&inputs) {
-                Some((Verdict::In, reason)) => return Decision { release: Some(release), reason },
+            if is_first && pinned.pins.out_of.contains(index) {
+                why_stable = why_stable.min(Reason::Affinity);
+                open.remove(index);
+                continue;
+            }
+            match release.by_header(drawn.inputs, &self.tokens) {
+                Some((Verdict::In, reason)) => return (Some(release), reason),
                 Some((Verdict::Out, reason)) => {
                     why_stable = why_stable.min(reason);
+                    open.remove(index);
                     continue;
                 }
                 None => {}
@@ -76,21 +223,41 @@ impl Canary {
             if by_cookie.is_some() {
                 continue;
             }
-            match release.by_cookie(&mut inputs) {
+            match release.by_cookie(drawn.inputs, &self.tokens) {
                 Some((Verdict::In, reason)) => by_cookie = Some((release, reason)),
-                Some((Verdict::Out, reason)) => why_stable = why_stable.min(reason),
-                None if by_weight.is_none() => match release.share.draw(&mut inputs) {
-                    Some(true) => by_weight = Some((release, Reason::Weight)),
-                    Some(false) => why_stable = why_stable.min(Reason::Weight),
-                    None => {}
-                },
+                Some((Verdict::Out, reason)) => {
+                    why_stable = why_stable.min(reason);
+                    open.remove(index);
+                }
                 None => {}
             }
         }
-        match by_cookie.or(by_weight) {
-            Some((release, reason)) => Decision { release: Some(release), reason },
-            None => Decision { release: None, reason: why_stable },
+        if let Some((release, reason)) = by_cookie {
+            return (Some(release), reason);
         }
+        if let Some(release) = pinned_to().filter(|release| open.contains(release.index())) {
+            return (Some(release), Reason::Affinity);
+        }
+        for draw in &self.draws {
+            let Some(release) = self.releases.get(draw.release) else { continue };
+            if !open.contains(draw.release) {
+                continue;
+            }
+            if pinned.pins.out_of.contains(draw.release) {
+                why_stable = why_stable.min(Reason::Affinity);
+                continue;
+            }
+            if draw.condition.as_ref().is_some_and(|condition| !condition.holds(drawn.inputs)) {
+                continue;
+            }
+            let Some(result) = release.share.draw(&self.namespaces, drawn) else { continue };
+            details.bucket = result.bucket;
+            if result.is_in {
+                return (Some(release), release.share_reason);
+            }
+            why_stable = why_stable.min(release.share_reason);
+        }
+        (None, why_stable)
     }
 
     /// The releases, in the order of the configuration.
@@ -98,43 +265,73 @@ impl Canary {
         &self.releases
     }
 
+    /// Whether decisions are only shown: everything goes to stable.
+    pub fn is_dry(&self) -> bool {
+        self.is_dry
+    }
+
     /// All pairs of release (`None` for stable) and reason that [`Canary::decide`] can return, so that metrics can be
     /// defined at load.
     pub fn outcomes(&self) -> Vec<(Option<&Release>, Reason)> {
+        if !self.is_enabled {
+            return vec![(None, Reason::KillSwitch)];
+        }
         let rules =
             || self.releases.iter().flat_map(|release| release.reasons().map(move |it| (release, it)));
         let into = rules().filter(|(_, (verdict, _))| *verdict == Verdict::In);
-        let out: HashSet<Reason> = rules()
+        let mut out: HashSet<Reason> = rules()
             .filter(|(_, (verdict, _))| *verdict == Verdict::Out)
             .map(|(_, (_, reason))| reason)
             .collect();
-        let stable =
-            Reason::ALL.into_iter().filter(|reason| *reason == Reason::Default || out.contains(reason));
+        out.insert(Reason::Default);
+        let of_any = [
+            (self.inherit.is_some(), Reason::Inherited),
+            (self.affinity.is_some() && !self.releases.is_empty(), Reason::Affinity),
+        ];
+        let of_any = of_any.into_iter().filter(|(is_on, _)| *is_on).map(|(_, reason)| reason);
+        out.extend(of_any.clone());
+        let stable = Reason::ALL.into_iter().filter(|reason| out.contains(reason));
+        let from_any =
+            of_any.flat_map(|reason| self.releases.iter().map(move |release| (Some(release), reason)));
         into.map(|(release, (_, reason))| (Some(release), reason))
+            .chain(from_any)
             .chain(stable.map(|reason| (None, reason)))
             .collect()
     }
 
-    /// How Envoy is to learn the decision.
-    pub fn act(&self) -> &Act {
-        &self.act
-    }
-
-    /// What is accepted only because `compatibility` says so, and will hardly do what was meant.
+    /// What is legal, and will hardly do what was meant.
     pub fn warnings(&self) -> &ConfigErrors {
         &self.warnings
     }
+
+    pub(crate) fn affinity(&self) -> Option<&Affinity> {
+        self.affinity.as_ref()
+    }
 }
 
-fn check_act(act: Act, path: &Path, errors: &mut ConfigErrors) -> Act {
-    match act {
-        Act::FilterState { key } => {
-            names::check_label(&key, &path.field("filter_state").field("key"), errors);
-            Act::FilterState { key }
+/// What of a `match` is ranked for itself, with its rank.
+fn alternatives(
+    config: Option<&ConditionConfig>,
+    path: &Path,
+    precedence: Precedence,
+    loading: &mut Loading,
+) -> impl Iterator<Item = (Specificity, Option<Condition>)> + use<> {
+    let path = path.field("match");
+    let mut ranked = Vec::new();
+    match config {
+        None => ranked.push((Specificity::default(), None)),
+        Some(ConditionConfig::Any(conditions))
+            if precedence == Precedence::GatewayApi && !conditions.is_empty() =>
+        {
+            for (index, config) in conditions.iter().enumerate() {
+                let condition = Condition::new(config, &path.field("any").index(index), loading);
+                ranked.push((Specificity::of(config), Some(condition)));
+            }
         }
-        Act::Header { name } => {
-            let name = names::check_header(&name, &path.field("header").field("name"), errors);
-            Act::Header { name }
+        Some(config) => {
+            let condition = Condition::new(config, &path, loading);
+            ranked.push((Specificity::of(config), Some(condition)));
         }
     }
+    ranked.into_iter()
 }

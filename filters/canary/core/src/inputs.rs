@@ -1,35 +1,110 @@
-use crate::config::{KeyConfig, ReleaseConfig};
-use sdk_shim_http::{Cookies, Headers, split_target};
+use crate::fields::{FieldId, Fields};
+use crate::patterns::{PatternId, PatternSet, Subject};
+use crate::trust::Trust;
+use sdk_shim_http::{Cookies, Headers, Query, split_target};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::time::Duration;
 
-/// What a decision may have to ask of the host, each at most once for a request and only where a draw depends on it.
+/// What a decision may have to ask of the host, each only where a decision depends on it. All but random numbers are asked
+/// for at most once for a request.
 pub trait Facts {
     /// The client's address. `None` where the host knows none, as on a Unix socket.
     fn source_ip(&mut self) -> Option<IpAddr>;
 
-    /// 64 random bits.
+    /// 64 random bits, others each time.
     fn random(&mut self) -> u64;
+
+    /// The time since 1970-01-01 UTC.
+    fn now(&mut self) -> Duration;
+
+    /// The first URI SAN of the client's verified certificate.
+    fn principal(&mut self) -> Option<Vec<u8>>;
+}
+
+/// All that rules ask for, by name, and the patterns that they match.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) headers: Fields,
+    pub(crate) cookies: Fields,
+    pub(crate) queries: Fields,
+    pub(crate) patterns: Vec<PatternSet>,
+    pub(crate) trust: Trust,
 }
 
 /// All that rules can ask about one request. What takes work is done once, when it is first asked for.
 pub(crate) struct Inputs<'a> {
-    headers: &'a Headers,
-    cookie_names: &'a CookieNames,
+    request: &'a Headers,
+    asked: &'a Asked,
     facts: &'a mut dyn Facts,
     host: &'a [u8],
     path: &'a [u8],
-    cookies: Option<SmallVec<[Option<&'a [u8]>; 4]>>,
+    query: &'a [u8],
+    method: &'a [u8],
+    headers: SmallVec<[Option<Cow<'a, [u8]>>; 8]>,
+    cookies: Option<Values<'a>>,
+    queries: Option<Values<'a>>,
+    matched: SmallVec<[Option<u64>; 4]>,
     source_ip: Option<Option<IpAddr>>,
+    trusted: Option<bool>,
     random: Option<u64>,
+    now: Option<Duration>,
 }
 
+type Values<'a> = SmallVec<[Option<&'a [u8]>; 8]>;
+
 impl<'a> Inputs<'a> {
-    pub(crate) fn new(headers: &'a Headers, cookie_names: &'a CookieNames, facts: &'a mut dyn Facts) -> Self {
-        let host = headers.get(":authority").map(without_port).unwrap_or_default();
-        let path = headers.get(":path").map(|target| split_target(target).0).unwrap_or_default();
-        Self { headers, cookie_names, facts, host, path, cookies: None, source_ip: None, random: None }
+    pub(crate) fn new(request: &'a Headers, asked: &'a Asked, facts: &'a mut dyn Facts) -> Self {
+        let mut inputs = Self {
+            request,
+            asked,
+            facts,
+            host: b"",
+            path: b"",
+            query: b"",
+            method: b"",
+            headers: SmallVec::from_elem(None, asked.headers.len()),
+            cookies: None,
+            queries: None,
+            matched: SmallVec::from_elem(None, asked.patterns.len()),
+            source_ip: None,
+            trusted: None,
+            random: None,
+            now: None,
+        };
+        for (name, value) in request.iter() {
+            match name {
+                b":authority" if inputs.host.is_empty() => inputs.host = without_port(value),
+                b":path" if inputs.path.is_empty() => {
+                    let (path, query) = split_target(value);
+                    inputs.path = path;
+                    inputs.query = query.unwrap_or_default();
+                }
+                b":method" if inputs.method.is_empty() => inputs.method = value,
+                _ => inputs.keep(name, value),
+            }
+        }
+        inputs
+    }
+
+    /// Repeated headers are joined with commas, as Envoy's own matchers see them.
+    fn keep(&mut self, name: &[u8], value: &'a [u8]) {
+        let slot = self.asked.headers.find(name).and_then(|id| self.headers.get_mut(id.0));
+        match slot {
+            Some(Some(joined)) => {
+                let joined = joined.to_mut();
+                joined.push(b',');
+                joined.extend_from_slice(value);
+            }
+            Some(slot @ None) => *slot = Some(Cow::Borrowed(value)),
+            None => {}
+        }
+    }
+
+    /// All headers.
+    pub(crate) fn request(&self) -> &'a Headers {
+        self.request
     }
 
     /// The host without its port, as the client wrote it; empty where there is none.
@@ -42,64 +117,110 @@ impl<'a> Inputs<'a> {
         self.path
     }
 
-    /// A header's value; repeated ones are joined with commas, as Envoy's own matchers see them.
-    pub(crate) fn header(&self, name: &str) -> Option<Cow<'a, [u8]>> {
-        self.headers.get_joined(name.as_bytes())
+    /// The method; empty where there is none.
+    pub(crate) fn method(&self) -> &'a [u8] {
+        self.method
+    }
+
+    /// A header's value.
+    pub(crate) fn header(&self, id: FieldId) -> Option<&[u8]> {
+        self.headers.get(id.0)?.as_deref()
     }
 
     /// The first value of a cookie.
     ///
     /// All cookies that any rule names are found in one pass, so that a request with thousands of cookies costs one
     /// pass however many releases there are.
-    pub(crate) fn cookie(&mut self, id: CookieId) -> Option<&'a [u8]> {
-        let (headers, names) = (self.headers, self.cookie_names);
-        let values = self.cookies.get_or_insert_with(|| {
-            let mut values = SmallVec::from_elem(None, names.0.len());
-            for (name, value) in Cookies::new(headers).iter() {
-                let slot = names.find(name).and_then(|id| values.get_mut(id.0));
-                if let Some(slot @ None) = slot {
-                    *slot = Some(value);
-                }
-            }
-            values
-        });
+    pub(crate) fn cookie(&mut self, id: FieldId) -> Option<&'a [u8]> {
+        let (request, fields) = (self.request, &self.asked.cookies);
+        let values = self.cookies.get_or_insert_with(|| first_values(Cookies::new(request).iter(), fields));
         values.get(id.0).copied().flatten()
+    }
+
+    /// The first value of a query parameter.
+    pub(crate) fn query(&mut self, id: FieldId) -> Option<&'a [u8]> {
+        let (query, fields) = (self.query, &self.asked.queries);
+        let values = self.queries.get_or_insert_with(|| first_values(Query::new(query).iter(), fields));
+        values.get(id.0).copied().flatten()
+    }
+
+    /// Whether the subject of a pattern is there and matches it.
+    pub(crate) fn matches(&mut self, pattern: PatternId) -> bool {
+        let known = self.matched.get(pattern.set).copied().flatten();
+        let matched = known.unwrap_or_else(|| {
+            let matched = self.search(pattern.set);
+            if let Some(slot) = self.matched.get_mut(pattern.set) {
+                *slot = Some(matched);
+            }
+            matched
+        });
+        matched & pattern.bit != 0
+    }
+
+    fn search(&mut self, set: usize) -> u64 {
+        let asked = self.asked;
+        let Some(set) = asked.patterns.get(set) else { return 0 };
+        self.value(set.subject).map_or(0, |value| set.matches(value))
+    }
+
+    /// The value that a rule is about.
+    pub(crate) fn value(&mut self, subject: Subject) -> Option<&[u8]> {
+        match subject {
+            Subject::Header(id) => self.header(id),
+            Subject::Cookie(id) => self.cookie(id),
+            Subject::Query(id) => self.query(id),
+            Subject::Path => Some(self.path),
+        }
     }
 
     pub(crate) fn source_ip(&mut self) -> Option<IpAddr> {
         *self.source_ip.get_or_insert_with(|| self.facts.source_ip())
     }
 
+    /// Whether the client is a trusted source.
+    pub(crate) fn is_trusted(&mut self) -> bool {
+        let trust = &self.asked.trust;
+        if let Some(known) = self.trusted {
+            return known;
+        }
+        let by_address = trust.has_addresses() && self.source_ip().is_some_and(|ip| trust.has_address(ip));
+        let is_trusted = by_address
+            || trust.has_principals()
+                && self.facts.principal().is_some_and(|principal| trust.has_principal(&principal));
+        self.trusted = Some(is_trusted);
+        is_trusted
+    }
+
+    /// Whether the country header counts: where nobody is named as trusted, everybody's does.
+    pub(crate) fn may_name_country(&mut self) -> bool {
+        self.asked.trust.is_empty() || self.is_trusted()
+    }
+
+    /// A number that is the same for the whole request.
     pub(crate) fn random(&mut self) -> u64 {
         *self.random.get_or_insert_with(|| self.facts.random())
     }
+
+    /// 128 random bits, others each time.
+    pub(crate) fn new_id(&mut self) -> u128 {
+        u128::from(self.facts.random()) << 64 | u128::from(self.facts.random())
+    }
+
+    /// The time since 1970-01-01 UTC.
+    pub(crate) fn now(&mut self) -> Duration {
+        *self.now.get_or_insert_with(|| self.facts.now())
+    }
 }
 
-/// The names of all cookies that rules ask for, sorted.
-#[derive(Debug)]
-pub(crate) struct CookieNames(Vec<Vec<u8>>);
-
-/// A cookie's place in [`CookieNames`].
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CookieId(usize);
-
-impl CookieNames {
-    pub(crate) fn of(releases: &[ReleaseConfig]) -> Self {
-        let by_cookie =
-            releases.iter().filter_map(|release| release.by_cookie.as_ref()).map(|wish| &wish.name);
-        let keys = releases.iter().flat_map(|release| &release.key).filter_map(|key| match key {
-            KeyConfig::Cookie(name) => Some(name),
-            _ => None,
-        });
-        let mut names: Vec<Vec<u8>> = by_cookie.chain(keys).map(|name| name.clone().into_bytes()).collect();
-        names.sort_unstable();
-        names.dedup();
-        Self(names)
+fn first_values<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>, fields: &Fields) -> Values<'a> {
+    let mut values = SmallVec::from_elem(None, fields.len());
+    for (name, value) in pairs {
+        let slot = fields.find(name).and_then(|id| values.get_mut(id.0));
+        if let Some(slot @ None) = slot {
+            *slot = Some(value);
+        }
     }
-
-    pub(crate) fn find(&self, name: &[u8]) -> Option<CookieId> {
-        self.0.binary_search_by(|candidate| candidate.as_slice().cmp(name)).ok().map(CookieId)
-    }
+    values
 }
 
 /// `[::1]:80` and `example.com:80` without the port.

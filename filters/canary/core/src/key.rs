@@ -1,45 +1,67 @@
 use crate::config::KeyConfig;
-use crate::inputs::{CookieId, Inputs};
-use crate::loading::Loading;
+use crate::fields::FieldId;
+use crate::inputs::Inputs;
+use crate::loading::{Loading, NO_CLAIMS};
 use crate::names;
+use crate::names::quote;
 use sdk_shim_config::Path;
-use std::io::Write;
+use std::io::{Read, Write};
 
 /// The most keys that one release may name.
 pub const MAX_KEYS: usize = 8;
 
+const MAX_SEED_BYTES: usize = 256;
+
 /// What tells users apart: the first of these sources that the request has.
 #[derive(Debug)]
 pub(crate) struct Keys {
-    sources: Vec<Key>,
+    pub(crate) sources: Vec<Key>,
 }
 
-#[derive(Debug)]
-enum Key {
-    Header(String),
-    Cookie(CookieId),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    Header(FieldId),
+    Cookie(FieldId),
+    /// The cookie that the filter issues.
+    IdCookie(FieldId),
     SourceIp,
     Random,
 }
 
+/// An id that the filter issues: 128 bits, as 22 letters of the base64url alphabet.
+pub(crate) type Id = [u8; 22];
+
+/// What draws are made by: the request, and the id that it was given where it had none.
+pub(crate) struct Drawn<'i, 'a> {
+    pub(crate) inputs: &'i mut Inputs<'a>,
+    pub(crate) issued: Option<Id>,
+}
+
 impl Keys {
     pub(crate) fn new(config: &[KeyConfig], path: &Path, loading: &mut Loading) -> Self {
-        let Loading { cookie_names, errors, .. } = loading;
         if config.len() > MAX_KEYS {
-            errors.add(path, format!("{} keys", config.len()), format!("at most {MAX_KEYS}"));
+            loading.errors.add(path, format!("{} keys", config.len()), format!("at most {MAX_KEYS}"));
         }
         let mut sources = Vec::with_capacity(config.len() + 2);
         for (index, key) in config.iter().enumerate() {
             let path = path.index(index);
             let is_last = index + 1 == config.len();
+            let errors = &mut loading.errors;
             match key {
                 KeyConfig::Header(name) => {
                     let name = names::check_header(name, &path.field("header"), errors);
-                    sources.push(Key::Header(name));
+                    sources.push(Key::Header(loading.headers.id(&name)));
                 }
                 KeyConfig::Cookie(name) => {
                     names::check_cookie(name, &path.field("cookie"), errors);
-                    sources.extend(cookie_names.find(name.as_bytes()).map(Key::Cookie));
+                    sources.push(Key::Cookie(loading.cookies.id(name)));
+                }
+                KeyConfig::IdCookie => match &loading.id_cookie {
+                    Some(name) => sources.push(Key::IdCookie(loading.cookies.id(name))),
+                    None => errors.add(&path, "`id_cookie`", "the top level's `id_cookie` beside it"),
+                },
+                KeyConfig::Claim(name) => {
+                    errors.explain(&path.field("claim"), format!("{}: {NO_CLAIMS}", quote(name)));
                 }
                 KeyConfig::SourceIp => sources.push(Key::SourceIp),
                 KeyConfig::Random if is_last => sources.push(Key::Random),
@@ -56,25 +78,34 @@ impl Keys {
 
     /// Whether every request has a key.
     pub(crate) fn never_fail(&self) -> bool {
-        matches!(self.sources.last(), Some(Key::Random))
+        self.sources.iter().any(|key| matches!(key, Key::Random | Key::IdCookie(_)))
     }
 
     /// Calls `use_key` with the request's key; `None` where it has none.
-    pub(crate) fn with<T>(&self, inputs: &mut Inputs<'_>, use_key: impl FnOnce(&[u8]) -> T) -> Option<T> {
+    fn with<T>(&self, drawn: &mut Drawn<'_, '_>, use_key: impl FnOnce(&[u8]) -> T) -> Option<T> {
         for source in &self.sources {
             match source {
-                Key::Header(name) => {
-                    if let Some(value) = inputs.header(name).filter(|value| !value.is_empty()) {
-                        return Some(use_key(&value));
-                    }
-                }
-                Key::Cookie(id) => {
-                    if let Some(value) = inputs.cookie(*id).filter(|value| !value.is_empty()) {
+                Key::Header(id) => {
+                    if let Some(value) = drawn.inputs.header(*id).filter(|value| !value.is_empty()) {
                         return Some(use_key(value));
                     }
                 }
+                Key::Cookie(id) => {
+                    if let Some(value) = drawn.inputs.cookie(*id).filter(|value| !value.is_empty()) {
+                        return Some(use_key(value));
+                    }
+                }
+                Key::IdCookie(id) => {
+                    return Some(match drawn.inputs.cookie(*id).filter(|value| is_id(value)) {
+                        Some(value) => use_key(value),
+                        None => {
+                            let inputs = &mut *drawn.inputs;
+                            use_key(drawn.issued.get_or_insert_with(|| id_of(inputs.new_id())))
+                        }
+                    });
+                }
                 Key::SourceIp => {
-                    if let Some(address) = inputs.source_ip() {
+                    if let Some(address) = drawn.inputs.source_ip() {
                         // The text, so that others can compute the same: at most 39 bytes, IPv4 in IPv6 as IPv4.
                         let mut text = [0; 48];
                         let mut rest = text.as_mut_slice();
@@ -84,9 +115,60 @@ impl Keys {
                         return Some(use_key(text.get(..used).unwrap_or_default()));
                     }
                 }
-                Key::Random => return Some(use_key(&inputs.random().to_le_bytes())),
+                Key::Random => return Some(use_key(&drawn.inputs.random().to_le_bytes())),
             }
         }
         None
     }
+}
+
+/// A seed, and what tells users apart.
+#[derive(Debug)]
+pub(crate) struct Hasher {
+    /// The seed and a colon, as Unleash joins its group id and the user's id.
+    prefix: Vec<u8>,
+    pub(crate) keys: Keys,
+}
+
+impl Hasher {
+    /// `seed` stands at `path.seed`, unless it is `default_seed`; the keys stand at `path.key`.
+    pub(crate) fn new(
+        seed: Option<&str>,
+        default_seed: &str,
+        keys: &[KeyConfig],
+        path: &Path,
+        loading: &mut Loading,
+    ) -> Self {
+        let keys = Keys::new(keys, &path.field("key"), loading);
+        if let Some(seed) = seed.filter(|seed| !(1..=MAX_SEED_BYTES).contains(&seed.len())) {
+            loading.errors.add(&path.field("seed"), quote(seed), format!("1 to {MAX_SEED_BYTES} bytes"));
+        }
+        Self { prefix: format!("{}:", seed.unwrap_or(default_seed)).into_bytes(), keys }
+    }
+
+    /// `murmur3(seed:key)`; `None` where the request has no key.
+    pub(crate) fn hash(&self, drawn: &mut Drawn<'_, '_>) -> Option<u32> {
+        // Reading from memory does not fail.
+        let hash = |key: &[u8]| murmur3::murmur3_32(&mut self.prefix.chain(key), 0).unwrap_or(u32::MAX);
+        self.keys.with(drawn, hash)
+    }
+}
+
+/// Whether a cookie's value is an id as the filter issues them.
+fn is_id(value: &[u8]) -> bool {
+    value.len() == ID_BYTES
+        && value.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+const ID_BYTES: usize = size_of::<Id>();
+
+fn id_of(bits: u128) -> Id {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut id = [b'A'; ID_BYTES];
+    let mut rest = bits;
+    for letter in &mut id {
+        *letter = LETTERS.get((rest % 64) as usize).copied().unwrap_or(b'A');
+        rest /= 64;
+    }
+    id
 }

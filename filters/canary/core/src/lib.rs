@@ -12,6 +12,8 @@
 //! # impl Facts for Nothing {
 //! #     fn source_ip(&mut self) -> Option<std::net::IpAddr> { None }
 //! #     fn random(&mut self) -> u64 { 0 }
+//! #     fn now(&mut self) -> std::time::Duration { Default::default() }
+//! #     fn principal(&mut self) -> Option<Vec<u8>> { None }
 //! # }
 //! let config = br#"{"releases": [{"name": "v2", "by_header": {"name": "x-canary"}, "weight": 0.5}]}"#;
 //! let canary = Canary::new(sdk_shim_config::parse(config)?)?;
@@ -23,32 +25,54 @@
 //! ```
 //!
 //! The modules: `config` is what users write; `canary` weighs the rules of all releases against each other; a
-//! `release` is a `scope` (which requests it concerns), `wish`es (header and cookie) and a `share` (the weight), which
-//! is drawn by a `key`; `inputs` is all that a rule can ask about a request,
-//! `loading` what compiling collects.
+//! `release` is a `scope` (which requests it concerns), `wish`es (header and cookie), a `condition` (`match`) and a `share`
+//! (the weight, its `schedule` and its namespace), which is drawn by a `key`; `affinity` keeps what was decided; `inputs`
+//! is all that a rule can ask about a request, by `fields` and `patterns`; `output` is what is done to requests and
+//! responses; `loading` what compiling collects.
 
+mod affinity;
+mod baggage;
 mod canary;
+mod condition;
 mod config;
+mod cookie;
 mod decision;
+mod edit;
+mod fields;
 mod inputs;
 mod key;
 mod loading;
 mod names;
+mod output;
+mod patterns;
 mod release;
+mod schedule;
 mod scope;
+mod set;
 mod share;
+mod token;
+mod trust;
 mod wish;
 
 pub use canary::{Canary, MAX_RELEASES};
-pub use config::{Act, Compatibility, Config, KeyConfig, ReleaseConfig, WishConfig};
+pub use condition::{MAX_CONDITION_DEPTH, MAX_CONDITIONS};
+pub use config::{
+    Act, AffinityConfig, AffinityOrder, BaggageMember, Compatibility, ConditionConfig, Config, CookieConfig,
+    CountryConfig, FieldConfig, HeaderConfig, HeaderEdits, InheritConfig, KeyConfig, NamespaceConfig,
+    NamespaceShare, PathConfig, PauseConfig, Precedence, PropagateConfig, RandomValueConfig, RangeConfig,
+    ReleaseAffinity, ReleaseConfig, SameSite, ScheduleConfig, Secure, StableConfig, StepConfig, TokenConfig,
+    TrustConfig, WishConfig,
+};
 pub use decision::{Decision, Reason, STABLE};
+pub use edit::Edit;
 pub use inputs::Facts;
 pub use key::MAX_KEYS;
 pub use names::MAX_NAME_BYTES;
+pub use output::{DRY_RUN_KEY, REASON_KEY, ResponsePlan};
+pub use patterns::MAX_PATTERN_BYTES;
 pub use release::Release;
 pub use scope::MAX_SCOPE_ENTRIES;
 pub use share::{BUCKETS, bucket};
-pub use wish::MAX_PATTERN_BYTES;
 
 #[cfg(test)]
 mod tests;

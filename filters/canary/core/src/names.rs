@@ -1,5 +1,5 @@
 use sdk_shim_config::{ConfigErrors, Path};
-use sdk_shim_http::is_token;
+use sdk_shim_http::{Cidr, is_token};
 
 /// The longest name of a release, and the longest key of filter state, in bytes.
 pub const MAX_NAME_BYTES: usize = 63;
@@ -26,6 +26,32 @@ pub(crate) fn check_cookie(name: &str, path: &Path, errors: &mut ConfigErrors) {
     check_token(name, path, "a cookie name: a token (RFC 6265 4.1.1)", errors);
 }
 
+/// Checks the name of a query parameter, which is compared as it stands in the query.
+pub(crate) fn check_query(name: &str, path: &Path, errors: &mut ConfigErrors) {
+    let is_valid = |byte: u8| byte.is_ascii_graphic() && !b"&=#".contains(&byte);
+    if name.is_empty() || name.len() > MAX_FIELD_NAME_BYTES || !name.bytes().all(is_valid) {
+        let expected = format!(
+            "a query parameter as it stands in the query, percent-encoded where need be, at most {MAX_FIELD_NAME_BYTES} bytes"
+        );
+        errors.add(path, quote(name), expected);
+    }
+}
+
+/// Checks a method.
+pub(crate) fn check_method(name: &str, path: &Path, errors: &mut ConfigErrors) {
+    check_token(name, path, "a method such as GET (RFC 9110 9.1)", errors);
+}
+
+/// Reads blocks of addresses.
+pub(crate) fn check_blocks(blocks: &[String], path: &Path, errors: &mut ConfigErrors) -> Vec<Cidr> {
+    let mut read = |(index, block): (usize, &String)| {
+        let refuse =
+            |_| errors.add(&path.index(index), quote(block), "an address, or a block such as 10.0.0.0/8");
+        block.parse().map_err(refuse).ok()
+    };
+    blocks.iter().enumerate().filter_map(&mut read).collect()
+}
+
 /// A configured text as an error shows it: cut where it is long.
 pub(crate) fn quote(text: &str) -> String {
     const SHOWN: usize = 80;
@@ -35,7 +61,7 @@ pub(crate) fn quote(text: &str) -> String {
     }
 }
 
-fn check_token(name: &str, path: &Path, expected: &str, errors: &mut ConfigErrors) {
+pub(crate) fn check_token(name: &str, path: &Path, expected: &str, errors: &mut ConfigErrors) {
     if name.len() > MAX_FIELD_NAME_BYTES || !is_token(name.as_bytes()) {
         errors.add(path, quote(name), format!("{expected}, at most {MAX_FIELD_NAME_BYTES} bytes"));
     }

@@ -1,9 +1,12 @@
-use crate::config::ReleaseConfig;
-use crate::inputs::{CookieId, Inputs};
+use crate::config::{ReleaseAffinity, ReleaseConfig};
+use crate::edit::Edits;
+use crate::inputs::Inputs;
 use crate::loading::Loading;
 use crate::names::quote;
+use crate::patterns::Subject;
 use crate::scope::Scope;
 use crate::share::Share;
+use crate::token::Tokens;
 use crate::wish::{By, Verdict, Wish};
 use crate::{Reason, STABLE, names};
 use sdk_shim_config::Path;
@@ -13,10 +16,18 @@ use sdk_shim_config::Path;
 pub struct Release {
     name: String,
     index: usize,
-    pub(crate) scope: Scope,
-    by_header: Option<(String, Wish)>,
-    by_cookie: Option<(CookieId, Wish)>,
+    is_enabled: bool,
+    scope: Scope,
+    by_header: Option<Wish>,
+    by_cookie: Option<Wish>,
     pub(crate) share: Share,
+    /// Why its share is taken: by a weight, or all that match.
+    pub(crate) share_reason: Reason,
+    pub(crate) is_sticky: bool,
+    pub(crate) bucket_version: u32,
+    pub(crate) cluster: Option<String>,
+    pub(crate) request_headers: Edits,
+    pub(crate) response_headers: Edits,
 }
 
 impl Release {
@@ -26,23 +37,38 @@ impl Release {
         if config.name == STABLE {
             errors.add(&path.field("name"), quote(STABLE), "another name: it stands for no release");
         }
-        if config.by_header.is_none() && config.by_cookie.is_none() && config.weight.is_none() {
-            errors.add(path, "a release without a rule", "`by_header`, `by_cookie` or `weight`");
+        let draws = config.matches.is_some() || config.namespace.is_some() || config.weight.is_some();
+        if config.by_header.is_none() && config.by_cookie.is_none() && !draws {
+            errors.add(path, "a release without a rule", "`by_header`, `by_cookie`, `match` or `weight`");
         }
         let scope = Scope::new(config, path, errors);
         let by_header = config.by_header.as_ref().map(|wish| {
             let path = path.field("by_header");
             let name = names::check_header(&wish.name, &path.field("name"), &mut loading.errors);
-            (name, Wish::new(wish, &path, loading))
+            Wish::new(wish, Subject::Header(loading.headers.id(&name)), &path, loading)
         });
-        let by_cookie = config.by_cookie.as_ref().and_then(|config| {
+        let by_cookie = config.by_cookie.as_ref().map(|wish| {
             let path = path.field("by_cookie");
-            names::check_cookie(&config.name, &path.field("name"), &mut loading.errors);
-            let wish = Wish::new(config, &path, loading);
-            Some((loading.cookie_names.find(config.name.as_bytes())?, wish))
+            names::check_cookie(&wish.name, &path.field("name"), &mut loading.errors);
+            Wish::new(wish, Subject::Cookie(loading.cookies.id(&wish.name)), &path, loading)
         });
         let share = Share::new(config, path, loading);
-        Self { name: config.name.clone(), index, scope, by_header, by_cookie, share }
+        let errors = &mut loading.errors;
+        Self {
+            name: config.name.clone(),
+            index,
+            is_enabled: config.enabled,
+            scope,
+            by_header,
+            by_cookie,
+            share,
+            share_reason: if config.weight.is_some() { Reason::Weight } else { Reason::Match },
+            is_sticky: config.affinity == ReleaseAffinity::Sticky,
+            bucket_version: config.bucket_version,
+            cluster: config.cluster.clone(),
+            request_headers: Edits::new(&config.request_headers, &path.field("request_headers"), errors),
+            response_headers: Edits::new(&config.response_headers, &path.field("response_headers"), errors),
+        }
     }
 
     /// The name.
@@ -55,27 +81,35 @@ impl Release {
         self.index
     }
 
-    pub(crate) fn by_header(&self, inputs: &Inputs<'_>) -> Option<(Verdict, Reason)> {
-        let (name, wish) = self.by_header.as_ref()?;
-        let (verdict, by) = wish.read(&inputs.header(name)?)?;
+    /// Whether the release is on and not over.
+    pub(crate) fn is_alive(&self, inputs: &mut Inputs<'_>) -> bool {
+        self.is_enabled && !self.share.has_ended(inputs)
+    }
+
+    /// Whether the release concerns the request.
+    pub(crate) fn covers(&self, inputs: &mut Inputs<'_>) -> bool {
+        self.scope.covers(inputs) && self.is_alive(inputs)
+    }
+
+    pub(crate) fn by_header(&self, inputs: &mut Inputs<'_>, tokens: &Tokens) -> Option<(Verdict, Reason)> {
+        let (verdict, by) = self.by_header.as_ref()?.read(inputs, &self.name, tokens)?;
         Some((verdict, header_reason(by)))
     }
 
-    pub(crate) fn by_cookie(&self, inputs: &mut Inputs<'_>) -> Option<(Verdict, Reason)> {
-        let (id, wish) = self.by_cookie.as_ref()?;
-        let (verdict, by) = wish.read(inputs.cookie(*id)?)?;
+    pub(crate) fn by_cookie(&self, inputs: &mut Inputs<'_>, tokens: &Tokens) -> Option<(Verdict, Reason)> {
+        let (verdict, by) = self.by_cookie.as_ref()?.read(inputs, &self.name, tokens)?;
         Some((verdict, cookie_reason(by)))
     }
 
     /// What the rules can come to, with the reason.
     pub(crate) fn reasons(&self) -> impl Iterator<Item = (Verdict, Reason)> {
-        let header = self.by_header.iter().flat_map(|(_, wish)| wish.outcomes());
-        let cookie = self.by_cookie.iter().flat_map(|(_, wish)| wish.outcomes());
+        let header = self.by_header.iter().flat_map(Wish::outcomes);
+        let cookie = self.by_cookie.iter().flat_map(Wish::outcomes);
         let weight = [Verdict::In, Verdict::Out].into_iter().filter(|_| self.share.is_drawn());
         header
             .map(|(verdict, by)| (verdict, header_reason(by)))
             .chain(cookie.map(|(verdict, by)| (verdict, cookie_reason(by))))
-            .chain(weight.map(|verdict| (verdict, Reason::Weight)))
+            .chain(weight.map(|verdict| (verdict, self.share_reason)))
     }
 }
 
@@ -85,6 +119,7 @@ fn header_reason(by: By) -> Reason {
         By::Never => Reason::HeaderNever,
         By::Value => Reason::HeaderValue,
         By::Pattern => Reason::HeaderPattern,
+        By::Token => Reason::HeaderToken,
     }
 }
 
@@ -94,5 +129,6 @@ fn cookie_reason(by: By) -> Reason {
         By::Never => Reason::CookieNever,
         By::Value => Reason::CookieValue,
         By::Pattern => Reason::CookiePattern,
+        By::Token => Reason::CookieToken,
     }
 }

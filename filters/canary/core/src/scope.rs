@@ -68,17 +68,17 @@ impl Host {
 /// A path prefix by whole segments, as Gateway API's `PathPrefix` and Ingress' `Prefix` compare it: a slash at its end
 /// is ignored.
 #[derive(Debug)]
-struct PathPrefix(String);
+pub(crate) struct PathPrefix(String);
 
 impl PathPrefix {
-    fn new(text: &str) -> Result<Self, &'static str> {
+    pub(crate) fn new(text: &str) -> Result<Self, &'static str> {
         if !text.starts_with('/') || text.contains(['?', '#']) {
             return Err("a path that starts with /, without query or fragment");
         }
         Ok(Self(text.strip_suffix('/').unwrap_or(text).to_owned()))
     }
 
-    fn matches(&self, path: &[u8]) -> bool {
+    pub(crate) fn matches(&self, path: &[u8]) -> bool {
         match path.strip_prefix(self.0.as_bytes()) {
             Some([b'/', ..]) => true,
             Some([]) => !path.is_empty(),

@@ -1,24 +1,35 @@
-use crate::config::ReleaseConfig;
+use crate::config::{NamespaceConfig, NamespaceShare, ReleaseConfig};
 use crate::inputs::Inputs;
-use crate::key::Keys;
+use crate::key::{Drawn, Hasher};
 use crate::loading::Loading;
-use crate::names::quote;
-use sdk_shim_config::Path;
-use std::io::Read;
+use crate::names::{self, quote};
+use crate::schedule::Schedule;
+use sdk_shim_config::{ConfigErrors, Path};
+use std::collections::HashMap;
+use std::ops::Range;
 
 /// The steps in which a share is kept: 100 % are 100,000 buckets, so one is 0.001 %.
 pub const BUCKETS: u32 = 100_000;
 
-const MAX_SEED_BYTES: usize = 256;
+const MAX_NAMESPACES: usize = 64;
 
 /// The share of requests that a release takes, and how they are drawn.
 #[derive(Debug)]
 pub(crate) struct Share {
-    /// The buckets below this one are in. 0: there is no draw.
+    /// The buckets below this one are in, at the end of the schedule. 0: there is no draw.
     threshold: u32,
-    keys: Keys,
-    /// The seed and a colon, as Unleash joins its group id and the user's id.
-    prefix: Vec<u8>,
+    hasher: Hasher,
+    /// The namespace, and the buckets of it that the share draws from.
+    namespace: Option<(usize, Range<u32>)>,
+    schedule: Option<Schedule>,
+}
+
+/// What a draw comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Draw {
+    pub(crate) is_in: bool,
+    /// The bucket that was drawn, where one had to be.
+    pub(crate) bucket: Option<u32>,
 }
 
 /// The bucket, below [`BUCKETS`], of the key whose hash this is.
@@ -33,13 +44,18 @@ pub fn bucket(hash: u32) -> u32 {
 
 impl Share {
     pub(crate) fn new(config: &ReleaseConfig, path: &Path, loading: &mut Loading) -> Self {
-        let keys = Keys::new(&config.key, &path.field("key"), loading);
-        let seed = config.seed.as_deref().unwrap_or(&config.name);
-        if config.seed.is_some() && !(1..=MAX_SEED_BYTES).contains(&seed.len()) {
-            loading.errors.add(&path.field("seed"), quote(seed), format!("1 to {MAX_SEED_BYTES} bytes"));
-        }
-        let threshold = threshold(config, path, loading);
-        Self { threshold, keys, prefix: format!("{seed}:").into_bytes() }
+        let seed = config.seed.as_deref();
+        let hasher = Hasher::new(seed, &config.name, &config.key, path, loading);
+        let (threshold, total) = threshold(config, path, loading);
+        let schedule = config
+            .schedule
+            .as_ref()
+            .map(|schedule| Schedule::new(schedule, total, threshold, &path.field("schedule"), loading));
+        let namespace = config
+            .namespace
+            .as_ref()
+            .and_then(|part| loading.namespaces.take(part, path, &mut loading.errors));
+        Self { threshold, hasher, namespace, schedule }
     }
 
     /// Whether there is a draw at all.
@@ -47,33 +63,105 @@ impl Share {
         self.threshold > 0
     }
 
+    /// Whether the release is over. Asks for the time only where it depends on it.
+    pub(crate) fn has_ended(&self, inputs: &mut Inputs<'_>) -> bool {
+        let ending = self.schedule.as_ref().filter(|schedule| schedule.has_end());
+        ending.is_some_and(|schedule| schedule.has_ended(inputs.now()))
+    }
+
     #[cfg(test)]
     pub(crate) fn threshold(&self) -> u32 {
         self.threshold
     }
 
-    /// Draws: `None` where the share is 0, else whether the request is in. A request without a key is not.
-    pub(crate) fn draw(&self, inputs: &mut Inputs<'_>) -> Option<bool> {
-        match self.threshold {
-            0 => None,
-            BUCKETS if self.keys.never_fail() => Some(true),
-            _ => {
-                let hash = self.keys.with(inputs, |key| hash(&self.prefix, key));
-                Some(hash.is_some_and(|hash| bucket(hash) < self.threshold))
+    /// Draws: `None` where the share is 0 or the request is in another part of the namespace. A request without a key is
+    /// not in.
+    pub(crate) fn draw(&self, namespaces: &[Hasher], drawn: &mut Drawn<'_, '_>) -> Option<Draw> {
+        let threshold = match &self.schedule {
+            Some(schedule) => schedule.buckets(self.threshold, drawn.inputs.now()),
+            None => self.threshold,
+        };
+        if threshold == 0 {
+            return None;
+        }
+        if let Some((namespace, range)) = &self.namespace {
+            let hash = namespaces.get(*namespace)?.hash(drawn)?;
+            if !range.contains(&bucket(hash)) {
+                return None;
             }
         }
+        if threshold == BUCKETS && self.hasher.keys.never_fail() {
+            return Some(Draw { is_in: true, bucket: None });
+        }
+        let bucket = self.hasher.hash(drawn).map(bucket);
+        Some(Draw { is_in: bucket.is_some_and(|bucket| bucket < threshold), bucket })
     }
 }
 
-fn hash(prefix: &[u8], key: &[u8]) -> u32 {
-    // Reading from memory does not fail.
-    murmur3::murmur3_32(&mut prefix.chain(key), 0).unwrap_or(u32::MAX)
+/// The namespaces of a configuration, and what of them is taken.
+#[derive(Debug, Default)]
+pub(crate) struct Namespaces(HashMap<String, (usize, Vec<Range<u32>>)>);
+
+impl Namespaces {
+    /// Reads the namespaces. What draws from the `n`-th is at `n` in the answer.
+    pub(crate) fn load(config: &[NamespaceConfig], path: &Path, loading: &mut Loading) -> Vec<Hasher> {
+        if config.len() > MAX_NAMESPACES {
+            let found = format!("{} namespaces", config.len());
+            loading.errors.add(path, found, format!("at most {MAX_NAMESPACES}"));
+        }
+        let mut hashers = Vec::with_capacity(config.len());
+        for (index, namespace) in config.iter().enumerate() {
+            let path = path.index(index);
+            names::check_label(&namespace.name, &path.field("name"), &mut loading.errors);
+            if loading.namespaces.0.insert(namespace.name.clone(), (index, Vec::new())).is_some() {
+                let found = format!("{} again", quote(&namespace.name));
+                loading.errors.add(&path.field("name"), found, "each name once");
+            }
+            let seed = namespace.seed.as_deref();
+            hashers.push(Hasher::new(seed, &namespace.name, &namespace.key, &path, loading));
+        }
+        hashers
+    }
+
+    fn take(
+        &mut self,
+        part: &NamespaceShare,
+        path: &Path,
+        errors: &mut ConfigErrors,
+    ) -> Option<(usize, Range<u32>)> {
+        let path = path.field("namespace");
+        let from = buckets(part.from, 100, &path.field("from"), errors)?;
+        let to = buckets(part.to, 100, &path.field("to"), errors)?;
+        if from >= to {
+            errors.add(&path.field("to"), part.to.to_string(), "a number above `from`");
+            return None;
+        }
+        let Some((index, taken)) = self.0.get_mut(&part.name) else {
+            let found = quote(&part.name);
+            errors.add(&path.field("name"), found, "a namespace of the top level's `namespaces`");
+            return None;
+        };
+        if let Some(other) = taken.iter().find(|other| from < other.end && other.start < to) {
+            let percent = |bucket: u32| f64::from(bucket) / 1000.0;
+            let expected = format!(
+                "a range apart from {} to {}, which another release has",
+                percent(other.start),
+                percent(other.end)
+            );
+            errors.add(&path, format!("{} to {}", part.from, part.to), expected);
+        }
+        taken.push(from..to);
+        Some((*index, from..to))
+    }
 }
 
-/// The number of buckets that are in.
-fn threshold(config: &ReleaseConfig, path: &Path, loading: &mut Loading) -> u32 {
+/// The number of buckets that are in, and what `weight` is a part of.
+fn threshold(config: &ReleaseConfig, path: &Path, loading: &mut Loading) -> (u32, u32) {
     let Loading { compatibility, errors, .. } = loading;
     let Some(weight) = config.weight else {
+        if config.matches.is_some() || config.namespace.is_some() {
+            return (BUCKETS, 100);
+        }
         let given = [
             ("weight_total", config.weight_total.is_some()),
             ("key", !config.key.is_empty()),
@@ -82,32 +170,37 @@ fn threshold(config: &ReleaseConfig, path: &Path, loading: &mut Loading) -> u32 
         for (name, _) in given.iter().filter(|(_, is_given)| *is_given) {
             errors.add(&path.field(name), "a value", format!("`weight` beside `{name}`; 0 draws nobody"));
         }
-        return 0;
+        return (0, 100);
     };
     let path = path.field("weight");
     let total = match config.weight_total {
         Some(0) => {
             errors.add(&path, "weight_total 0", "a total from 1");
-            return 0;
+            return (0, 100);
         }
         Some(total) if compatibility.weight_total_at_least_100 => total.max(100),
         Some(total) => total,
         None => 100,
     };
+    (buckets(weight, total, &path, errors).unwrap_or(0), total)
+}
+
+/// How many buckets a weight is.
+pub(crate) fn buckets(weight: f64, total: u32, path: &Path, errors: &mut ConfigErrors) -> Option<u32> {
     if !(0.0..=f64::from(total)).contains(&weight) {
-        errors.add(&path, weight.to_string(), format!("a number from 0 to {total}"));
-        return 0;
+        errors.add(path, weight.to_string(), format!("a number from 0 to {total}"));
+        return None;
     }
     let thousandths = weight * 1000.0;
     if (thousandths - thousandths.round()).abs() > 1e-4 {
-        errors.add(&path, weight.to_string(), "at most three decimals");
-        return 0;
+        errors.add(path, weight.to_string(), "at most three decimals");
+        return None;
     }
     // At most 1000 * u32::MAX, which both types hold exactly.
     let thousandths = thousandths.round() as u64;
     let buckets = thousandths * u64::from(BUCKETS / 1000) / u64::from(total);
     if buckets == 0 && thousandths > 0 {
-        errors.add(&path, format!("{weight} of {total}"), "0, or at least 0.001 % of the total");
+        errors.add(path, format!("{weight} of {total}"), "0, or at least 0.001 % of the total");
     }
-    u32::try_from(buckets).unwrap_or(BUCKETS)
+    Some(u32::try_from(buckets).unwrap_or(BUCKETS))
 }

@@ -1,18 +1,26 @@
+mod affinity;
+mod conditions;
 mod config;
 mod decide;
 mod hostile;
+mod output;
+mod refusals;
 mod share;
+mod time;
 
 use crate::{Canary, Config, Facts};
 use sdk_shim_config::ConfigErrors;
 use sdk_shim_http::Headers;
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// Facts that are given beforehand, and count how often they are asked for.
 #[derive(Default)]
 struct Given {
     source_ip: Option<IpAddr>,
     random: u64,
+    now: Duration,
+    principal: Option<Vec<u8>>,
     asked: usize,
 }
 
@@ -25,6 +33,14 @@ impl Facts for Given {
     fn random(&mut self) -> u64 {
         self.asked += 1;
         self.random
+    }
+
+    fn now(&mut self) -> Duration {
+        self.now
+    }
+
+    fn principal(&mut self) -> Option<Vec<u8>> {
+        self.principal.clone()
     }
 }
 

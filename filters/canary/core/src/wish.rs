@@ -1,22 +1,15 @@
 use crate::config::{Compatibility, WishConfig};
+use crate::inputs::Inputs;
 use crate::loading::Loading;
 use crate::names::quote;
-use regex::bytes::{Regex, RegexBuilder};
+use crate::patterns::{Anchoring, PatternId, Subject};
+use crate::token::Tokens;
 use sdk_shim_config::{ConfigErrors, Path};
-
-/// The longest pattern, in bytes.
-pub const MAX_PATTERN_BYTES: usize = 4096;
-
-/// The most memory that a compiled pattern may take, in bytes.
-const MAX_COMPILED_BYTES: usize = 1 << 20;
-
-/// The most memory that the automaton of a pattern may take, which is built while it matches, in bytes. What needs more
-/// is matched more slowly, in the same number of steps for each byte.
-const MAX_AUTOMATON_BYTES: usize = 256 << 10;
 
 /// What the value of a header or cookie asks for.
 #[derive(Debug)]
 pub(crate) struct Wish {
+    subject: Subject,
     asks_for: AsksFor,
     /// Whether `never` keeps out; if not, it is a value like any other.
     heeds_never: bool,
@@ -36,53 +29,86 @@ pub(crate) enum By {
     Never,
     Value,
     Pattern,
+    Token,
 }
 
 #[derive(Debug)]
 enum AsksFor {
     Always,
     Value(String),
-    Pattern(Regex),
+    Pattern(PatternId),
+    /// A signed token for the release.
+    Token,
     /// A pattern that does not compile, which ingress-nginx finds out with the first request.
     Broken,
 }
 
 impl Wish {
-    pub(crate) fn new(config: &WishConfig, path: &Path, loading: &mut Loading) -> Self {
+    pub(crate) fn new(config: &WishConfig, subject: Subject, path: &Path, loading: &mut Loading) -> Self {
         let Compatibility { never_only_without_value, broken_pattern_keeps_out, .. } = loading.compatibility;
-        let heeds_never = !never_only_without_value;
-        let asks_for = match (&config.value, &config.pattern) {
-            (None, None) => return Self { asks_for: AsksFor::Always, heeds_never: true },
-            (Some(_), Some(_)) => {
-                loading.errors.add(path, "both `value` and `pattern`", "one of them");
-                AsksFor::Broken
+        let mut heeds_never = !never_only_without_value;
+        let asks_for = match (&config.value, &config.pattern, config.signed) {
+            (None, None, false) => {
+                heeds_never = true;
+                AsksFor::Always
             }
-            (Some(value), None) => {
+            (None, None, true) => {
+                if !loading.has_tokens {
+                    let expected = "the top level's `token` beside it";
+                    loading.errors.add(&path.field("signed"), "true", expected);
+                }
+                heeds_never = true;
+                AsksFor::Token
+            }
+            (Some(value), None, false) => {
                 check_value(value, heeds_never, &path.field("value"), &mut loading.errors);
                 AsksFor::Value(value.clone())
             }
-            (None, Some(pattern)) => {
+            (None, Some(pattern), false) => {
                 let path = path.field("pattern");
-                compile(pattern).map(AsksFor::Pattern).unwrap_or_else(|(found, expected)| {
-                    let Loading { errors, warnings, .. } = loading;
-                    let report = if broken_pattern_keeps_out { warnings } else { errors };
-                    report.add(&path, found, expected);
-                    AsksFor::Broken
-                })
+                match loading.patterns.add(pattern, Anchoring::Anywhere, subject) {
+                    Ok(id) => AsksFor::Pattern(id),
+                    Err((found, expected)) => {
+                        let Loading { errors, warnings, .. } = loading;
+                        let report = if broken_pattern_keeps_out { warnings } else { errors };
+                        report.add(&path, found, expected);
+                        AsksFor::Broken
+                    }
+                }
+            }
+            (Some(_), Some(_), _) => {
+                loading.errors.add(path, "both `value` and `pattern`", "one of them");
+                AsksFor::Broken
+            }
+            (_, _, true) => {
+                let expected = "`signed` without `value` and `pattern`";
+                loading.errors.add(path, "`signed` beside a value", expected);
+                AsksFor::Broken
             }
         };
-        Self { asks_for, heeds_never }
+        Self { subject, asks_for, heeds_never }
     }
 
-    /// What `value` asks for; `None` where it decides nothing.
-    pub(crate) fn read(&self, value: &[u8]) -> Option<(Verdict, By)> {
+    /// What the request asks for; `None` where it decides nothing.
+    pub(crate) fn read(
+        &self,
+        inputs: &mut Inputs<'_>,
+        release: &str,
+        tokens: &Tokens,
+    ) -> Option<(Verdict, By)> {
+        let value = inputs.value(self.subject)?;
         if value == b"never" && self.heeds_never {
             return Some((Verdict::Out, By::Never));
         }
         match &self.asks_for {
             AsksFor::Always => (value == b"always").then_some((Verdict::In, By::Always)),
             AsksFor::Value(wanted) => (value == wanted.as_bytes()).then_some((Verdict::In, By::Value)),
-            AsksFor::Pattern(pattern) => pattern.is_match(value).then_some((Verdict::In, By::Pattern)),
+            AsksFor::Pattern(id) => inputs.matches(*id).then_some((Verdict::In, By::Pattern)),
+            AsksFor::Token => {
+                let now = inputs.now();
+                let value = inputs.value(self.subject)?;
+                tokens.allow(value, release, now).then_some((Verdict::In, By::Token))
+            }
             AsksFor::Broken => Some((Verdict::Out, By::Pattern)),
         }
     }
@@ -93,6 +119,7 @@ impl Wish {
             AsksFor::Always => (Verdict::In, By::Always),
             AsksFor::Value(_) => (Verdict::In, By::Value),
             AsksFor::Pattern(_) => (Verdict::In, By::Pattern),
+            AsksFor::Token => (Verdict::In, By::Token),
             AsksFor::Broken => (Verdict::Out, By::Pattern),
         };
         std::iter::once(asked).chain(self.heeds_never.then_some((Verdict::Out, By::Never)))
@@ -110,25 +137,4 @@ fn check_value(value: &str, heeds_never: bool, path: &Path, errors: &mut ConfigE
     } else if value == "never" && heeds_never {
         errors.add(path, quote(value), "another value: `never` keeps a request out of the release");
     }
-}
-
-fn compile(pattern: &str) -> Result<Regex, (String, String)> {
-    if pattern.is_empty() || pattern.len() > MAX_PATTERN_BYTES {
-        return Err((
-            format!("a pattern of {} bytes", pattern.len()),
-            format!("1 to {MAX_PATTERN_BYTES} bytes"),
-        ));
-    }
-    RegexBuilder::new(pattern)
-        .unicode(false)
-        .size_limit(MAX_COMPILED_BYTES)
-        .dfa_size_limit(MAX_AUTOMATON_BYTES)
-        .build()
-        .map_err(|error| {
-            let text = error.to_string();
-            // A syntax error shows the pattern over several lines; the last one says what is wrong.
-            let what =
-                text.lines().next_back().map(|line| line.trim_start_matches("error: ")).unwrap_or_default();
-            (format!("{} ({what})", quote(pattern)), "a regular expression".to_owned())
-        })
 }

@@ -6,6 +6,7 @@ use sdk_shim_http::Headers;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 struct Counting;
 
@@ -35,6 +36,14 @@ impl Facts for Client {
 
     fn random(&mut self) -> u64 {
         7
+    }
+
+    fn now(&mut self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn principal(&mut self) -> Option<Vec<u8>> {
+        None
     }
 }
 

@@ -7,6 +7,7 @@ use portcullis_canary_core::{Canary, Facts};
 use sdk_shim_http::Headers;
 use serde_json::{Map, Value, json};
 use std::net::IpAddr;
+use std::time::Duration;
 
 const FILE: &str = "ingress-nginx-canary-cases.json";
 
@@ -124,5 +125,13 @@ impl Facts for Chance {
     fn random(&mut self) -> u64 {
         self.0 += 1;
         self.0
+    }
+
+    fn now(&mut self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn principal(&mut self) -> Option<Vec<u8>> {
+        None
     }
 }

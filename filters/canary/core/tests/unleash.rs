@@ -7,6 +7,7 @@ use portcullis_canary_core::{Canary, Facts};
 use sdk_shim_http::Headers;
 use serde_json::{Map, Value, json};
 use std::net::IpAddr;
+use std::time::Duration;
 
 #[test]
 fn specifications() {
@@ -130,5 +131,13 @@ impl Facts for Facts0 {
 
     fn random(&mut self) -> u64 {
         0
+    }
+
+    fn now(&mut self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn principal(&mut self) -> Option<Vec<u8>> {
+        None
     }
 }

@@ -2,13 +2,17 @@
 //!
 //! The decisions are `portcullis-canary-core`'s; this is what ties them to the host.
 
-use portcullis_canary_core::{Act, Canary, Config, Decision, Facts, Reason, Release, STABLE};
+use portcullis_canary_core::{
+    Act, Canary, Config, DRY_RUN_KEY, Decision, Edit, Facts, REASON_KEY, Reason, Release, ResponsePlan,
+    STABLE,
+};
 use sdk_shim::{
-    ConfigErrors, Counter, Filter, Flow, Host, HostError, Level, MapKind, Property, Reply, Setup,
+    ConfigErrors, Counter, Filter, Flow, Headers, Host, HostError, Level, MapKind, Property, Reply, Setup,
     export_filter,
 };
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// The filter.
 pub struct CanaryFilter {
@@ -22,33 +26,35 @@ type Outcome = (Option<usize>, Reason);
 impl Filter for CanaryFilter {
     const NAME: &'static str = "canary";
     type Config = Config;
-    type Request = ();
+    /// What is to be done to the response; nothing where the request was never seen.
+    type Request = Option<ResponsePlan>;
 
     fn new(config: Config, setup: &mut Setup<'_>) -> Result<Self, ConfigErrors> {
-        let canary = Canary::new(config)?;
+        let canary = Canary::with_env(config, setup.env())?;
         for warning in canary.warnings().iter() {
             setup.warn(warning.to_string());
         }
+        let metric =
+            if canary.is_dry() { "canary_dry_run_decisions_total" } else { "canary_decisions_total" };
         let mut counters = HashMap::new();
         for (release, reason) in canary.outcomes() {
             let name = release.map_or(STABLE, Release::name);
             let labels = [("release", name), ("reason", reason.as_str())];
-            counters.insert(
-                (release.map(Release::index), reason),
-                setup.counter("canary_decisions_total", &labels),
-            );
+            counters.insert((release.map(Release::index), reason), setup.counter(metric, &labels));
         }
         Ok(Self { canary, counters })
     }
 
-    fn request_headers(&self, _: &mut (), host: &mut dyn Host) -> Flow {
+    fn request_headers(&self, plan: &mut Self::Request, host: &mut dyn Host) -> Flow {
         let headers = host.headers(MapKind::RequestHeaders);
         let decision = self.canary.decide(&headers, &mut HostFacts(host));
         host.log(Level::Debug, format_args!("{} by {}", decision.name(), decision.reason.as_str()));
         if let Some(counter) = self.counters.get(&(decision.release.map(Release::index), decision.reason)) {
             host.increment(*counter, 1);
         }
-        match self.act(decision, host) {
+        let is_https = || host.text(Property::RequestScheme).is_some_and(|scheme| scheme == "https");
+        *plan = Some(self.canary.plan_response(&decision, &headers, is_https));
+        match self.act(&decision, &headers, host) {
             Ok(()) => Flow::Continue,
             Err(error) => {
                 // To go on would be to let a client's own decision header through.
@@ -57,20 +63,41 @@ impl Filter for CanaryFilter {
             }
         }
     }
+
+    fn response_headers(&self, plan: &mut Self::Request, host: &mut dyn Host) -> Flow {
+        let Some(plan) = plan.take() else { return Flow::Continue };
+        if let Err(error) =
+            self.canary.edit_response(&plan, |edit| write(host, MapKind::ResponseHeaders, edit))
+        {
+            host.log(Level::Error, format_args!("the response's headers cannot be changed: {error}"));
+        }
+        Flow::Continue
+    }
 }
 
 impl CanaryFilter {
-    fn act(&self, decision: Decision<'_>, host: &mut dyn Host) -> Result<(), HostError> {
+    fn act(&self, decision: &Decision<'_>, headers: &Headers, host: &mut dyn Host) -> Result<(), HostError> {
+        self.canary.edit_request(decision, headers, |edit| write(host, MapKind::RequestHeaders, edit))?;
         let name = decision.name().as_bytes();
-        match self.canary.act() {
-            Act::FilterState { key } => host.set_filter_state(key, name)?,
-            // Replaces what the client sent under that name.
-            Act::Header { name: header } => host.set_header(MapKind::RequestHeaders, header, name)?,
+        if self.canary.is_dry() {
+            host.set_filter_state(DRY_RUN_KEY, name)?;
+        }
+        if let Act::FilterState { key } = self.canary.act() {
+            let name = if self.canary.is_dry() { STABLE.as_bytes() } else { name };
+            host.set_filter_state(key, name)?;
         }
         // Why, for access logs.
-        host.set_filter_state("canary_reason", decision.reason.as_str().as_bytes())?;
+        host.set_filter_state(REASON_KEY, decision.reason.as_str().as_bytes())?;
         host.clear_route_cache();
         Ok(())
+    }
+}
+
+fn write(host: &mut dyn Host, map: MapKind, edit: Edit<'_>) -> Result<(), HostError> {
+    match edit {
+        Edit::Set(name, value) => host.set_header(map, name, value),
+        Edit::Add(name, value) => host.add_header(map, name, value),
+        Edit::Remove(name) => host.remove_header(map, name),
     }
 }
 
@@ -88,6 +115,15 @@ impl Facts for HostFacts<'_> {
             // Spreads requests too, and nothing secret hangs on it.
             Err(_) => u64::from(self.0.now().subsec_nanos()),
         }
+    }
+
+    fn now(&mut self) -> Duration {
+        self.0.now()
+    }
+
+    fn principal(&mut self) -> Option<Vec<u8>> {
+        // Without mutual TLS there is no certificate of the client's to speak of.
+        self.0.flag(Property::ConnectionMtls).then(|| self.0.property(Property::PeerUriSan.path())).flatten()
     }
 }
 

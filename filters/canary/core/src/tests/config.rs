@@ -17,7 +17,7 @@ fn refuses_with_the_place() {
         (release(r#""weight": 10, "header": "x""#), "releases[0].header: found unknown field `header`"),
         (
             release(r#""hosts": []"#),
-            "releases[0]: found a release without a rule, expected `by_header`, `by_cookie` or `weight`",
+            "releases[0]: found a release without a rule, expected `by_header`, `by_cookie`, `match` or `weight`",
         ),
         (
             r#"{"releases": [{"name": "stable", "weight": 1}]}"#.into(),
@@ -114,7 +114,7 @@ fn refuses_with_the_place() {
         ),
         (
             release(r#""by_header": {"name": "x", "pattern": "(a{500}){500}"}"#),
-            "releases[0].by_header.pattern: found `(a{500}){500}` (Compiled regex exceeds size limit",
+            "releases[0].by_header.pattern: found `(a{500}){500}` (compiled it is larger than 1048576 bytes)",
         ),
         (
             release(r#""by_cookie": {"name": "a", "pattern": "("}"#),
