@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
-use portcullis_affinity_core::{Affinity, Config, Endpoint, Outcome, Session};
+use portcullis_affinity_core::{Affinity, Client, Config, Endpoint, Outcome, Session};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ fn main() {
     let now = Duration::from_secs(1_800_000_000);
     let endpoint = Endpoint::parse(b"10.1.2.3:8080").unwrap();
     let Outcome::New(pin) = affinity.answered(&Session::Absent, endpoint, now) else { panic!("not new") };
-    let set_cookie = affinity.seal(&pin, [7; 24], now, true).unwrap();
+    let set_cookie = affinity.seal(&pin, [7; 24], now, &Client { https: true, ..Client::default() }).unwrap();
     let cookie =
         [b"theme=dark; consent=1; ", set_cookie.split(|byte| *byte == b';').next().unwrap()].concat();
     let forged = [cookie.get(..cookie.len() - 1).unwrap(), b"-"].concat();
@@ -29,10 +29,12 @@ fn main() {
     measure("open, 60 KB of our name", || {
         matches!(affinity.open([black_box(&crowded[..])], now), Session::Rejected(_))
     });
-    measure("without_cookie", || affinity.without_cookie(black_box(&cookie)).is_some());
-    measure("without_cookie, 60 KB of our name", || affinity.without_cookie(black_box(&crowded)).is_some());
+    measure("for_upstream", || affinity.for_upstream(black_box(&cookie)).is_some());
+    measure("for_upstream, 60 KB of our name", || affinity.for_upstream(black_box(&crowded)).is_some());
     measure("header_value", || !black_box(endpoint).header_value().is_empty());
-    measure("seal", || affinity.seal(black_box(&pin), [7; 24], now, true).is_some());
+    measure("seal", || {
+        affinity.seal(black_box(&pin), [7; 24], now, &Client { https: true, ..Client::default() }).is_some()
+    });
 }
 
 /// The best of five rounds: the machine's other work only ever adds.

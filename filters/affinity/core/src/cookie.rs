@@ -1,68 +1,173 @@
-use crate::config::{CookieConfig, SameSite, Secure};
+mod browser;
+mod check;
+mod date;
+mod suffix;
+
+pub(crate) use self::browser::takes_same_site_none;
+#[cfg(test)]
+pub(crate) use self::date::http_date;
+use crate::Client;
+use crate::config::{CookieConfig, Rule, SameSite, Secure};
+use crate::fingerprint;
 use crate::interval;
 use sdk_shim_config::{ConfigErrors, Path};
-use sdk_shim_http::{Cookies, SetCookie};
+use sdk_shim_http::{Cookies, SetCookie, split_target};
+use std::borrow::Cow;
 
 /// The cookie's name and attributes, checked and written out once.
 pub(crate) struct Cookie {
     name: String,
-    /// All attributes but `Max-Age` and a `Secure` that depends on the request: `; Path=/; HttpOnly`.
+    is_scoped: bool,
+    rule: Rule,
+    is_hidden: bool,
+    /// All attributes but `Max-Age`, `Expires` and a `Secure` that depends on the request: `; Path=/; HttpOnly`.
     attributes: Vec<u8>,
+    /// The same for browsers that take no `SameSite=None`, where those are asked for.
+    other_attributes: Option<Vec<u8>>,
     secure: Secure,
     /// How long browsers keep it, in seconds.
     pub(crate) max_age: Option<u32>,
+    /// The same for `Expires`.
+    pub(crate) expires: Option<u32>,
 }
 
 impl Cookie {
     /// Checks the configuration at `path`. After an error the answer is of no use.
-    pub(crate) fn new(config: &CookieConfig, path: &Path, errors: &mut ConfigErrors) -> Self {
-        check_name(config, path, errors);
-        check_path(config, path, errors);
-        check_domain(config, path, errors);
-        check_secure(config, path, errors);
-        let max_age = config.max_age.as_ref();
+    pub(crate) fn new(
+        config: &CookieConfig,
+        is_scoped: bool,
+        path: &Path,
+        errors: &mut ConfigErrors,
+    ) -> Self {
+        check::check(config, path, errors);
+        let mut duration = |text: &Option<String>, field| {
+            text.as_ref().and_then(|text| interval::seconds(text, &path.field(field), errors))
+        };
+        let (max_age, expires) = (duration(&config.max_age, "max_age"), duration(&config.expires, "expires"));
+        let attributes =
+            |same_site, errors: &mut ConfigErrors| check::write_attributes(config, same_site, path, errors);
         Self {
             name: config.name.clone(),
-            attributes: write_attributes(config, path, errors),
+            is_scoped,
+            rule: config.rule,
+            is_hidden: config.indirect,
+            attributes: attributes(config.same_site, errors),
+            other_attributes: config
+                .conditional_same_site_none
+                .then(|| attributes(SameSite::Unset, &mut ConfigErrors::new())),
             secure: config.secure,
-            max_age: max_age.and_then(|text| interval::seconds(text, &path.field("max_age"), errors)),
+            max_age,
+            expires,
         }
     }
 
     /// The values of this cookie in a `cookie` header. Browsers send several once its path or domain was changed.
-    pub(crate) fn values<'a>(&self, header: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-        Cookies::parse(header).filter(|(name, _)| *name == self.name.as_bytes()).map(|(_, value)| value)
+    pub(crate) fn values<'a>(&self, header: &'a [u8], scope: &[u8]) -> impl Iterator<Item = &'a [u8]> {
+        let name = self.name_in(scope);
+        let is_prefix = self.rule == Rule::Prefix;
+        Cookies::parse(header).filter(move |(candidate, _)| *candidate == name.as_bytes()).filter_map(
+            move |(_, value)| {
+                if is_prefix { split_at_delimiter(value).map(|(token, _)| token) } else { Some(value) }
+            },
+        )
     }
 
-    /// A `cookie` header without this cookie, the others byte for byte as they were; `None` where this cookie is not in
-    /// it.
-    pub(crate) fn without(&self, header: &[u8]) -> Option<Vec<u8>> {
-        self.values(header).next()?;
-        let is_ours = |pair: &[u8]| self.values(pair).next().is_some();
-        let pairs = header.split(|byte| *byte == b';').enumerate();
-        let mut others = pairs.filter(|(_, pair)| !is_ours(pair));
-        let mut rest = Vec::with_capacity(header.len());
-        if let Some((index, pair)) = others.next() {
-            // The blank before it stood between it and ours.
-            rest.extend_from_slice(if index > 0 { pair.trim_ascii_start() } else { pair });
+    /// What the upstream is to see of a `cookie` header, the other cookies byte for byte as they were; `None` where it may
+    /// see it all.
+    pub(crate) fn for_upstream(&self, header: &[u8]) -> Option<Vec<u8>> {
+        match self.rule {
+            Rule::Insert if self.is_hidden => self.edit(header, |_| None),
+            Rule::Insert | Rule::Rewrite => None,
+            Rule::Prefix => self.edit(header, |pair| {
+                // The pair's own blanks stay: what precedes the token, and what follows the delimiter.
+                let at = pair.iter().position(|byte| *byte == b'=')? + 1;
+                let (name, value) = pair.split_at_checked(at)?;
+                Some(split_at_delimiter(value).map_or_else(|| pair.to_vec(), |(_, own)| [name, own].concat()))
+            }),
         }
-        for (_, pair) in others {
-            rest.push(b';');
-            rest.extend_from_slice(pair);
-        }
-        Some(rest)
     }
 
-    /// The value of a `set-cookie` header. `max_age` is in seconds.
-    pub(crate) fn set(&self, value: &str, max_age: Option<u32>, https: bool) -> Vec<u8> {
-        let mut text = [self.name.as_bytes(), b"=", value.as_bytes(), &self.attributes].concat();
+    /// The value of a `set-cookie` header.
+    pub(crate) fn set(
+        &self,
+        value: &str,
+        max_age: Option<u32>,
+        expires: Option<u64>,
+        client: &Client<'_>,
+    ) -> Vec<u8> {
+        let attributes = match &self.other_attributes {
+            Some(attributes) if client.rejects_same_site_none => attributes,
+            _ => &self.attributes,
+        };
+        let name = self.name_in(client.scope);
+        let mut text = [name.as_bytes(), b"=", value.as_bytes(), attributes].concat();
         if let Some(max_age) = max_age {
             text.extend_from_slice(format!("; Max-Age={max_age}").as_bytes());
         }
-        if https && self.secure == Secure::Auto {
+        if let Some(expires) = expires {
+            text.extend_from_slice(format!("; Expires={}", date::http_date(expires)).as_bytes());
+        }
+        if client.https && self.secure == Secure::Auto {
             text.extend_from_slice(b"; Secure");
         }
         text
+    }
+
+    /// Whether a `set-cookie` header of the upstream sets a cookie of our name.
+    pub(crate) fn is_set_by(&self, set_cookie: &[u8]) -> bool {
+        let name = set_cookie.split(|byte| matches!(byte, b'=' | b';')).next().unwrap_or_default();
+        self.is_ours(name.trim_ascii())
+    }
+
+    /// A `set-cookie` header of the upstream that sets a cookie of our name, with the token in it.
+    pub(crate) fn with_token(&self, set_cookie: &[u8], token: &str) -> Vec<u8> {
+        let end = set_cookie.iter().position(|byte| *byte == b';').unwrap_or(set_cookie.len());
+        let (pair, attributes) = set_cookie.split_at_checked(end).unwrap_or((set_cookie, b""));
+        let value =
+            pair.iter().position(|byte| *byte == b'=').and_then(|at| pair.get(at + 1..)).unwrap_or_default();
+        let own: &[&[u8]] = if self.rule == Rule::Prefix { &[b"~", value.trim_ascii()] } else { &[] };
+        [&[self.name.as_bytes(), b"=", token.as_bytes()], own, &[attributes]].concat().concat()
+    }
+
+    /// Each scope has a cookie of its own.
+    fn name_in(&self, scope: &[u8]) -> Cow<'_, str> {
+        if scope.is_empty() {
+            Cow::Borrowed(&self.name)
+        } else {
+            Cow::Owned(format!("{}_{:08x}", self.name, fingerprint(scope)))
+        }
+    }
+
+    /// Whether this is the cookie's name, in whatever scope.
+    fn is_ours(&self, name: &[u8]) -> bool {
+        match name.strip_prefix(self.name.as_bytes()) {
+            Some([]) => true,
+            Some([b'_', digits @ ..]) if self.is_scoped => {
+                digits.len() == 8 && digits.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+            }
+            _ => false,
+        }
+    }
+
+    /// Replaces the pairs that are ours; `None` where there are none.
+    fn edit(&self, header: &[u8], replacement: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+        let is_ours = |pair: &[u8]| Cookies::parse(pair).next().is_some_and(|(name, _)| self.is_ours(name));
+        header.split(|byte| *byte == b';').find(|pair| is_ours(pair))?;
+        let mut rest = Vec::with_capacity(header.len());
+        let mut is_first = true;
+        for (index, pair) in header.split(|byte| *byte == b';').enumerate() {
+            let pair =
+                if is_ours(pair) { replacement(pair).map(Cow::Owned) } else { Some(Cow::Borrowed(pair)) };
+            let Some(pair) = pair else { continue };
+            if std::mem::take(&mut is_first) {
+                // The blank before it stood between it and ours.
+                rest.extend_from_slice(if index > 0 { pair.trim_ascii_start() } else { &pair });
+            } else {
+                rest.push(b';');
+                rest.extend_from_slice(&pair);
+            }
+        }
+        Some(rest)
     }
 }
 
@@ -71,142 +176,19 @@ pub(crate) fn is_token(name: &str) -> bool {
     SetCookie::new(name, b"").is_ok()
 }
 
-/// The attributes that have fields of their own.
-const FIELDS: [(&str, &str); 8] = [
-    ("Path", "path"),
-    ("Domain", "domain"),
-    ("Expires", "max_age"),
-    ("Max-Age", "max_age"),
-    ("Secure", "secure"),
-    ("HttpOnly", "http_only"),
-    ("SameSite", "same_site"),
-    ("Partitioned", "partitioned"),
-];
-
-/// Browsers ignore longer ones (RFC 6265bis 5.6).
-const MAX_ATTRIBUTE_BYTES: usize = 1024;
-/// Name and value may have 4096 in browsers; the rest is the sealed token's, with room to grow.
-const MAX_NAME_BYTES: usize = 256;
-
-fn check_name(config: &CookieConfig, path: &Path, errors: &mut ConfigErrors) {
-    let name = &config.name;
-    let path = path.field("name");
-    if !is_token(name) || name.len() > MAX_NAME_BYTES {
-        let expected = "a token: 1 to 256 letters, digits and !#$%&'*+-.^_`|~";
-        errors.add(&path, format!("{name:?}"), expected);
-    }
-    // RFC 6265bis 4.1.3: browsers drop a cookie that breaks the promise of its prefix.
-    let has_prefix =
-        |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-    let is_host_only = config.path == "/" && config.domain.is_none();
-    if has_prefix("__Secure-") && config.secure != Secure::Always {
-        errors.add(
-            &path,
-            format!("{name:?} without `secure: always`"),
-            "`secure: always` beside this prefix",
-        );
-    }
-    if has_prefix("__Host-") && !(config.secure == Secure::Always && is_host_only) {
-        let expected = "`secure: always`, `path: /` and no `domain` beside this prefix";
-        errors.add(&path, format!("{name:?} without them"), expected);
-    }
-}
-
-fn check_path(config: &CookieConfig, path: &Path, errors: &mut ConfigErrors) {
-    if !config.path.starts_with('/') {
-        errors.add(&path.field("path"), format!("{:?}", config.path), "a path that starts with `/`");
-    }
-}
-
-/// A domain that browsers take (RFC 6265bis 5.7): a host name of at least two labels. The list of public suffixes is not
-/// consulted.
-fn check_domain(config: &CookieConfig, path: &Path, errors: &mut ConfigErrors) {
-    let Some(domain) = &config.domain else { return };
-    let host = domain.strip_prefix('.').unwrap_or(domain);
-    let is_label = |label: &str| {
-        !label.is_empty()
-            && label.len() <= 63
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    let is_number =
-        host.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
-    let expected = if is_number || !host.split('.').all(is_label) || host.len() > 253 {
-        "a host name in ASCII, such as `example.com`"
-    } else if !host.contains('.') {
-        "a name with a dot: browsers refuse a cookie for a whole top-level domain; leave `domain` out for one host"
-    } else {
-        return;
-    };
-    errors.add(&path.field("domain"), format!("{domain:?}"), expected);
-}
-
-fn check_secure(config: &CookieConfig, path: &Path, errors: &mut ConfigErrors) {
-    if config.secure == Secure::Always {
-        return;
-    }
-    let found = if config.secure == Secure::Auto { "`auto`" } else { "`never`" };
-    let expected = "`always`: browsers refuse the cookie without Secure";
-    if config.same_site == SameSite::None {
-        errors.add(&path.field("secure"), format!("{found} beside `same_site: none`"), expected);
-    }
-    if config.partitioned {
-        errors.add(&path.field("secure"), format!("{found} beside `partitioned: true`"), expected);
-    }
-}
-
-/// The attributes as they stand behind the value, each with `; ` before it.
-fn write_attributes(config: &CookieConfig, path: &Path, errors: &mut ConfigErrors) -> Vec<u8> {
-    let same_site = match config.same_site {
-        SameSite::None => Some("None"),
-        SameSite::Lax => Some("Lax"),
-        SameSite::Strict => Some("Strict"),
-        SameSite::Unset => None,
-    };
-    // A leading dot has no meaning to browsers (RFC 6265 5.2.3).
-    let domain = config.domain.as_deref().map(|domain| domain.strip_prefix('.').unwrap_or(domain));
-    let mut text = Vec::new();
-    let mut write = |place: Path, name: &str, value: Option<&str>| {
-        let cookie = SetCookie::new("a", b"")
-            .and_then(|cookie| cookie.attribute(name, value.map(str::as_bytes)))
-            .ok()
-            .filter(|_| value.is_none_or(|value| value.len() <= MAX_ATTRIBUTE_BYTES));
-        match cookie.as_ref().and_then(|cookie| cookie.as_bytes().strip_prefix(b"a=")) {
-            Some(attribute) => text.extend_from_slice(attribute),
-            None => errors.add(
-                &place,
-                value.map_or_else(|| format!("{name:?}"), |value| format!("{name:?} with {value:?}")),
-                "a token as name, and as value at most 1024 printable ASCII characters without `;`",
-            ),
-        }
-    };
-    write(path.field("path"), "Path", Some(&config.path));
-    if domain.is_some() {
-        write(path.field("domain"), "Domain", domain);
-    }
-    if config.secure == Secure::Always {
-        write(path.field("secure"), "Secure", None);
-    }
-    if config.http_only {
-        write(path.field("http_only"), "HttpOnly", None);
-    }
-    if same_site.is_some() {
-        write(path.field("same_site"), "SameSite", same_site);
-    }
-    if config.partitioned {
-        write(path.field("partitioned"), "Partitioned", None);
-    }
-    for (index, attribute) in config.attributes.iter().enumerate() {
-        write(path.field("attributes").index(index), &attribute.name, attribute.value.as_deref());
-    }
-    for (index, attribute) in config.attributes.iter().enumerate() {
-        if let Some((name, field)) =
-            FIELDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(&attribute.name))
-        {
-            let place = path.field("attributes").index(index).field("name");
-            errors.add(&place, format!("{name:?}"), format!("the field `{field}` for that attribute"));
+/// Whether a cookie with this path goes with a request for `target` (RFC 6265 5.1.4).
+pub(crate) fn covers(cookie_path: &[u8], target: &[u8]) -> bool {
+    let (path, _) = split_target(target);
+    match path.strip_prefix(cookie_path) {
+        None => false,
+        Some(rest) => {
+            rest.is_empty() || rest.starts_with(b"/") || cookie_path.last().is_none_or(|last| *last == b'/')
         }
     }
-    text
+}
+
+/// Token and own value of a cookie with both (HAProxy, `cookie prefix`).
+fn split_at_delimiter(value: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = value.iter().position(|byte| *byte == b'~')?;
+    Some((value.get(..at)?, value.get(at + 1..)?))
 }

@@ -4,6 +4,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::{AeadInOut, KeyInit, Nonce, Tag};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// The bytes of a nonce. Chosen at random they never repeat in practice, however long a key is in use
@@ -13,19 +14,40 @@ pub const NONCE_BYTES: usize = 24;
 /// What a cookie says once it is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pin {
-    pub(crate) endpoint: Endpoint,
-    /// When the session was bound to this endpoint, in seconds since 1970.
+    pub(crate) target: Target,
+    /// When the session was bound to its target, in seconds since 1970.
     pub(crate) issued: u32,
     /// When the session was last seen, in seconds since 1970; exact to a tenth of the idle timeout.
     pub(crate) seen: u32,
+    /// The [`fingerprint`](crate::fingerprint) of the cluster that the endpoint is of; 0 where that does not count.
+    pub(crate) cluster: u32,
+    /// The fingerprint of what tells the endpoint from others that had its address; 0 where that does not count.
+    pub(crate) identity: u32,
     /// Whether the cookie was sealed with a key other than the first.
     pub(crate) under_old_key: bool,
 }
 
+/// What a session is bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// An endpoint, by its address.
+    Endpoint(Endpoint),
+    /// A random key, which the host hashes to an endpoint.
+    Key([u8; 16]),
+}
+
 impl Pin {
-    /// The endpoint that the session is bound to.
-    pub fn endpoint(&self) -> Endpoint {
-        self.endpoint
+    /// What the session is bound to.
+    pub fn target(&self) -> Target {
+        self.target
+    }
+
+    /// The endpoint that the session is bound to; `None` for one that is bound to a key.
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        match self.target {
+            Target::Endpoint(endpoint) => Some(endpoint),
+            Target::Key(_) => None,
+        }
     }
 
     /// Whether the cookie was sealed with a key other than the first: once no such cookie comes, that key can go.
@@ -69,45 +91,55 @@ impl Rejection {
     }
 }
 
-/// The keys, and what they seal for. Sealed tokens look like this, in base64url without padding (96 characters):
+/// The keys, and what they seal for. Sealed tokens look like this, in base64url without padding (96 characters, or 108 in
+/// version 2):
 ///
 /// | bytes | |
 /// |---|---|
-/// | 1 | version, 1 |
+/// | 1 | version, 1 or 2 |
 /// | 4 | key tag, derived from the secret |
 /// | 24 | nonce |
-/// | 27 | sealed: address family (4 or 6), address (16, IPv4 mapped), port (2), issued (4), last seen (4) |
-/// | 16 | authentication tag, over the sealed bytes, audience and cookie name |
+/// | 27 | sealed: kind (4, 6, or 0 for a key), address (16, IPv4 mapped) or key, port (2), issued (4), last seen (4) |
+/// | 9 | in version 2 only, sealed: cluster (4), identity (4), 0 |
+/// | 16 | authentication tag, over the sealed bytes, audience, cookie name and scope |
 ///
-/// All tokens have one length, so that not even the address family shows. Numbers are big-endian; times are seconds
-/// since 1970 and last until 2106.
+/// One configuration writes one version, so that not even the address family shows in the length. Numbers are big-endian;
+/// times are seconds since 1970 and last until 2106.
 pub(crate) struct Keyring {
     keys: Vec<Key>,
     /// Audience, NUL, cookie name: a name is a token and has no NUL, so the pair is unambiguous.
     context: Vec<u8>,
+    /// Whether cluster and identity are sealed, too.
+    is_extended: bool,
 }
 
 impl Keyring {
     /// The first secret seals, all open.
-    pub(crate) fn new(secrets: &[String], audience: &str, cookie_name: &str) -> Self {
+    pub(crate) fn new(secrets: &[String], audience: &str, cookie_name: &str, is_extended: bool) -> Self {
         let keys = secrets.iter().map(|secret| Key::derive(secret.as_bytes())).collect();
-        Self { keys, context: [audience.as_bytes(), b"\0", cookie_name.as_bytes()].concat() }
+        Self { keys, context: [audience.as_bytes(), b"\0", cookie_name.as_bytes()].concat(), is_extended }
+    }
+
+    /// What tokens of this scope are bound to.
+    pub(crate) fn context(&self, scope: &[u8]) -> Cow<'_, [u8]> {
+        if scope.is_empty() {
+            Cow::Borrowed(&self.context)
+        } else {
+            Cow::Owned([&self.context[..], b"\0", scope].concat())
+        }
     }
 
     /// Opens a token. Does not look at its times.
-    pub(crate) fn open(&self, token: &[u8]) -> Result<Pin, Rejection> {
+    pub(crate) fn open(&self, token: &[u8], context: &[u8]) -> Result<Pin, Rejection> {
         let parts = Parts::decode(token).ok_or(Rejection::Malformed)?;
         let mut rejection = Rejection::UnknownKey;
         for (index, key) in self.keys.iter().enumerate().filter(|(_, key)| key.tag == parts.key_tag) {
             let mut plain = parts.sealed;
             let nonce = Nonce::<XChaCha20Poly1305>::from(parts.nonce);
             let tag = Tag::<XChaCha20Poly1305>::from(parts.tag);
-            let opened =
-                key.cipher.decrypt_inout_detached(&nonce, &self.context, plain.as_mut_slice().into(), &tag);
-            rejection = match opened {
-                Ok(()) => {
-                    return Pin::from_bytes(&plain, index > 0).ok_or(Rejection::Malformed);
-                }
+            let sealed = plain.get_mut(..parts.length).unwrap_or_default();
+            rejection = match key.cipher.decrypt_inout_detached(&nonce, context, sealed.into(), &tag) {
+                Ok(()) => return Pin::from_bytes(&plain, index > 0).ok_or(Rejection::Malformed),
                 Err(_) => Rejection::Tampered,
             };
         }
@@ -115,14 +147,15 @@ impl Keyring {
     }
 
     /// Seals with the first key. `None` without a key, which no configuration allows.
-    pub(crate) fn seal(&self, pin: &Pin, nonce: [u8; NONCE_BYTES]) -> Option<String> {
+    pub(crate) fn seal(&self, pin: &Pin, nonce: [u8; NONCE_BYTES], context: &[u8]) -> Option<String> {
         let key = self.keys.first()?;
         let mut sealed = pin.to_bytes();
-        let tag = key
-            .cipher
-            .encrypt_inout_detached(&nonce.into(), &self.context, sealed.as_mut_slice().into())
-            .ok()?;
-        Some(Parts { key_tag: key.tag, nonce, sealed, tag: tag.into() }.encode())
+        let (version, length) = if self.is_extended { (2, EXTENDED_BYTES) } else { (1, PLAIN_BYTES) };
+        let used = sealed.get_mut(..length)?;
+        let tag = key.cipher.encrypt_inout_detached(&nonce.into(), context, used.into()).ok()?;
+        let head = [version].into_iter().chain(key.tag).chain(nonce);
+        let bytes: Vec<u8> = head.chain(sealed.into_iter().take(length)).chain(tag).collect();
+        Some(URL_SAFE_NO_PAD.encode(bytes))
     }
 }
 
@@ -150,85 +183,92 @@ impl Key {
 struct Parts {
     key_tag: [u8; KEY_TAG_BYTES],
     nonce: [u8; NONCE_BYTES],
-    sealed: [u8; PLAIN_BYTES],
+    /// As many as `length` says; the rest is 0.
+    sealed: [u8; EXTENDED_BYTES],
+    length: usize,
     tag: [u8; TAG_BYTES],
 }
 
 impl Parts {
     fn decode(token: &[u8]) -> Option<Self> {
-        let mut bytes = [0; TOKEN_BYTES];
-        if token.len() != TOKEN_CHARACTERS
-            || URL_SAFE_NO_PAD.decode_slice(token, &mut bytes).ok()? != TOKEN_BYTES
-        {
-            return None;
-        }
-        let (version, rest) = bytes.split_first_chunk::<1>()?;
+        let length = match token.len() {
+            TOKEN_CHARACTERS => PLAIN_BYTES,
+            EXTENDED_TOKEN_CHARACTERS => EXTENDED_BYTES,
+            _ => return None,
+        };
+        let mut bytes = [0; MAX_TOKEN_BYTES];
+        let decoded = URL_SAFE_NO_PAD.decode_slice(token, &mut bytes).ok()?;
+        let (version, rest) = bytes.get(..decoded)?.split_first()?;
         let (key_tag, rest) = rest.split_first_chunk()?;
         let (nonce, rest) = rest.split_first_chunk()?;
-        let (sealed, rest) = rest.split_first_chunk()?;
-        let tag = rest.first_chunk()?;
-        (*version == [VERSION]).then_some(Self {
-            key_tag: *key_tag,
-            nonce: *nonce,
-            sealed: *sealed,
-            tag: *tag,
-        })
-    }
-
-    fn encode(&self) -> String {
-        let fields =
-            [VERSION].into_iter().chain(self.key_tag).chain(self.nonce).chain(self.sealed).chain(self.tag);
-        URL_SAFE_NO_PAD.encode(collect::<TOKEN_BYTES>(fields))
+        let (text, tag) = rest.split_last_chunk()?;
+        let mut sealed = [0; EXTENDED_BYTES];
+        sealed.get_mut(..length)?.copy_from_slice(text.get(..length)?);
+        let is_version = *version == if length == PLAIN_BYTES { 1 } else { 2 };
+        is_version.then_some(Self { key_tag: *key_tag, nonce: *nonce, sealed, length, tag: *tag })
     }
 }
 
 impl Pin {
-    fn to_bytes(self) -> [u8; PLAIN_BYTES] {
-        let (family, address) = match self.endpoint.address().ip() {
-            IpAddr::V4(address) => (FAMILY_IPV4, address.to_ipv6_mapped()),
-            IpAddr::V6(address) => (FAMILY_IPV6, address),
+    fn to_bytes(self) -> [u8; EXTENDED_BYTES] {
+        let (kind, address, port) = match self.target {
+            Target::Key(key) => (KIND_KEY, key, 0),
+            Target::Endpoint(endpoint) => match endpoint.address() {
+                SocketAddr::V4(v4) => (KIND_IPV4, v4.ip().to_ipv6_mapped().octets(), v4.port()),
+                SocketAddr::V6(v6) => (KIND_IPV6, v6.ip().octets(), v6.port()),
+            },
         };
-        let port = self.endpoint.address().port();
         collect(
-            [family]
+            [kind]
                 .into_iter()
-                .chain(address.octets())
+                .chain(address)
                 .chain(port.to_be_bytes())
                 .chain(self.issued.to_be_bytes())
-                .chain(self.seen.to_be_bytes()),
+                .chain(self.seen.to_be_bytes())
+                .chain(self.cluster.to_be_bytes())
+                .chain(self.identity.to_be_bytes()),
         )
     }
 
-    fn from_bytes(bytes: &[u8; PLAIN_BYTES], under_old_key: bool) -> Option<Self> {
-        let (family, rest) = bytes.split_first()?;
-        let (address, rest) = rest.split_first_chunk::<16>()?;
+    fn from_bytes(bytes: &[u8; EXTENDED_BYTES], under_old_key: bool) -> Option<Self> {
+        let (kind, rest) = bytes.split_first()?;
+        let (octets, rest) = rest.split_first_chunk::<16>()?;
         let (port, rest) = rest.split_first_chunk()?;
         let (issued, rest) = rest.split_first_chunk()?;
-        let seen = rest.first_chunk()?;
-        let address = Ipv6Addr::from(*address);
-        let address = match *family {
-            FAMILY_IPV4 => address.to_ipv4_mapped()?.into(),
-            FAMILY_IPV6 => IpAddr::V6(address),
+        let (seen, rest) = rest.split_first_chunk()?;
+        let (cluster, rest) = rest.split_first_chunk()?;
+        let identity = rest.first_chunk()?;
+        let address = Ipv6Addr::from(*octets);
+        let at = |ip: IpAddr| Endpoint::from_address(SocketAddr::new(ip, u16::from_be_bytes(*port)));
+        let target = match *kind {
+            KIND_KEY => Target::Key(*octets),
+            KIND_IPV4 => Target::Endpoint(at(address.to_ipv4_mapped()?.into())?),
+            KIND_IPV6 => Target::Endpoint(at(address.into())?),
             _ => return None,
         };
         Some(Self {
-            endpoint: Endpoint::from_address(SocketAddr::new(address, u16::from_be_bytes(*port)))?,
+            target,
             issued: u32::from_be_bytes(*issued),
             seen: u32::from_be_bytes(*seen),
+            cluster: u32::from_be_bytes(*cluster),
+            identity: u32::from_be_bytes(*identity),
             under_old_key,
         })
     }
 }
 
-const VERSION: u8 = 1;
 const KEY_TAG_BYTES: usize = 4;
 const PLAIN_BYTES: usize = 27;
+const EXTENDED_BYTES: usize = PLAIN_BYTES + 9;
 const TAG_BYTES: usize = 16;
-const TOKEN_BYTES: usize = 1 + KEY_TAG_BYTES + NONCE_BYTES + PLAIN_BYTES + TAG_BYTES;
-/// A multiple of 4 without padding: there is one encoding of each token, and no spare bits to alter.
-pub(crate) const TOKEN_CHARACTERS: usize = TOKEN_BYTES / 3 * 4;
-const FAMILY_IPV4: u8 = 4;
-const FAMILY_IPV6: u8 = 6;
+const OVERHEAD_BYTES: usize = 1 + KEY_TAG_BYTES + NONCE_BYTES + TAG_BYTES;
+const MAX_TOKEN_BYTES: usize = OVERHEAD_BYTES + EXTENDED_BYTES;
+/// Multiples of 4 without padding: there is one encoding of each token, and no spare bits to alter.
+pub(crate) const TOKEN_CHARACTERS: usize = (OVERHEAD_BYTES + PLAIN_BYTES) / 3 * 4;
+pub(crate) const EXTENDED_TOKEN_CHARACTERS: usize = MAX_TOKEN_BYTES / 3 * 4;
+const KIND_KEY: u8 = 0;
+const KIND_IPV4: u8 = 4;
+const KIND_IPV6: u8 = 6;
 
 fn collect<const N: usize>(bytes: impl Iterator<Item = u8>) -> [u8; N] {
     let mut array = [0; N];

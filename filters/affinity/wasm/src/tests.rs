@@ -1,3 +1,5 @@
+mod rules;
+
 use super::*;
 use sdk_shim::{Loaded, load};
 use sdk_shim_testing::scenario::File;
@@ -23,6 +25,12 @@ fn host(address: &str) -> TestHost {
 fn get(cookies: &str) -> Message {
     let request = Message::request("GET", "/");
     if cookies.is_empty() { request } else { request.with_header("cookie", cookies) }
+}
+
+/// An exchange in which another endpoint answers than the one named, which `stateful_session` reports.
+fn moved(loaded: &Loaded<AffinityFilter>, host: TestHost, request: Message) -> Outcome {
+    let response = Message::response(200).with_header("x-portcullis-endpoint", "MTAuMC4wLjI6ODA4MA==");
+    run(loaded, host, request, response, Settings::default())
 }
 
 fn exchange(loaded: &Loaded<AffinityFilter>, host: TestHost, request: Message) -> Outcome {
@@ -70,7 +78,7 @@ fn a_session_is_bound_kept_and_moved() {
     assert_eq!(set_cookies(&second), [""; 0], "not sent again");
     assert_eq!(sessions(&second, "kept"), 1);
 
-    let third = exchange(&loaded, host(TWO), get(&cookies));
+    let third = moved(&loaded, host(TWO), get(&cookies));
     let [set_cookie] = &set_cookies(&third)[..] else { panic!("{third:#?}") };
     assert_ne!(set_cookie.split(';').next(), Some(cookie));
     assert_eq!(sessions(&third, "moved"), 1);

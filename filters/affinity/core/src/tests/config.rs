@@ -33,7 +33,7 @@ fn refuses_configurations() {
         (format!(r#"{{{key}, "audience": 3}}"#), "audience: found integer `3`, expected a string"),
         (
             format!(r#"{{{key}, "audience": "shop", "cookies": {{}}}}"#),
-            "cookies: found unknown field `cookies`, expected one of `keys`, `audience`, `cookie`, `header`, `absolute_timeout`, `idle_timeout`",
+            "cookies: found unknown field `cookies`, expected one of `keys`, `audience`, `cookie`, `mode`, `header`, `scope`, `clusters`, `cluster_header`, `identity`, `change_on_failure`, `dry_run`, `absolute_timeout`, `idle_timeout`",
         ),
         (
             format!(r#"{{{key}, "audience": "shop", "header": "x endpoint"}}"#),
