@@ -44,12 +44,8 @@ pub enum CompileErrorKind {
     ChainedAction(&'static str),
     /// `SecDefaultAction` without a phase.
     DefaultActionPhase,
-    /// `SecDefaultAction` without a disruptive action.
-    DefaultActionDisruptive,
     /// A second `SecDefaultAction` for the phase.
     DefaultActionTwice(u8),
-    /// An action that `SecDefaultAction` can't have: its name.
-    DefaultActionAction(&'static str),
     /// The value is outside of its range: the value and the range.
     Range {
         /// The value as written.
@@ -74,12 +70,8 @@ impl fmt::Display for CompileErrorKind {
             K::OpenChain => f.write_str("the rule has a chain action, but no rule follows: it never matches"),
             K::ChainedAction(name) => write!(f, "{name} is only allowed in the first rule of a chain"),
             K::DefaultActionPhase => f.write_str("SecDefaultAction must specify a phase"),
-            K::DefaultActionDisruptive => f.write_str("SecDefaultAction must specify a disruptive action"),
             K::DefaultActionTwice(phase) => {
                 write!(f, "SecDefaultActions can only be placed once per phase; phase {phase} has one")
-            }
-            K::DefaultActionAction(name) => {
-                write!(f, "the action {name} is not suitable to be part of the SecDefaultActions")
             }
             K::Range { value, expected } => write!(f, "{value} is out of range: expected {expected}"),
             K::TooLarge(what) => write!(f, "the rule set has too many {what}"),

@@ -5,6 +5,15 @@
 //! level 4, bodies inspected, the body processors chosen by rules as in ModSecurity's recommended configuration.
 //! Tests of what the HTTP server answers by itself can't be had here and count as skipped.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test fails by panicking"
+)]
+
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,6 +4,15 @@
 //! is the status of the last intervention or 200, `debug_log` and `error_log` are patterns for the text of those logs. A
 //! `parser_error` is met when the rules are refused on the line that it names; its wording is ModSecurity's own.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test fails by panicking"
+)]
+
 mod common;
 
 use std::path::{Path, PathBuf};

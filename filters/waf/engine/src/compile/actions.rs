@@ -49,11 +49,16 @@ impl Compiler<'_> {
                     *disruptive = Some(compiled);
                 }
             }
-            kind => {
-                if let Some(compiled) = self.plain_action(kind, action.span, index) {
-                    link.actions.push(compiled);
-                }
-            }
+            kind => match self.plain_action(kind, action.span, index) {
+                Some(
+                    compiled @ (Action::InitCol(_)
+                    | Action::SetRsc(_)
+                    | Action::SetSid(_)
+                    | Action::SetUid(_)),
+                ) => link.choose_records.push(compiled),
+                Some(compiled) => link.actions.push(compiled),
+                None => {}
+            },
         }
     }
 

@@ -213,19 +213,3 @@ fn starter_only(kind: &A) -> Option<&'static str> {
         _ => return None,
     })
 }
-
-/// The name of an action that `SecDefaultAction` can't have. ModSecurity v3, `ActionAllowedAsSecDefaultAction`.
-pub(super) fn not_in_defaults(kind: &A) -> Option<&'static str> {
-    Some(match kind {
-        A::Id(_) => "id",
-        A::Rev(_) => "rev",
-        A::Msg(_) => "msg",
-        A::LogData(_) => "logdata",
-        A::Severity(_) => "severity",
-        A::Ver(_) => "ver",
-        A::Chain => "chain",
-        A::Skip(_) => "skip",
-        A::SkipAfter(_) => "skipAfter",
-        _ => return None,
-    })
-}

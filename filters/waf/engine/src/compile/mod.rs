@@ -159,26 +159,11 @@ impl<'a> Compiler<'a> {
         }
     }
 
+    /// What a `SecDefaultAction` may hold the parser has checked.
     fn default_action(&mut self, actions: &'a [ast::Spanned<ast::Action>], span: Span) {
-        use ast::ActionKind as A;
-        let mut phase = None;
-        let mut disruptive = false;
-        for action in actions {
-            match &action.kind {
-                A::Phase(given) => phase = Some(*given),
-                A::Block => {}
-                kind if kind.is_disruptive() => disruptive = true,
-                kind => {
-                    if let Some(name) = draft::not_in_defaults(kind) {
-                        self.error(action.span, CompileErrorKind::DefaultActionAction(name));
-                    }
-                }
-            }
-        }
-        let Some(phase) = phase else { return self.error(span, CompileErrorKind::DefaultActionPhase) };
-        if !disruptive {
-            return self.error(span, CompileErrorKind::DefaultActionDisruptive);
-        }
+        let Some(phase) = phase_of(actions) else {
+            return self.error(span, CompileErrorKind::DefaultActionPhase);
+        };
         let Some(slot) = self.defaults.get_mut(phase as usize) else { return };
         if slot.actions.is_some() {
             return self.error(span, CompileErrorKind::DefaultActionTwice(phase.number()));

@@ -107,6 +107,7 @@ impl Compiler<'_> {
             multi_match: false,
             capture: false,
             block: false,
+            choose_records: Vec::new(),
             set_vars: Vec::new(),
             actions: Vec::new(),
             meta: Meta::default(),

@@ -127,6 +127,8 @@ pub(crate) struct Link {
     pub(crate) multi_match: bool,
     pub(crate) capture: bool,
     pub(crate) block: bool,
+    /// `initcol`, `setsid`, `setuid`, `setrsc`: run before `set_vars`, which may mean the record that they choose.
+    pub(crate) choose_records: Vec<Action>,
     /// Run for each value that matches, whatever the rest of the chain says.
     pub(crate) set_vars: Vec<crate::actions::SetVar>,
     /// Run once the whole chain has matched.

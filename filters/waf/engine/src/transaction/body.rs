@@ -88,8 +88,12 @@ impl Transaction {
         let content_type = self.header(b"content-type").map(|id| self.bytes(id).to_vec()).unwrap_or_default();
         let mut flags = MultipartFlags::default();
         let mut sink = Sink::new(self, plan, Origin::Multipart);
+        sink.body_at = body.as_ptr().addr();
         let result = body::multipart(&content_type, body, limits, &mut flags, &mut sink);
         let files_size = sink.files_size;
+        if let Err(error) = result {
+            debug!(self, 4, "{}", message(error));
+        }
         self.set_number(V::FilesCombinedSize, files_size);
         for (variable, on, warning) in [
             (V::MultipartBoundaryQuoted, flags.boundary_quoted, "boundary was quoted."),
@@ -166,11 +170,13 @@ pub(crate) struct Sink<'t> {
     plan: &'t Plan,
     origin: Origin,
     files_size: usize,
+    /// The address of the body, for the offsets that the debug log names.
+    body_at: usize,
 }
 
 impl<'t> Sink<'t> {
     pub(crate) fn new(tx: &'t mut Transaction, plan: &'t Plan, origin: Origin) -> Self {
-        Sink { tx, plan, origin, files_size: 0 }
+        Sink { tx, plan, origin, files_size: 0, body_at: 0 }
     }
 
     fn member(&mut self, variable: VariableName, key: &[u8], value: &[u8]) -> ControlFlow<()> {
@@ -202,9 +208,10 @@ impl MultipartSink for Sink<'_> {
         debug!(
             self.tx,
             9,
-            "Multipart: Added file part to the list: name \"{}\" file name \"{}\" (offset 0, length {})",
+            "Multipart: Added file part to the list: name \"{}\" file name \"{}\" (offset {}, length {})",
             Hex(file.name),
             Hex(file.filename),
+            file.content.as_ptr().addr().saturating_sub(self.body_at),
             file.content.len()
         );
         self.files_size += file.content.len();

@@ -231,9 +231,7 @@ impl Transaction {
     ) -> bool {
         let Some(condition) = &link.condition else {
             debug!(self, 4, "(Rule: {}) Executing unconditional rule...", rule.id);
-            for set_var in &link.set_vars {
-                set_var.run(self, plan);
-            }
+            self.run_independent(plan, link, state);
             return true;
         };
         if self.debugs(4) {
@@ -369,11 +367,19 @@ impl Transaction {
         let _ = rule;
         state.last = Some((index, found));
         self.note_match(plan, Found { value: form, ..found });
+        self.run_independent(plan, link, state);
+        true
+    }
+
+    /// The actions that do not wait for the rest of the chain.
+    fn run_independent(&mut self, plan: &Plan, link: &Link, state: &mut RuleState) {
+        for action in &link.choose_records {
+            action.run(self, plan, state);
+        }
         for set_var in &link.set_vars {
             debug!(self, 4, "Running [independent] (non-disruptive) action: setvar");
             set_var.run(self, plan);
         }
-        true
     }
 
     /// What the operator itself says, without `!`.

@@ -1,6 +1,6 @@
 //! What the suites share: where the foreign data is, and lists of known failures that can only shrink.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(dead_code, missing_docs, unreachable_pub, reason = "each test uses a part of it")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
