@@ -1,15 +1,10 @@
 //! Phases and rules. ModSecurity v3, `src/rules_set.cc`, `src/rule_with_operator.cc`, `src/rule_with_actions.cc`.
 
-use std::sync::Arc;
+use portcullis_seclang::ast::{AllowScope, EngineMode, Phase, Severity};
 
-use portcullis_seclang::ast::{AllowScope, EngineMode, OperatorName, Phase, Severity};
-
-use super::{Found, Hex, Scratch, Transaction, ValueId, debug};
+use super::{Found, Hex, Transaction, ValueId, debug};
 use crate::intervention::{Cause, Intervention, InterventionKind};
-use crate::operators::Operator;
-use crate::plan::{
-    Chain, Condition, Disruptive, Entry, Link, Operation, Plan, Rule, RuleId, Target, Text, TxSlot,
-};
+use crate::plan::{Chain, Condition, Entry, Link, Plan, Rule, RuleId, Target};
 
 /// What the actions of a rule that matched have said so far.
 #[derive(Debug)]
@@ -43,39 +38,6 @@ impl RuleState {
             disruptive: false,
             last: None,
         }
-    }
-}
-
-/// Operators whose argument has macros, compiled for the text that the macros gave last. They stay from one
-/// transaction to the next, since `%{tx.allowed_methods}` is mostly the same.
-#[derive(Debug, Default)]
-pub(crate) struct DynamicOperators {
-    plan: usize,
-    operators: Vec<Option<(Vec<u8>, Option<Operator>)>>,
-}
-
-impl DynamicOperators {
-    /// Empties the cache if it was made for another rule set.
-    pub(crate) fn bind(&mut self, plan: &Arc<Plan>) {
-        let plan_at = Arc::as_ptr(plan).addr();
-        if self.plan != plan_at {
-            self.operators.clear();
-            self.plan = plan_at;
-        }
-    }
-
-    /// The operator for this argument. `None` if the argument is not valid for it.
-    fn get(&mut self, index: u32, name: OperatorName, argument: &[u8]) -> Option<&Operator> {
-        let index = index as usize;
-        if self.operators.len() <= index {
-            self.operators.resize_with(index + 1, || None);
-        }
-        let slot = self.operators.get_mut(index)?;
-        if slot.as_ref().is_none_or(|(known, _)| known != argument) {
-            let compiled = Operator::compile(name.as_str(), argument, &()).ok();
-            *slot = Some((argument.to_vec(), compiled));
-        }
-        slot.as_ref()?.1.as_ref()
     }
 }
 
@@ -248,7 +210,7 @@ impl Transaction {
             if target.group.is_some() && !target.count {
                 for place in self.static_values(plan, target.source) {
                     let Some(found) = self.static_value(place) else { break };
-                    matched |= self.try_value(plan, rule, id, index, link, condition, found, check, state);
+                    matched |= self.try_value(plan, id, index, link, condition, found, check, state);
                 }
                 continue;
             }
@@ -262,7 +224,7 @@ impl Transaction {
             self.memory.found = found;
             for place in start..end {
                 let Some(found) = self.memory.found.get(place).copied() else { break };
-                matched |= self.try_value(plan, rule, id, index, link, condition, found, None, state);
+                matched |= self.try_value(plan, id, index, link, condition, found, None, state);
             }
             self.memory.found.truncate(start);
         }
@@ -290,7 +252,6 @@ impl Transaction {
     fn try_value(
         &mut self,
         plan: &Plan,
-        rule: &Rule,
         id: RuleId,
         index: usize,
         link: &Link,
@@ -309,15 +270,15 @@ impl Transaction {
             } else {
                 self.memory.values.transform(found.value, chain, &plan.chains.triggers)
             };
-            return self.try_form(plan, rule, index, link, condition, found, form, check, state);
+            return self.try_form(plan, index, link, condition, found, form, check, state);
         }
         let mut form = found.value;
-        let mut matched = self.try_form(plan, rule, index, link, condition, found, form, check, state);
+        let mut matched = self.try_form(plan, index, link, condition, found, form, check, state);
         for step in &chain.steps {
             let next = self.memory.values.step(form, step, &plan.chains.triggers);
             if next != form {
                 form = next;
-                matched |= self.try_form(plan, rule, index, link, condition, found, form, check, state);
+                matched |= self.try_form(plan, index, link, condition, found, form, check, state);
             }
         }
         matched
@@ -327,7 +288,6 @@ impl Transaction {
     fn try_form(
         &mut self,
         plan: &Plan,
-        rule: &Rule,
         index: usize,
         link: &Link,
         condition: &Condition,
@@ -364,7 +324,6 @@ impl Transaction {
         if link.capture {
             self.store_captures(condition.operator_name);
         }
-        let _ = rule;
         state.last = Some((index, found));
         self.note_match(plan, Found { value: form, ..found });
         self.run_independent(plan, link, state);
@@ -379,59 +338,6 @@ impl Transaction {
         for set_var in &link.set_vars {
             debug!(self, 4, "Running [independent] (non-disruptive) action: setvar");
             set_var.run(self, plan);
-        }
-    }
-
-    /// What the operator itself says, without `!`.
-    fn ask(&mut self, plan: &Plan, condition: &Condition, form: ValueId, capture: bool) -> bool {
-        let argument = match &condition.operation {
-            Operation::Fixed(_) => Vec::new(),
-            Operation::Dynamic { .. } => self.expand(plan, &condition.argument),
-        };
-        let Scratch { values, captures, dynamic, .. } = &mut self.memory;
-        let operator = match &condition.operation {
-            Operation::Fixed(operator) => operator,
-            Operation::Dynamic { index, name } => match dynamic.get(*index, *name, &argument) {
-                Some(operator) => operator,
-                None => return false,
-            },
-        };
-        captures.clear();
-        match operator.try_evaluate(values.bytes(form), capture.then_some(captures)) {
-            Ok(matched) => matched,
-            Err(_) => {
-                self.note_match_limit(plan, &argument);
-                false
-            }
-        }
-    }
-
-    /// A pattern that can't run on an automaton took too long. ModSecurity v3, `Rx::evaluate`.
-    fn note_match_limit(&mut self, plan: &Plan, argument: &[u8]) {
-        use portcullis_seclang::ast::VariableName as V;
-        debug!(self, 3, "rx: regex error 'MATCH_LIMIT' for pattern '{}'", String::from_utf8_lossy(argument));
-        self.set_flag(V::MscPcreError, true);
-        self.set_flag(V::MscPcreLimitsExceeded, true);
-        let one = self.memory.values.push(b"1");
-        for name in [&b"msc_pcre_error"[..], b"msc_pcre_limits_exceeded"] {
-            if let Some(slot) = plan.tx.find(name) {
-                self.memory.tx.set_slot(slot, Some(one));
-            }
-        }
-    }
-
-    /// `TX:0` to `TX:9`. Those that the operator did not capture are unset.
-    fn store_captures(&mut self, operator: &str) {
-        for index in 0..10 {
-            let Scratch { values, captures, tx, .. } = &mut self.memory;
-            let value = captures.get(index).map(|bytes| values.push(bytes));
-            tx.set_slot(TxSlot(index as u32), value);
-            if let Some(value) = value
-                && self.debugs(7)
-            {
-                let text = Hex(self.bytes(value)).to_string();
-                debug!(self, 7, "Added {operator} match TX.{index}: {text}");
-            }
         }
     }
 
@@ -464,112 +370,6 @@ impl Transaction {
             debug!(self, 9, " T (0) t:{}: \"{text}\"", step.name);
         }
         id
-    }
-
-    /// The actions of a link once the whole chain has matched.
-    fn run_actions(
-        &mut self,
-        plan: &Plan,
-        rule: &Rule,
-        link: &Link,
-        defaults: &[crate::actions::Action],
-        state: &mut RuleState,
-    ) {
-        for action in defaults {
-            debug!(self, 9, "Running action: {}", action.name());
-            action.run(self, plan, state);
-        }
-        if let Some(severity) = link.meta.severity {
-            state.severity = Some(severity);
-            if self.highest_severity.is_none_or(|highest| severity.number() < highest.number()) {
-                self.highest_severity = Some(severity);
-            }
-        }
-        for action in &link.actions {
-            debug!(self, 9, "Running action: {}", action.name());
-            action.run(self, plan, state);
-        }
-        // After the other actions: a message is needed only if nolog did not stand among them.
-        if let Some(text) = &link.meta.log_data {
-            state.data = self.text_if_logged(plan, text, state, &rule.disruptive);
-        }
-        if let Some(text) = &link.meta.msg {
-            state.message = self.text_if_logged(plan, text, state, &rule.disruptive);
-            debug!(self, 9, "Saving msg: {}", String::from_utf8_lossy(&state.message));
-        }
-        if link.block
-            && let Some(disruptive) = &plan.phase(rule.phase).default_disruptive
-        {
-            debug!(self, 8, "Marking request as disruptive.");
-            self.run_disruptive(plan, rule, disruptive, "block", state);
-        }
-    }
-
-    fn text_if_logged(
-        &mut self,
-        plan: &Plan,
-        text: &Text,
-        state: &RuleState,
-        disruptive: &Option<Disruptive>,
-    ) -> Vec<u8> {
-        let stops = matches!(disruptive, Some(Disruptive::Deny | Disruptive::Drop | Disruptive::Redirect(_)));
-        if state.log || stops || self.debug.is_some() { self.expand(plan, text) } else { Vec::new() }
-    }
-
-    fn disrupt(&mut self, plan: &Plan, rule: &Rule, state: &mut RuleState) {
-        if let Some(disruptive) = &rule.disruptive {
-            let name = match disruptive {
-                Disruptive::Allow(_) => "allow",
-                Disruptive::Deny => "deny",
-                Disruptive::Drop => "drop",
-                Disruptive::Pass => "pass",
-                Disruptive::Redirect(_) => "redirect",
-            };
-            self.run_disruptive(plan, rule, disruptive, name, state);
-        }
-    }
-
-    fn run_disruptive(
-        &mut self,
-        plan: &Plan,
-        rule: &Rule,
-        disruptive: &Disruptive,
-        name: &str,
-        state: &mut RuleState,
-    ) {
-        if self.engine() != EngineMode::On {
-            debug!(self, 4, "Not running any disruptive action (or block): {name}. SecRuleEngine is not On.");
-            return;
-        }
-        debug!(self, 4, "Running (disruptive)     action: {name}.");
-        let (kind, status) = match disruptive {
-            Disruptive::Pass => {
-                debug!(self, 8, "Running action pass");
-                return;
-            }
-            Disruptive::Allow(scope) => {
-                debug!(self, 4, "Dropping the evaluation of upcoming rules in favor of an `allow' action");
-                self.allow = Some(*scope);
-                return;
-            }
-            Disruptive::Deny => {
-                debug!(self, 8, "Running action deny");
-                (InterventionKind::Deny, state.status.unwrap_or(403))
-            }
-            Disruptive::Drop => {
-                debug!(self, 8, "Running action drop");
-                (InterventionKind::Drop, state.status.unwrap_or(403))
-            }
-            Disruptive::Redirect(url) => {
-                let url = self.expand(plan, url);
-                let status = state.status.filter(|status| (301..=307).contains(status)).unwrap_or(302);
-                (InterventionKind::Redirect(url), status)
-            }
-        };
-        state.disruptive = true;
-        if self.intervention.is_none() {
-            self.intervention = Some(Intervention { kind, status, cause: Cause::Rule(rule.id) });
-        }
     }
 
     fn debug_condition(&mut self, plan: &Plan, rule_id: u64, condition: &Condition) {

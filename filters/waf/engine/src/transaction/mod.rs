@@ -7,6 +7,8 @@ mod collections;
 mod debug;
 mod evaluate;
 mod log;
+mod operate;
+mod outcome;
 mod request;
 mod response;
 mod text;
@@ -94,7 +96,7 @@ pub struct Scratch {
     pub(crate) captures: crate::operators::Captures,
     pub(crate) removed_rules: Vec<u64>,
     pub(crate) removed_targets: Vec<Arc<TargetRemoval>>,
-    pub(crate) dynamic: evaluate::DynamicOperators,
+    pub(crate) dynamic: operate::DynamicOperators,
     pub(crate) collection_keys: Vec<(Collection, Vec<u8>)>,
 }
 

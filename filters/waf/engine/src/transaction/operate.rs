@@ -1,0 +1,97 @@
+//! Asking operators.
+
+use std::sync::Arc;
+
+use portcullis_seclang::ast::{OperatorName, VariableName};
+
+use super::{Hex, Scratch, Transaction, ValueId, debug};
+use crate::operators::Operator;
+use crate::plan::{Condition, Operation, Plan, TxSlot};
+
+/// Operators whose argument has macros, compiled for the text that the macros gave last. They stay from one
+/// transaction to the next, since `%{tx.allowed_methods}` is mostly the same.
+#[derive(Debug, Default)]
+pub(crate) struct DynamicOperators {
+    plan: usize,
+    operators: Vec<Option<(Vec<u8>, Option<Operator>)>>,
+}
+
+impl DynamicOperators {
+    /// Empties the cache if it was made for another rule set.
+    pub(crate) fn bind(&mut self, plan: &Arc<Plan>) {
+        let plan_at = Arc::as_ptr(plan).addr();
+        if self.plan != plan_at {
+            self.operators.clear();
+            self.plan = plan_at;
+        }
+    }
+
+    /// The operator for this argument. `None` if the argument is not valid for it.
+    fn get(&mut self, index: u32, name: OperatorName, argument: &[u8]) -> Option<&Operator> {
+        let index = index as usize;
+        if self.operators.len() <= index {
+            self.operators.resize_with(index + 1, || None);
+        }
+        let slot = self.operators.get_mut(index)?;
+        if slot.as_ref().is_none_or(|(known, _)| known != argument) {
+            let compiled = Operator::compile(name.as_str(), argument, &()).ok();
+            *slot = Some((argument.to_vec(), compiled));
+        }
+        slot.as_ref()?.1.as_ref()
+    }
+}
+
+impl Transaction {
+    /// What the operator itself says, without `!`.
+    pub(super) fn ask(&mut self, plan: &Plan, condition: &Condition, form: ValueId, capture: bool) -> bool {
+        let argument = match &condition.operation {
+            Operation::Fixed(_) => Vec::new(),
+            Operation::Dynamic { .. } => self.expand(plan, &condition.argument),
+        };
+        let Scratch { values, captures, dynamic, .. } = &mut self.memory;
+        let operator = match &condition.operation {
+            Operation::Fixed(operator) => operator,
+            Operation::Dynamic { index, name } => match dynamic.get(*index, *name, &argument) {
+                Some(operator) => operator,
+                None => return false,
+            },
+        };
+        captures.clear();
+        match operator.try_evaluate(values.bytes(form), capture.then_some(captures)) {
+            Ok(matched) => matched,
+            Err(_) => {
+                self.note_match_limit(plan, &argument);
+                false
+            }
+        }
+    }
+
+    /// A pattern that can't run on an automaton took too long. ModSecurity v3, `Rx::evaluate`.
+    fn note_match_limit(&mut self, plan: &Plan, argument: &[u8]) {
+        use VariableName as V;
+        debug!(self, 3, "rx: regex error 'MATCH_LIMIT' for pattern '{}'", String::from_utf8_lossy(argument));
+        self.set_flag(V::MscPcreError, true);
+        self.set_flag(V::MscPcreLimitsExceeded, true);
+        let one = self.memory.values.push(b"1");
+        for name in [&b"msc_pcre_error"[..], b"msc_pcre_limits_exceeded"] {
+            if let Some(slot) = plan.tx.find(name) {
+                self.memory.tx.set_slot(slot, Some(one));
+            }
+        }
+    }
+
+    /// `TX:0` to `TX:9`. Those that the operator did not capture are unset.
+    pub(super) fn store_captures(&mut self, operator: &str) {
+        for index in 0..10 {
+            let Scratch { values, captures, tx, .. } = &mut self.memory;
+            let value = captures.get(index).map(|bytes| values.push(bytes));
+            tx.set_slot(TxSlot(index as u32), value);
+            if let Some(value) = value
+                && self.debugs(7)
+            {
+                let text = Hex(self.bytes(value)).to_string();
+                debug!(self, 7, "Added {operator} match TX.{index}: {text}");
+            }
+        }
+    }
+}
