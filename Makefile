@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 FILTERS := waf canary affinity authz
-EXAMPLES := deny
+EXAMPLES := counter deny fault fetch_at_load rewrite two_callouts
 WASM := wasm32-wasip1
 ENVOY := .tools/envoy/bin/envoy
 CARGO_DENY := .tools/cargo/bin/cargo-deny

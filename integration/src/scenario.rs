@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sdk_shim_testing::Message;
@@ -58,6 +58,8 @@ pub fn run_with(module: &str, file: &Path, build: impl Fn(Listener, Wasm) -> Lis
 
 struct Site {
     app: Upstream,
+    /// What callouts go to. They answer as long as they are here.
+    _services: BTreeMap<String, Upstream>,
     envoy: Envoy,
     /// The listener of each configuration.
     listeners: BTreeMap<String, String>,
@@ -70,6 +72,10 @@ impl Site {
         let both = json!({"http_protocol_options": trailers, "http2_protocol_options": {}});
         let cluster = Cluster::new("app", [&app]).protocol("use_downstream_protocol_config", &both);
         let mut config = Config::new().cluster(cluster);
+        let services = services(file);
+        for (name, service) in &services {
+            config = config.cluster(Cluster::new(name, [service]).http1());
+        }
         let mut listeners = BTreeMap::new();
         for scenario in &file.scenarios {
             for key in scenario.expect.filter_state.keys() {
@@ -89,7 +95,7 @@ impl Site {
                 .with_manager("http_protocol_options", trailers.clone());
             config = config.listener(build(listener, wasm.config_text(text)));
         }
-        Self { app, envoy: config.start(), listeners }
+        Self { app, _services: services, envoy: config.start(), listeners }
     }
 
     fn check(&self, file: &File) -> Vec<String> {
@@ -111,11 +117,13 @@ impl Site {
         let config = scenario.config.as_ref().unwrap_or(&file.config);
         let client = self.envoy.client_of(&self.listeners[config]).patience(Duration::from_secs(10));
         let client = if form == Form::Http2 { client.http2() } else { client };
+        let begun = Instant::now();
         let answer = match client.try_send(request(&scenario.request, form).id(&id)) {
             Err(Failure::Request(_)) if form == Form::Http2 => return Vec::new(),
             Err(failure) => Err(failure.to_string()),
             Ok(answer) => Ok(answer),
         };
+        let waited = begun.elapsed();
         let seen = self.app.seen(&id);
         let line = self.envoy.access_log(&id);
         let upstream = seen.last().map(|seen| {
@@ -131,8 +139,24 @@ impl Site {
         let mut differences =
             scenario.expect.compare(upstream.as_ref(), response.as_ref(), Some(&line.details()), state);
         differences.extend(answer.err());
+        differences.extend(scenario.expect.too_fast(waited));
         differences.iter().map(|text| format!("{} ({form:?}): {text}", scenario.name)).collect()
     }
+}
+
+/// An upstream for each cluster that callouts go to.
+fn services(file: &File) -> BTreeMap<String, Upstream> {
+    let mut services = BTreeMap::new();
+    for callout in &file.callouts {
+        let service: &mut Upstream = services.entry(callout.cluster.clone()).or_insert_with(|| {
+            let service = Upstream::start(&callout.cluster);
+            service.answer(Reply::new(404));
+            service
+        });
+        let delay = Duration::from_millis(callout.after_ms);
+        service.answer_path(&callout.path, reply(&callout.response).delay(delay));
+    }
+    services
 }
 
 fn request(from: &scenario::Request, form: Form) -> Request {

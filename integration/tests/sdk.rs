@@ -26,9 +26,102 @@ fn deny() -> Battery {
 
 integration::battery!(deny);
 
+/// The scenarios of the test host come out the same in Envoy.
+mod scenarios {
+    use super::*;
+
+    fn run(example: &str) {
+        let file = paths::root().join(format!("sdk-shim/examples/{example}.toml"));
+        scenario::run(&format!("examples/{example}"), &file);
+    }
+
+    #[test]
+    fn deny() {
+        run("deny");
+    }
+
+    #[test]
+    fn rewrite() {
+        run("rewrite");
+    }
+
+    #[test]
+    fn counter() {
+        run("counter");
+    }
+
+    #[test]
+    fn fault() {
+        run("fault");
+    }
+
+    #[test]
+    fn two_callouts() {
+        run("two_callouts");
+    }
+
+    #[test]
+    fn fetch_at_load() {
+        run("fetch_at_load");
+    }
+}
+
 #[test]
-fn the_scenarios_of_the_test_host_come_out_the_same_in_envoy() {
-    scenario::run("examples/deny", &paths::root().join("sdk-shim/examples/deny.toml"));
+fn several_workers_share_a_counter_and_lose_nothing() {
+    let app = Upstream::start("app");
+    let envoy = Config::new()
+        .concurrency(2)
+        .cluster(Cluster::new("app", [&app]))
+        .listener(
+            Listener::new("main")
+                .filter(Wasm::module("examples/counter").config(json!({"header": "x-number"})))
+                .route_to("app"),
+        )
+        .start();
+    let ids: Vec<String> = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    let client = envoy.client();
+                    (0..25).map(|_| client.send(Request::get("/")).id).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+    });
+    let mut numbers: Vec<u32> = ids
+        .iter()
+        .map(|id| app.only(id).header("x-number").and_then(|number| number.parse().ok()).expect("a number"))
+        .collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=200).collect::<Vec<_>>());
+    envoy.assert_no_vm_failure();
+}
+
+#[test]
+fn clients_that_leave_while_a_callout_is_awaited_do_no_harm() {
+    let app = Upstream::start("app");
+    let slow = Upstream::start("slow");
+    slow.answer(Reply::new(200).body("7").delay(Duration::from_millis(300)));
+    let config = json!({"sessions": "slow", "users": "slow"});
+    let envoy = Config::new()
+        .cluster(Cluster::new("app", [&app]))
+        .cluster(Cluster::new("slow", [&slow]).http1())
+        .listener(
+            Listener::new("main")
+                .filter(Wasm::module("examples/two_callouts").config(config))
+                .route_to("app"),
+        )
+        .start();
+    let request = Request::get("/").header("cookie", "session=a1");
+    for patience in [50, 400, 50, 400] {
+        let impatient = envoy.client().patience(Duration::from_millis(patience));
+        assert!(impatient.try_send(&request).is_err(), "the client was to leave before the answers");
+    }
+    let answer = envoy.send(&request);
+    assert_eq!(answer.status, 200);
+    assert_eq!(app.only(&answer.id).header("x-plan").as_deref(), Some("7"));
+    envoy.assert_no_vm_failure();
 }
 
 /// A filter that Envoy discovers from a file, with this configuration.

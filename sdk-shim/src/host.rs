@@ -54,7 +54,8 @@ pub trait Host {
     /// one.
     ///
     /// # Errors
-    /// [`HostError::Refused`] where the host has no such body now.
+    /// [`HostError::Refused`] where the host has no such body now. A message that ends with its headers has none, and
+    /// cannot be given one.
     fn replace_body(&mut self, body: BodyKind, bytes: &[u8]) -> Result<(), HostError>;
 
     /// A property by its path, as the host serialises it ([Envoy attributes]). `None` where it has none.

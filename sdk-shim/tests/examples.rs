@@ -2,13 +2,28 @@
 
 use sdk_shim_testing::scenario::File;
 
-#[path = "../examples/deny.rs"]
-pub mod deny;
+macro_rules! scenarios {
+    ($($example:ident: $filter:ident, $source:literal, $scenarios:literal;)*) => {
+        $(
+            #[path = $source]
+            pub mod $example;
 
-#[test]
-fn deny() {
-    let failures = File::parse(include_str!("../examples/deny.toml")).unwrap().check::<deny::Deny>();
-    assert!(failures.is_empty(), "{failures:#?}");
+            #[test]
+            fn $example() {
+                let failures = File::parse(include_str!($scenarios)).unwrap().check::<$example::$filter>();
+                assert!(failures.is_empty(), "{failures:#?}");
+            }
+        )*
+    };
+}
+
+scenarios! {
+    deny: Deny, "../examples/deny.rs", "../examples/deny.toml";
+    rewrite: Rewrite, "../examples/rewrite.rs", "../examples/rewrite.toml";
+    counter: Counter, "../examples/counter.rs", "../examples/counter.toml";
+    fault: Fault, "../examples/fault.rs", "../examples/fault.toml";
+    two_callouts: Plan, "../examples/two_callouts.rs", "../examples/two_callouts.toml";
+    fetch_at_load: Blocklist, "../examples/fetch_at_load.rs", "../examples/fetch_at_load.toml";
 }
 
 #[test]

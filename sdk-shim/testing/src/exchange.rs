@@ -44,6 +44,8 @@ pub struct Outcome {
     pub response: Option<Message>,
     /// The details of the filter's own reply, where it gave one.
     pub details: Option<String>,
+    /// How long the client waited, by the host's clock, which stands still but where something waits for it.
+    pub waited: Duration,
     /// The host as it is now, with filter state, metrics and logs.
     pub host: TestHost,
 }
@@ -81,6 +83,7 @@ pub fn run<F: Filter>(
     let mut exchange =
         Exchange { loaded, filter: &loaded.filter, stream, host, settings, until, held: false };
     exchange.begin();
+    let begun = exchange.host.now;
     let upstream = exchange.pass(BodyKind::Request, request);
     let mut outcome_response = None;
     if exchange.host.reply.is_none() && upstream.complete {
@@ -97,7 +100,8 @@ pub fn run<F: Filter>(
     exchange.host.response.open = true;
     exchange.stream.done(exchange.filter, &mut exchange.host);
     exchange.host.pending.retain(|pending| pending.owner == Owner::Root);
-    Outcome { upstream: upstream.message, response: outcome_response, details, host: exchange.host }
+    let waited = exchange.host.now.saturating_sub(begun);
+    Outcome { upstream: upstream.message, response: outcome_response, details, waited, host: exchange.host }
 }
 
 /// How long an exchange may wait in all, where the host does not say.
@@ -155,6 +159,7 @@ impl<F: Filter> Exchange<'_, F> {
         side.message.headers = message.headers;
         side.open = true;
         let bodiless = body.is_empty() && trailers.is_empty();
+        side.has_body = !bodiless;
         let action = self.stream.headers(self.filter, which, bodiless, &mut self.host);
         self.settle(which, action, &mut passed);
         if !bodiless {

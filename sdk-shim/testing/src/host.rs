@@ -80,6 +80,8 @@ pub(crate) struct Side {
     pub(crate) open: bool,
     /// Whether the trailers can be.
     pub(crate) trailers_open: bool,
+    /// Whether it has a body, which can be replaced: to one without, none can be given.
+    pub(crate) has_body: bool,
     /// Whether the host was told to let it go on.
     pub(crate) resumed: bool,
 }
@@ -188,6 +190,9 @@ impl Host for TestHost {
 
     fn replace_body(&mut self, body: BodyKind, bytes: &[u8]) -> Result<(), HostError> {
         self.allowed("replace_body")?;
+        if !self.side(body).has_body {
+            return Err(HostError::Refused(BAD_ARGUMENT));
+        }
         self.side(body).message.body = bytes.to_vec();
         Ok(())
     }

@@ -13,10 +13,11 @@
 //!
 //! Headers are `name: value`. Values and bodies take the escapes of [`Bytes`]: write them in single quotes.
 
-use crate::{Bytes, Chunking, Message, Outcome, Settings, TestHost, run};
+use crate::{Bytes, CalloutScript, Chunking, Message, Outcome, Settings, TestHost, run};
 use sdk_shim::{Filter, load};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// A file of scenarios.
 #[derive(Clone, Debug, Deserialize)]
@@ -27,9 +28,29 @@ pub struct File {
     /// Environment variables that the configuration refers to.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    /// What the filter's callouts are answered with. A call to any other cluster is refused, one to a path that is not
+    /// here is answered 404.
+    #[serde(rename = "callout", default)]
+    pub callouts: Vec<Callout>,
     /// The scenarios.
     #[serde(rename = "scenario")]
     pub scenarios: Vec<Scenario>,
+}
+
+/// What callouts of one path are answered with, in all scenarios of the file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Callout {
+    /// The cluster. All callouts of a cluster are one upstream.
+    pub cluster: String,
+    /// The path, without query.
+    pub path: String,
+    /// The answer.
+    #[serde(default)]
+    pub response: Response,
+    /// When it comes, in milliseconds.
+    #[serde(default)]
+    pub after_ms: u64,
 }
 
 /// One exchange.
@@ -130,6 +151,8 @@ pub struct Expect {
     pub details: Option<String>,
     /// Filter state by its key: `wasm.<key>` in Envoy.
     pub filter_state: BTreeMap<String, String>,
+    /// The least time that the client waits, in milliseconds. Without it a scenario may take any time.
+    pub takes_ms: u64,
 }
 
 /// A header as `name: value`.
@@ -165,35 +188,52 @@ impl File {
     /// Runs every scenario on the test host, each with every [`Chunking`]. Returns what failed, a line each.
     pub fn check<F: Filter>(&self) -> Vec<String> {
         let mut failures = Vec::new();
+        // Where there are no callouts, there is nothing that could be late.
+        let late: &[bool] = if self.callouts.is_empty() { &[false] } else { &[false, true] };
         for scenario in &self.scenarios {
             for chunking in Chunking::ALL {
-                let config = scenario.config.as_ref().unwrap_or(&self.config);
-                match load::<F>(config.as_bytes(), &|name| self.env.get(name).cloned()) {
-                    Ok(loaded) => {
-                        let mut host = TestHost::new();
-                        if let Some(source) = &scenario.request.source {
-                            let colons = source.contains(':');
-                            let address =
-                                if colons { format!("[{source}]:40000") } else { format!("{source}:40000") };
-                            host.properties.insert("source.address".into(), address.into());
-                        }
-                        let (request, response) = (scenario.request.message(), scenario.response.message());
-                        let settings = Settings { chunking, ..Settings::default() };
-                        let outcome = run(&loaded, host, request, response, settings);
-                        let differences = scenario.expect.differences(&outcome);
-                        failures.extend(
-                            differences
-                                .iter()
-                                .map(|text| format!("{} ({chunking:?}): {text}", scenario.name)),
-                        );
-                    }
-                    Err(errors) => {
-                        failures.push(format!("{}: configuration refused: {errors}", scenario.name))
-                    }
+                for late_answers in late.iter().copied() {
+                    let settings = Settings { chunking, late_answers };
+                    let found = self.failures::<F>(scenario, settings);
+                    let place = if late_answers { ", answered late" } else { "" };
+                    failures.extend(
+                        found.iter().map(|text| format!("{} ({chunking:?}{place}): {text}", scenario.name)),
+                    );
                 }
             }
         }
         failures
+    }
+
+    fn failures<F: Filter>(&self, scenario: &Scenario, settings: Settings) -> Vec<String> {
+        let config = scenario.config.as_ref().unwrap_or(&self.config);
+        let loaded = match load::<F>(config.as_bytes(), &|name| self.env.get(name).cloned()) {
+            Ok(loaded) => loaded,
+            Err(errors) => return vec![format!("configuration refused: {errors}")],
+        };
+        let mut host = TestHost::new();
+        host.script = self.script();
+        if let Some(source) = &scenario.request.source {
+            let colons = source.contains(':');
+            let address = if colons { format!("[{source}]:40000") } else { format!("{source}:40000") };
+            host.properties.insert("source.address".into(), address.into());
+        }
+        let (request, response) = (scenario.request.message(), scenario.response.message());
+        let outcome = run(&loaded, host, request, response, settings);
+        let mut differences = scenario.expect.differences(&outcome);
+        differences.extend(scenario.expect.too_fast(outcome.waited));
+        differences
+    }
+
+    fn script(&self) -> Vec<CalloutScript> {
+        let known = self.callouts.iter().map(|callout| {
+            CalloutScript::new(&callout.cluster, callout.response.message())
+                .path(&callout.path)
+                .after(Duration::from_millis(callout.after_ms))
+        });
+        let other =
+            self.callouts.iter().map(|callout| CalloutScript::new(&callout.cluster, Message::response(404)));
+        known.chain(other).collect()
     }
 }
 
@@ -237,6 +277,12 @@ impl Expect {
             differences.push("the request hangs: nothing will ever let it go".into());
         }
         differences
+    }
+
+    /// What is wrong with the time that the client waited, if anything is.
+    pub fn too_fast(&self, waited: Duration) -> Option<String> {
+        let least = Duration::from_millis(self.takes_ms);
+        (waited < least).then(|| format!("time: expected at least {least:?}, found {waited:?}"))
     }
 
     /// What is not as expected, of what reached the upstream, what the client got, the details and the filter state.
