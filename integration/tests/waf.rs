@@ -65,7 +65,7 @@ fn waf() -> Battery {
                 .header("content-type", "application/json"),
         ))
         .upload(Request::new("POST", "/upload").header("content-type", "application/octet-stream"))
-        .refuses("", "directives_map: found nothing (the configuration is empty)")
+        .refuses("", "directives_map: found nothing, expected rule sets")
         .refuses("{", "waf: configuration refused")
         .refuses(json!({"directives_map": 1}), "directives_map: found integer `1`, expected a map")
         .refuses(json!({"directives_map": {}, "x": 1}), "x: found unknown field `x`")

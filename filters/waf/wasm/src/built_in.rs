@@ -22,6 +22,12 @@ pub(crate) fn has_core_rule_set() -> bool {
     !CORE_RULE_SET.is_empty()
 }
 
+/// Whether it knows `early_blocking`, as the Core Rule Set 4 does.
+pub(crate) fn has_early_blocking() -> bool {
+    let word = b"tx.early_blocking";
+    CORE_RULE_SET.iter().any(|(_, text)| text.windows(word.len()).any(|part| part == word))
+}
+
 /// The files as a rule set sees them.
 pub(crate) struct BuiltIn(MemoryFiles<'static>);
 
@@ -29,7 +35,8 @@ impl BuiltIn {
     /// For a rule set with this text of its own. The default actions that it sets for a phase take the place of those in the
     /// Core Rule Set's setup: older setups have none for the phases 3 to 5, so coraza-proxy-wasm's examples add them, and
     /// a phase can have no two.
-    pub(crate) fn new(own_text: &str) -> Self {
+    /// `extra` files belong to this rule set alone.
+    pub(crate) fn new(own_text: &str, extra: &[(String, String)]) -> Self {
         let own_phases: Vec<&str> = own_text.lines().filter_map(default_action_phase).collect();
         let mut files = MemoryFiles::default();
         for (name, text) in OWN.iter().chain(CORE_RULE_SET) {
@@ -40,6 +47,9 @@ impl BuiltIn {
             } else {
                 files.insert(*name, *text);
             }
+        }
+        for (name, text) in extra {
+            files.insert(name.as_str(), text.clone().into_bytes());
         }
         Self(files)
     }

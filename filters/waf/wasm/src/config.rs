@@ -1,18 +1,27 @@
+use crate::core_rule_set::CoreRuleSet;
+use crate::rule_sets::CRS;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// The configuration of the filter. `directives_map`, `default_directives`, `per_authority_directives` and
+/// The configuration of the filter: rule sets in SecLang (`directives_map`), or the Core Rule Set (`crs`), or both for different
+/// authorities. `directives_map`, `default_directives`, `per_authority_directives` and
 /// `metric_labels` are those of coraza-proxy-wasm.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Rule sets by name. The texts of one are SecLang; they are read as the lines of one file, whose name in messages is
-    /// that of the rule set. `Include @portcullis-starter` brings the small rule set that is built in.
+    /// that of the rule set. `Include` knows `@owasp_crs/*.conf`, `@crs-setup-conf`, `@recommended-conf` (the settings that
+    /// the Core Rule Set expects), `@demo-conf` (those, blocking), `@ftw-conf` (for the Core Rule Set's tests) and
+    /// `@portcullis-starter` (a small rule set).
+    #[serde(default)]
     pub directives_map: BTreeMap<String, Vec<String>>,
-    /// The rule set for requests whose authority has none of its own.
-    #[serde(default = "default_directives")]
-    pub default_directives: String,
+    /// The OWASP Core Rule Set, as the rule set of the name `crs`.
+    #[serde(default)]
+    pub crs: Option<CoreRuleSet>,
+    /// The rule set for requests whose authority has none of its own. By default `crs` where that is given, else `default`.
+    #[serde(default)]
+    pub default_directives: Option<String>,
     /// Rule sets by authority, without regard to case: `shop.example.com:8443` for that port only, `shop.example.com`
     /// for any.
     #[serde(default)]
@@ -25,8 +34,11 @@ pub struct Config {
     pub mode: Mode,
 }
 
-fn default_directives() -> String {
-    "default".to_owned()
+impl Config {
+    pub(crate) fn default_directives(&self) -> &str {
+        let unsaid = if self.crs.is_some() { CRS } else { "default" };
+        self.default_directives.as_deref().unwrap_or(unsaid)
+    }
 }
 
 /// Whether to block.

@@ -1,16 +1,20 @@
 //! The waf filter: SecLang rules on requests and responses. The rules' work is `portcullis-engine`'s; this ties it to the
 //! host.
 
+mod audit_log;
 mod built_in;
 mod config;
+mod core_rule_set;
 mod log_line;
+mod metrics;
 mod report;
 mod rule_sets;
 
 pub use config::{Config, Mode};
+pub use core_rule_set::{AnomalyThreshold, CoreRuleSet, Exclusion, Plugin, RuleSelection};
 
 use portcullis_engine::{Connection, Intervention, Scratch, Transaction};
-use report::Report;
+use report::{Decision, Report};
 use rule_sets::RuleSets;
 use sdk_shim::{
     Body, BodyMode, ConfigErrors, Filter, Flow, Headers, Host, MapKind, OverLimit, Property, Setup,
@@ -35,6 +39,7 @@ const KEPT_MEMORY: usize = 16;
 #[derive(Default)]
 pub struct Inspection {
     transaction: Option<Transaction>,
+    decision: Decision,
     endless: bool,
     has_body: bool,
     protocol: Vec<u8>,
@@ -86,7 +91,7 @@ impl Filter for WafFilter {
         let intervention = transaction.process_request_headers();
         let inspects_body = transaction.request_body_access().inspect && !inspection.endless;
         inspection.transaction = Some(transaction);
-        match self.judge(inspection, intervention, host) {
+        match self.judge(inspection, "1", intervention, host) {
             Flow::Continue if inspects_body => Flow::Buffer,
             // Phase 2 has the rules on arguments too, so it runs without a body as well.
             Flow::Continue => self.request_phase_2(inspection, b"", host),
@@ -102,6 +107,7 @@ impl Filter for WafFilter {
         let Some(transaction) = &mut inspection.transaction else { return Flow::Continue };
         let headers = host.headers(MapKind::ResponseHeaders);
         let status = headers.get(":status").and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
+        inspection.decision.responds(status.unwrap_or_default());
         transaction.response_status(status.unwrap_or_default(), &inspection.protocol);
         // With `:status`, which coraza-proxy-wasm's rules name so.
         for (name, value) in headers.iter() {
@@ -110,7 +116,7 @@ impl Filter for WafFilter {
         let intervention = transaction.process_response_headers();
         let inspects_body =
             transaction.response_body_access().inspect && !inspection.endless && status != Some(101);
-        match self.judge(inspection, intervention, host) {
+        match self.judge(inspection, "3", intervention, host) {
             Flow::Continue if inspects_body => Flow::Buffer,
             flow => flow,
         }
@@ -119,13 +125,13 @@ impl Filter for WafFilter {
     fn response_body(&self, inspection: &mut Inspection, body: Body<'_>, host: &mut dyn Host) -> Flow {
         let Some(transaction) = &mut inspection.transaction else { return Flow::Continue };
         let intervention = transaction.process_response_body(body.bytes);
-        self.judge(inspection, intervention, host)
+        self.judge(inspection, "4", intervention, host)
     }
 
     fn done(&self, inspection: &mut Inspection, host: &mut dyn Host) {
         let Some(mut transaction) = inspection.transaction.take() else { return };
         transaction.process_logging();
-        self.report.end(&transaction, host);
+        self.report.end(&transaction, &inspection.decision, host);
         let mut memory = self.memory.borrow_mut();
         if memory.len() < KEPT_MEMORY {
             memory.push(transaction.finish());
@@ -137,7 +143,7 @@ impl WafFilter {
     fn request_phase_2(&self, inspection: &mut Inspection, body: &[u8], host: &mut dyn Host) -> Flow {
         let Some(transaction) = &mut inspection.transaction else { return Flow::Continue };
         let intervention = transaction.process_request_body(body);
-        let flow = self.judge(inspection, intervention, host);
+        let flow = self.judge(inspection, "2", intervention, host);
         if let (Flow::Continue, Some(transaction)) = (&flow, &inspection.transaction) {
             self.report.passed(transaction, host);
         }
@@ -146,14 +152,16 @@ impl WafFilter {
 
     fn judge(
         &self,
-        inspection: &Inspection,
+        inspection: &mut Inspection,
+        phase: &'static str,
         intervention: Option<Intervention>,
         host: &mut dyn Host,
     ) -> Flow {
-        match intervention {
+        match (intervention, &inspection.transaction) {
             // Rules can switch the engine on by ctl:ruleEngine; the operator's word is the last.
-            Some(intervention) if self.mode != Mode::Detect => {
-                self.report.stopped(&intervention, inspection.transaction.as_ref(), host).into()
+            (Some(intervention), Some(transaction)) if self.mode != Mode::Detect => {
+                let decision = &mut inspection.decision;
+                self.report.stopped(phase, &intervention, transaction, decision, host).into()
             }
             _ => Flow::Continue,
         }

@@ -34,6 +34,32 @@ pub(crate) fn of(rule: &MatchedRule, blocks: bool, request: &Headers) -> String 
     String::from_utf8_lossy(&text).into_owned()
 }
 
+/// What came of a transaction in which rules matched, in one line of `name=value`. If it was stopped: with this status, by this
+/// rule or limit, in this phase.
+pub(crate) fn decision(
+    stopped: Option<(u16, &str, &str)>,
+    score: Option<&[u8]>,
+    rules: &str,
+    request: &Headers,
+) -> String {
+    let mut line = match stopped {
+        None => "decision=detected".to_owned(),
+        Some((status, why, phase)) => format!("decision=deny status={status} cause={why} phase={phase}"),
+    };
+    if let Some(score) = score {
+        line.push_str(&format!(" score={}", String::from_utf8_lossy(score)));
+    }
+    line.push_str(&format!(" rules={rules}"));
+    let names =
+        [("method", ":method"), ("host", ":authority"), ("path", ":path"), ("request_id", "x-request-id")];
+    for (name, header) in names {
+        let value = request.get(header).unwrap_or_default();
+        let value = escaped(value.get(..LONGEST_URI).unwrap_or(value), QUOTE_AND_BACKSLASH);
+        line.push_str(&format!(" {name}=\"{}\"", String::from_utf8_lossy(&value)));
+    }
+    line
+}
+
 /// How the sentence about a match begins, with a quote that nothing closes.
 const MATCHED: &[u8] = b"Matched \"";
 

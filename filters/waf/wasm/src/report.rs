@@ -1,56 +1,63 @@
 //! What the filter tells of its decisions: the reply, the log, metrics and filter state.
 
 use crate::config::{Config, Mode};
-use crate::log_line;
+use crate::metrics::Metrics;
+use crate::{audit_log, log_line};
 use portcullis_engine::{Cause, Intervention, InterventionKind, MatchedRule, Transaction};
-use sdk_shim::{Counter, Host, Level, MapKind, Reply, Setup};
+use sdk_shim::{Host, Level, MapKind, Reply, Setup};
 
 /// The filter state that access logs and routes know as `wasm.waf`: `pass`, `detected 942100,949110`, or
 /// `deny 949110 (942100)` with the rules that matched before.
 const FILTER_STATE: &str = "waf";
 
+/// The filter state `wasm.waf_score`: the score at the time of the decision, where any rule matched.
+const SCORE_STATE: &str = "waf_score";
+
 pub(crate) struct Report {
-    transactions: Counter,
-    passed: Counter,
-    detected: Counter,
-    denied: Counter,
+    metrics: Metrics,
     mode: Mode,
+}
+
+/// What has been decided about a stream, for its last lines in the log.
+#[derive(Debug, Default)]
+pub(crate) struct Decision {
+    /// The rule or limit that stopped the transaction, and the phase.
+    stopped: Option<(String, &'static str)>,
+    /// What the client gets; 0 while it gets nothing.
+    status: u16,
+}
+
+impl Decision {
+    /// The response has this status, if nothing stops it.
+    pub(crate) fn responds(&mut self, status: u16) {
+        self.status = status;
+    }
 }
 
 impl Report {
     pub(crate) fn new(config: &Config, setup: &mut Setup<'_>) -> Self {
-        let mut counter = |name: &str, decision: Option<&str>| {
-            let mut labels: Vec<(&str, &str)> =
-                decision.map(|decision| ("decision", decision)).into_iter().collect();
-            labels.extend(config.metric_labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-            setup.counter(name, &labels)
-        };
-        Self {
-            transactions: counter("waf_transactions_total", None),
-            passed: counter("waf_decisions_total", Some("pass")),
-            detected: counter("waf_decisions_total", Some("detected")),
-            denied: counter("waf_decisions_total", Some("deny")),
-            mode: config.mode,
-        }
+        Self { metrics: Metrics::new(&config.metric_labels, setup), mode: config.mode }
     }
 
     /// The request goes upstream.
     pub(crate) fn passed(&self, transaction: &Transaction, host: &mut dyn Host) {
         let matches = transaction.matches();
+        self.metrics.passed(!matches.is_empty(), host);
         if matches.is_empty() {
-            host.increment(self.passed, 1);
-            set_state("pass", host);
+            set_state(FILTER_STATE, "pass", host);
             return;
         }
-        host.increment(self.detected, 1);
-        set_state(&format!("detected {}", ids(matches.iter())), host);
+        set_state(FILTER_STATE, &format!("detected {}", ids(matches.iter())), host);
+        set_score(transaction, host);
     }
 
     /// The request or the response is stopped, by this reply.
     pub(crate) fn stopped(
         &self,
+        phase: &'static str,
         intervention: &Intervention,
-        transaction: Option<&Transaction>,
+        transaction: &Transaction,
+        decision: &mut Decision,
         host: &mut dyn Host,
     ) -> Reply {
         let details = match intervention.cause {
@@ -59,18 +66,16 @@ impl Report {
             Cause::ResponseBodyLimit => "waf_response_body_limit".to_owned(),
             Cause::Memory => "waf_memory_limit".to_owned(),
         };
-        host.increment(self.denied, 1);
-        let matches = transaction.map(Transaction::matches).unwrap_or_default();
-        let others = ids(matches.iter().filter(|rule| Some(rule.id) != intervention.rule_id()));
+        self.metrics.stopped(phase, &intervention.kind, host);
+        let others = ids(transaction.matches().iter().filter(|rule| Some(rule.id) != intervention.rule_id()));
         let what = details.strip_prefix("waf_").unwrap_or(&details);
         let others = if others.is_empty() { others } else { format!(" ({others})") };
-        set_state(&format!("deny {what}{others}"), host);
-        if intervention.rule_id().is_none() && transaction.is_some() {
-            host.log(Level::Warn, format_args!("the transaction is stopped: {details}"));
-        }
+        set_state(FILTER_STATE, &format!("deny {what}{others}"), host);
+        set_score(transaction, host);
         // ModSecurity v3 answers 403 to a body over its limit, v2 and Coraza 413, which tells the client what is wrong.
         let status = if intervention.cause == Cause::RequestBodyLimit { 413 } else { intervention.status };
-        let reply = Reply::new(status, details);
+        *decision = Decision { stopped: Some((what.to_owned(), phase)), status };
+        let reply = Reply::new(status, details.clone());
         match &intervention.kind {
             InterventionKind::Deny => reply.with_body("Forbidden by the web application firewall.\n"),
             // Envoy closes an HTTP/1 connection after this, the nearest that a filter can do.
@@ -79,24 +84,46 @@ impl Report {
         }
     }
 
-    /// The transaction has ended: its matches go into the log.
-    pub(crate) fn end(&self, transaction: &Transaction, host: &mut dyn Host) {
-        host.increment(self.transactions, 1);
-        let logged = || transaction.matches().iter().filter(|rule| rule.log);
-        if !host.logs(Level::Warn) || logged().next().is_none() {
+    /// The transaction has ended: its matches go into the metrics and the log.
+    pub(crate) fn end(&self, transaction: &Transaction, decision: &Decision, host: &mut dyn Host) {
+        self.metrics.ended(transaction, self.mode != Mode::Detect, host);
+        let matches = transaction.matches();
+        let audited = transaction.audit_log_wanted(decision.status);
+        if matches.is_empty() && decision.stopped.is_none() && !audited {
             return;
         }
         let headers = host.headers(MapKind::RequestHeaders);
-        for rule in logged() {
-            host.log(
-                Level::Warn,
-                format_args!("{}", log_line::of(rule, self.mode != Mode::Detect, &headers)),
-            );
+        if host.logs(Level::Warn) {
+            for rule in matches.iter().filter(|rule| rule.log) {
+                let line = log_line::of(rule, self.mode != Mode::Detect, &headers);
+                host.log(Level::Warn, format_args!("{line}"));
+            }
+            if transaction.matches_dropped() > 0 {
+                let dropped = transaction.matches_dropped();
+                host.log(Level::Warn, format_args!("{dropped} more rules matched and are not in the log"));
+            }
         }
-        if transaction.matches_dropped() > 0 {
-            let dropped = transaction.matches_dropped();
-            host.log(Level::Warn, format_args!("{dropped} more rules matched and are not in the log"));
+        if host.logs(Level::Info) && (!matches.is_empty() || decision.stopped.is_some()) {
+            let stopped =
+                decision.stopped.as_ref().map(|(why, phase)| (decision.status, why.as_str(), *phase));
+            let line = log_line::decision(stopped, score(transaction), &ids(matches.iter()), &headers);
+            host.log(Level::Info, format_args!("{line}"));
         }
+        if audited {
+            audit_log::write(transaction, decision.status, &headers, host);
+        }
+    }
+}
+
+/// The score by which the rules decide: the Core Rule Set 4's, 3's, or the starter's.
+fn score(transaction: &Transaction) -> Option<&[u8]> {
+    let names: [&[u8]; 3] = [b"blocking_inbound_anomaly_score", b"anomaly_score", b"score"];
+    names.iter().find_map(|name| transaction.tx_variable(name))
+}
+
+fn set_score(transaction: &Transaction, host: &mut dyn Host) {
+    if let Some(score) = score(transaction) {
+        set_state(SCORE_STATE, &String::from_utf8_lossy(score), host);
     }
 }
 
@@ -104,8 +131,8 @@ fn ids<'a>(rules: impl Iterator<Item = &'a MatchedRule>) -> String {
     rules.map(|rule| rule.id.to_string()).collect::<Vec<_>>().join(",")
 }
 
-fn set_state(text: &str, host: &mut dyn Host) {
-    if let Err(error) = host.set_filter_state(FILTER_STATE, text.as_bytes()) {
+fn set_state(key: &str, text: &str, host: &mut dyn Host) {
+    if let Err(error) = host.set_filter_state(key, text.as_bytes()) {
         host.log(Level::Warn, format_args!("the filter state is not set: {error}"));
     }
 }

@@ -2,9 +2,13 @@
 
 use crate::built_in::BuiltIn;
 use crate::config::{Config, Mode};
+use crate::core_rule_set::Documents;
 use portcullis_engine::{Document, Options, Waf};
 use sdk_shim::{ConfigErrors, Path};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// The name of the rule set that `crs` in the configuration is.
+pub(crate) const CRS: &str = "crs";
 
 pub(crate) struct RuleSets {
     default_name: String,
@@ -15,32 +19,37 @@ pub(crate) struct RuleSets {
 impl RuleSets {
     pub(crate) fn compile(config: &Config) -> Result<Self, ConfigErrors> {
         let mut errors = ConfigErrors::new();
-        let map = Path::root().field("directives_map");
         let mut compiled = BTreeMap::new();
-        for (name, texts) in &config.directives_map {
-            match compile(name, texts, config.mode) {
-                Ok(waf) => drop(compiled.insert(name.as_str(), waf)),
-                Err(problems) => {
-                    problems.iter().for_each(|problem| errors.explain(&map.field(name), problem))
-                }
+        for (name, path, documents) in documents(config, &mut errors) {
+            match compile(&documents, config.mode) {
+                Ok(waf) => drop(compiled.insert(name, waf)),
+                Err(problems) => problems.iter().for_each(|problem| errors.explain(&path, problem)),
             }
         }
+        let mut used = BTreeSet::new();
         let mut named = |name: &str, path: Path| {
-            if !config.directives_map.contains_key(name) {
+            used.insert(name.to_owned());
+            let is_there = config.directives_map.contains_key(name) || (name == CRS && config.crs.is_some());
+            if !is_there {
                 errors.add(&path, format!("\"{name}\""), "the name of a rule set in directives_map");
             }
             compiled.get(name).cloned()
         };
-        let default = named(&config.default_directives, Path::root().field("default_directives"));
+        let default_name = config.default_directives();
+        let default = named(default_name, Path::root().field("default_directives"));
         let authorities = Path::root().field("per_authority_directives");
         let by_authority = config.per_authority_directives.iter().filter_map(|(authority, name)| {
             Some((authority.to_ascii_lowercase().into_bytes(), named(name, authorities.field(authority))?))
         });
         let by_authority = by_authority.collect();
+        if config.crs.is_some() && !used.contains(CRS) {
+            let expected = "\"crs\" in default_directives or per_authority_directives: nothing uses it";
+            errors.add(&Path::root().field(CRS), "a rule set", expected);
+        }
         // Without a default rule set there is an error that says so.
         match default {
             Some(default) => {
-                let default_name = config.default_directives.clone();
+                let default_name = default_name.to_owned();
                 errors.into_result(Self { default_name, default, by_authority })
             }
             None => Err(errors),
@@ -67,10 +76,41 @@ impl RuleSets {
     }
 }
 
-fn compile(name: &str, texts: &[String], mode: Mode) -> Result<Waf, Vec<String>> {
-    let text = texts.join("\n");
-    let files = BuiltIn::new(&text);
-    let mut documents = vec![Document { name, text: text.as_bytes() }];
+/// The rule sets by name, with the place of each in the configuration.
+fn documents(config: &Config, errors: &mut ConfigErrors) -> Vec<(String, Path, Documents)> {
+    let map = Path::root().field("directives_map");
+    let mut sets = Vec::new();
+    if let Some(crs) = &config.crs {
+        let path = Path::root().field(CRS);
+        if config.directives_map.contains_key(CRS) {
+            errors.add(
+                &map.field(CRS),
+                "a rule set",
+                "another name: `crs` beside directives_map has this one",
+            );
+        }
+        let mut problems = ConfigErrors::new();
+        let documents = crs.documents(&path, &mut problems);
+        // What it would compile to is not what was meant.
+        if problems.is_empty() {
+            sets.push((CRS.to_owned(), path, documents));
+        }
+        errors.extend(problems);
+    } else if config.directives_map.is_empty() {
+        errors.add(&map, "nothing", "rule sets, or `crs` beside it");
+    }
+    for (name, texts) in &config.directives_map {
+        let texts = vec![(name.clone(), texts.join("\n"))];
+        sets.push((name.clone(), map.field(name), Documents { texts, files: Vec::new() }));
+    }
+    sets
+}
+
+fn compile(set: &Documents, mode: Mode) -> Result<Waf, Vec<String>> {
+    let text: Vec<&str> = set.texts.iter().map(|(_, text)| text.as_str()).collect();
+    let files = BuiltIn::new(&text.join("\n"), &set.files);
+    let mut documents: Vec<Document<'_>> =
+        set.texts.iter().map(|(name, text)| Document { name, text: text.as_bytes() }).collect();
     // The last SecRuleEngine counts.
     let engine: Option<&[u8]> = match mode {
         Mode::Rules => None,

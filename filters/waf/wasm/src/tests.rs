@@ -21,7 +21,7 @@ fn refuses_what_it_does_not_understand() {
     let rules =
         |text: &str| format!(r#"{{"directives_map": {{"default": ["SecRuleEngine On", {text:?}]}}}}"#);
     let cases = [
-        (String::new(), "directives_map: found nothing (the configuration is empty), expected a value"),
+        (String::new(), "directives_map: found nothing, expected rule sets, or `crs` beside it"),
         (
             r#"{"directives_map": {"default": "x"}}"#.into(),
             "directives_map.default: found string \"x\", expected a seq",
@@ -52,6 +52,114 @@ fn refuses_what_it_does_not_understand() {
             panic!("accepted: {config}")
         };
         assert!(errors.to_string().contains(expected), "for {config}:\n{errors}\nlacks {expected}");
+    }
+}
+
+#[test]
+fn refuses_a_core_rule_set_that_contradicts_itself() {
+    if !built_in::has_core_rule_set() {
+        println!("skipped: built without the Core Rule Set");
+        return;
+    }
+    let cases = [
+        (r#""paranoia_level": 0"#, "crs.paranoia_level: found 0, expected a number from 1 to 4"),
+        (r#""paranoia_level": 300"#, "crs.paranoia_level: found integer `300`"),
+        (
+            r#""paranoia_level": 3, "detection_paranoia_level": 2"#,
+            "crs.detection_paranoia_level: found 2, expected a number from 3 to 4",
+        ),
+        (r#""anomaly_threshold": {"inbound": 0}"#, "crs.anomaly_threshold.inbound: found 0"),
+        (r#""anomaly_treshold": {}"#, "crs.anomaly_treshold: found unknown field"),
+        (r#""exclusions": [{}]"#, "crs.exclusions[0]: found neither rules nor tags"),
+        (r#""exclusions": [{"rules": ["942100-"]}]"#, "crs.exclusions[0].rules[0]: found \"942100-\""),
+        (r#""exclusions": [{"tags": ["a' b"]}]"#, "crs.exclusions[0].tags[0]: found \"a' b\""),
+        (r#""exclusions": [{"rules": [1], "path": "api"}]"#, "crs.exclusions[0].path: found \"api\""),
+        (
+            r#""exclusions": [{"rules": [942100], "targets": ["ARGZ:a"]}]"#,
+            "crs: crs.exclusions[0]:1:36: SecRuleUpdateTargetById: unknown variable `ARGZ`",
+        ),
+        (
+            r#""settings": {"paranoia_level": "2"}"#,
+            "crs.settings.paranoia_level: found a setting that has a field",
+        ),
+        (r#""settings": {"allowed_methods": "G'"}"#, "crs.settings.allowed_methods: found \"G'\""),
+        (r#""plugins": [{"name": "a/b"}]"#, "crs.plugins[0].name: found \"a/b\""),
+        (
+            r#""plugins": [{"name": "mine", "before": ["", "SecRule ARGS"]}]"#,
+            "crs: @plugins/mine-before.conf:2:",
+        ),
+    ];
+    for (fields, expected) in cases {
+        let config = format!(r#"{{"crs": {{{fields}}}}}"#);
+        let Err(errors) = load::<WafFilter>(config.as_bytes(), &|_| None) else {
+            panic!("accepted: {config}")
+        };
+        assert!(errors.to_string().contains(expected), "for {config}:\n{errors}\nlacks {expected}");
+    }
+    for (config, expected) in [
+        (
+            r#"{"crs": {}, "directives_map": {"crs": []}}"#,
+            "directives_map.crs: found a rule set, expected another name",
+        ),
+        (
+            r#"{"crs": {}, "directives_map": {"own": []}, "default_directives": "own"}"#,
+            "crs: found a rule set, expected \"crs\" in default_directives or per_authority_directives",
+        ),
+    ] {
+        let Err(errors) = load::<WafFilter>(config.as_bytes(), &|_| None) else {
+            panic!("accepted: {config}")
+        };
+        assert!(errors.to_string().contains(expected), "for {config}:\n{errors}\nlacks {expected}");
+    }
+}
+
+/// A SQL injection in the argument `q`.
+const SQL_INJECTION: &str = "q=1%27%20OR%20%271%27=%271";
+
+#[test]
+fn the_core_rule_set_does_as_its_fields_say() {
+    if !built_in::has_core_rule_set() {
+        println!("skipped: built without the Core Rule Set");
+        return;
+    }
+    let attack = format!("/api/find?{SQL_INJECTION}");
+    let cases = [
+        ("", "/?q=red+shoes", 200),
+        ("", attack.as_str(), 403),
+        (r#""anomaly_threshold": {"inbound": 1000}"#, &attack, 200),
+        (r#""exclusions": [{"tags": ["attack-sqli"]}]"#, &attack, 200),
+        (r#""exclusions": [{"rules": ["942000-942999"]}]"#, &attack, 200),
+        (r#""exclusions": [{"rules": ["942000-942999"], "targets": ["ARGS:q"]}]"#, &attack, 200),
+        (r#""exclusions": [{"rules": ["942000-942999"], "targets": ["ARGS:p"]}]"#, &attack, 403),
+        (r#""exclusions": [{"tags": ["attack-sqli"], "path": "/api/*"}]"#, &attack, 200),
+        (
+            r#""exclusions": [{"tags": ["attack-sqli"], "path": "/api/find", "targets": ["ARGS:q"]}]"#,
+            &attack,
+            200,
+        ),
+        (r#""exclusions": [{"tags": ["attack-sqli"], "path": "/other/*"}]"#, &attack, 403),
+        // The path has to be excluded by what it means.
+        (
+            r#""exclusions": [{"tags": ["attack-sqli"], "path": "/other/*"}]"#,
+            "/other/..%2fapi/find?q=1%27%20OR%20%271%27=%271",
+            403,
+        ),
+        (
+            r#""plugins": [{"name": "p", "before": ["SecRule ARGS:q \"@pmFromFile words.data\" \"id:9500100,phase:1,deny,status:418\""], "data": {"words.data": ["boots", "shoes"]}}]"#,
+            "/?q=red+shoes",
+            418,
+        ),
+        (r#""settings": {"allowed_methods": "POST"}"#, "/", 403),
+    ];
+    for (fields, path, status) in cases {
+        let config = format!(r#"{{"crs": {{{fields}}}}}"#);
+        let request = Message::request("GET", path)
+            .with_header("host", "shop.test")
+            .with_header("user-agent", "Mozilla/5.0")
+            .with_header("accept", "*/*");
+        let outcome =
+            run(&loaded(&config), TestHost::new(), request, Message::response(200), Settings::default());
+        assert_eq!(outcome.status(), status, "{config}: {path}: {:#?}", outcome.host.logs);
     }
 }
 
@@ -217,4 +325,65 @@ fn loads_what_coraza_proxy_wasm_documents() {
             }
         }
     }
+}
+
+#[test]
+fn says_what_it_decided_in_one_line_and_counts_by_family_phase_and_action() {
+    let config = r#"{"directives_map": {"default": [
+        "SecRuleEngine On",
+        "SecRule ARGS:a \"@eq 1\" \"id:942100,phase:1,pass,msg:'A'\"",
+        "SecRule ARGS:a \"@eq 1\" \"id:7,phase:2,redirect:https://new.test/,setvar:tx.score=9\""
+    ]}}"#;
+    let request = Message::request("GET", "/p?a=1&b=\"x\"").with_header("x-request-id", "r1");
+    let outcome = run(&loaded(config), TestHost::new(), request, Message::response(200), Settings::default());
+    let lines: Vec<_> = outcome.host.logs.iter().map(|(_, line)| line.as_str()).collect();
+    let expected = "decision=deny status=302 cause=7 phase=2 score=9 rules=942100,7 method=\"GET\" host=\"";
+    assert!(lines.iter().any(|line| line.starts_with(expected)), "{lines:#?}");
+    let path = "path=\"/p?a=1&b=\\x22x\\x22\" request_id=\"r1\"";
+    assert!(lines.iter().any(|line| line.ends_with(path)), "{lines:#?}");
+    for (metric, count) in [
+        ("waf_matches_total;family=942;action=pass", 1),
+        ("waf_matches_total;family=other;action=block", 1),
+        ("waf_interventions_total;phase=2;action=redirect", 1),
+        ("waf_interventions_total;phase=1;action=deny", 0),
+    ] {
+        assert_eq!(outcome.host.metric(metric), count, "{metric}");
+    }
+}
+
+#[test]
+fn writes_the_parts_of_the_audit_log_that_are_asked_for_without_secrets() {
+    let audited = |directives: &str| -> Vec<String> {
+        let config = format!(
+            r#"{{"directives_map": {{"default": ["SecRuleEngine On", {directives}, "SecRule ARGS:a \"@eq 1\" \"id:5,phase:1,deny,status:418,msg:'No',tag:'t'\""]}}}}"#
+        );
+        let request = Message::request("GET", "/p?a=1&Password=hunter2")
+            .with_header("authorization", "Bearer hunter2")
+            .with_header("cookie", "id=hunter2")
+            .with_header("x-bytes", b"\xff\"");
+        let outcome =
+            run(&loaded(&config), TestHost::new(), request, Message::response(200), Settings::default());
+        let lines = outcome.host.logs.iter().filter_map(|(_, line)| line.strip_prefix("audit "));
+        lines.map(str::to_owned).collect()
+    };
+    assert_eq!(audited(r#""SecAuditEngine Off""#), [""; 0]);
+    assert_eq!(
+        audited(r#""SecAuditEngine RelevantOnly", "SecAuditLogRelevantStatus ^5""#).len(),
+        1,
+        "a rule matched"
+    );
+    let [entry] = &audited(r#""SecAuditEngine On", "SecAuditLogParts ABHZ""#)[..] else {
+        panic!("one entry")
+    };
+    assert!(!entry.contains("hunter2"), "{entry}");
+    let entry: serde_json::Value = serde_json::from_str(entry).unwrap();
+    let transaction = &entry["transaction"];
+    assert_eq!(transaction["request"]["uri"], "/p?a=1&Password=[redacted]");
+    assert_eq!(transaction["request"]["headers"]["x-bytes"], "\u{fffd}\"");
+    assert_eq!(transaction["response"], serde_json::json!({"http_code": 418}));
+    assert_eq!(transaction["messages"][0]["details"]["ruleId"], "5");
+    let [entry] = &audited(r#""SecAuditEngine On", "SecAuditLogParts AZ""#)[..] else { panic!("one entry") };
+    let entry: serde_json::Value = serde_json::from_str(entry).unwrap();
+    assert_eq!(entry["transaction"].get("messages"), None);
+    assert_eq!(entry["transaction"]["request"].get("headers"), None);
 }
