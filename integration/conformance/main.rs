@@ -11,6 +11,7 @@
     reason = "a broken expectation must stop the run where it broke"
 )]
 
+mod canary;
 mod crs;
 mod exchange;
 mod ftw;
@@ -57,7 +58,7 @@ enum Run {
     Envoy(fn(&Path, &Choice) -> Summary),
 }
 
-const SUITES: [Suite; 5] = [
+const SUITES: [Suite; 7] = [
     Suite {
         name: "libinjection",
         data: "libinjection",
@@ -75,6 +76,9 @@ const SUITES: [Suite; 5] = [
     },
     Suite { name: "crs-engine", data: "crs-tests", run: Run::InProcess("portcullis-engine", "crs") },
     Suite { name: "crs", data: "crs-tests", run: Run::Envoy(crs::run) },
+    // What needs no Envoy, and what does.
+    Suite { name: "canary", data: "unleash", run: Run::InProcess("portcullis-canary-core", "unleash") },
+    Suite { name: "canary", data: "derived", run: Run::Envoy(canary) },
 ];
 
 fn main() -> ExitCode {
@@ -101,6 +105,13 @@ fn main() -> ExitCode {
         }
     });
     if good.count() == suites.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn canary(derived: &Path, _: &Choice) -> Summary {
+    let rows = canary::run(derived);
+    let failed = rows.failures.len();
+    let note = " (ingress-nginx, Gateway API)".to_owned();
+    Summary { passed: rows.passed, failed, skipped: 0, note, problems: rows.failures }
 }
 
 fn report(suite: &str, summary: &Summary) -> bool {

@@ -1,5 +1,9 @@
 //! The canary filter in Envoy, before two clusters.
 
+#[path = "../conformance/canary.rs"]
+mod foreign;
+mod operation;
+
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
 
@@ -64,6 +68,15 @@ fn plan() -> Battery {
 }
 
 integration::battery!(plan);
+
+#[test]
+fn foreign_rows() {
+    let Some(derived) = paths::data("derived") else { return };
+    let rows = foreign::run(&derived);
+    println!("canary: {} passed, {} failed, 0 skipped", rows.passed, rows.failures.len());
+    assert!(rows.failures.is_empty(), "{}", rows.failures.join("\n"));
+    assert!(rows.passed > 0, "no rows");
+}
 
 #[test]
 fn the_scenarios_of_the_test_host_come_out_the_same_in_envoy() {

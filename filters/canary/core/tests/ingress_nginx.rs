@@ -19,18 +19,18 @@ fn rows() {
     let mut ran = 0;
     for case in cases["unit"].as_array().unwrap() {
         let rows = [(&case["request"], case["canary"].as_bool().unwrap())];
-        ran += run(&case["policy"], &rows, &mut skips);
+        ran += run(&case["policy"], &rows);
     }
     for case in cases["e2e"].as_array().unwrap() {
         let policy = &case["policy"];
         if policy.get("affinity").is_some() {
-            skips.meet(FILE, "affinity");
+            skips.meet(FILE, "scenario");
         } else if let Some(distribution) = case.get("distribution") {
             ran += run_distribution(policy, distribution);
         } else {
             let rows: Vec<(&Value, bool)> =
                 case["rows"].as_array().unwrap().iter().map(|row| (&row[0], row[1] == "canary")).collect();
-            ran += run(policy, &rows, &mut skips);
+            ran += run(policy, &rows);
         }
     }
     skips.check(&[FILE.to_owned()]);
@@ -38,13 +38,9 @@ fn rows() {
     assert!(ran > 0);
 }
 
-fn run(policy: &Value, rows: &[(&Value, bool)], skips: &mut common::Skips) -> usize {
+fn run(policy: &Value, rows: &[(&Value, bool)]) -> usize {
     let mut ran = 0;
     for (request, expected) in rows {
-        if request.get("affinity").is_some() {
-            skips.meet(FILE, "affinity");
-            continue;
-        }
         let canary = canary(policy);
         let decision = canary.decide(&headers(request), &mut Chance(0));
         assert_eq!(decision.release.is_some(), *expected, "{policy} {request}: {decision:?}");
@@ -93,6 +89,7 @@ fn canary(policy: &Value) -> Canary {
     }
     let config = json!({
         "releases": [release],
+        "affinity": {"cookie": {"name": "route"}},
         "compatibility": {
             "never_only_without_value": true,
             "broken_pattern_keeps_out": true,
@@ -110,6 +107,10 @@ fn headers(request: &Value) -> Headers {
     }
     for (name, value) in request["cookie"].as_object().into_iter().flatten() {
         headers.push(b"cookie", format!("{name}={}", value.as_str().unwrap()).as_bytes());
+    }
+    if let Some(version) = request["affinity"].as_str() {
+        let sign = if version == "primary" { "-" } else { "" };
+        headers.push(b"cookie", format!("route={sign}canary:0").as_bytes());
     }
     headers
 }

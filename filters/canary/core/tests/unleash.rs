@@ -16,7 +16,7 @@ fn specifications() {
     files.sort();
     let mut skips = common::Skips::read(include_str!("skips/unleash.txt"));
     let mut names = Vec::new();
-    let mut ran = 0;
+    let (mut ran, mut skipped) = (0, 0);
     for path in files {
         let specification = common::json(&path);
         if specification.is_array() {
@@ -31,10 +31,14 @@ fn specifications() {
                     assert_eq!(taken, expected, "{file}: {}", case["description"]);
                     ran += 1;
                 }
-                Err(construct) => skips.meet(&file, construct),
+                Err(construct) => {
+                    skipped += 1;
+                    skips.meet(&file, construct);
+                }
             }
         }
-        if specification.get("variantTests").is_some() {
+        if let Some(variants) = specification["variantTests"].as_array() {
+            skipped += variants.len();
             skips.meet(&file, "variants");
         }
         if specification.get("tests").is_none() && specification.get("variantTests").is_none() {
@@ -43,7 +47,7 @@ fn specifications() {
         names.push(file);
     }
     skips.check(&names);
-    println!("{ran} cases of Unleash's client specification");
+    println!("canary: {ran} passed, 0 failed, {skipped} skipped (Unleash)");
     assert!(ran > 0);
 }
 
