@@ -1,5 +1,9 @@
 //! The affinity filter in Envoy, before `stateful_session`.
 
+mod endpoints;
+mod modes;
+mod versions;
+
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};

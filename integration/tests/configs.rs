@@ -4,8 +4,16 @@ use integration::manifest::Schemas;
 use integration::prelude::*;
 use integration::{bootstrap, manifest, paths};
 
-/// One for each filter, one for all.
-const BOOTSTRAPS: [&str; 5] = ["affinity.yaml", "all.yaml", "authz.yaml", "canary.yaml", "waf.yaml"];
+/// One for each filter, and for the ways to use it; one for all.
+const BOOTSTRAPS: [&str; 7] = [
+    "affinity-hash.yaml",
+    "affinity-override-host.yaml",
+    "affinity.yaml",
+    "all.yaml",
+    "authz.yaml",
+    "canary.yaml",
+    "waf.yaml",
+];
 
 /// One for each filter.
 const MANIFESTS: [&str; 4] = ["affinity.yaml", "authz.yaml", "canary.yaml", "waf.yaml"];
@@ -18,6 +26,16 @@ fn every_filter_has_a_bootstrap_and_each_is_tested_below() {
 #[test]
 fn affinity_yaml_is_valid_and_serves() {
     is_valid_and_serves("affinity.yaml");
+}
+
+#[test]
+fn affinity_hash_yaml_is_valid_and_serves() {
+    is_valid_and_serves("affinity-hash.yaml");
+}
+
+#[test]
+fn affinity_override_host_yaml_is_valid_and_serves() {
+    is_valid_and_serves("affinity-override-host.yaml");
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub struct Config {
 
     /// How long a session stays with an endpoint, from its first answer on, such as `12h`: hours, minutes and seconds
     /// (GEP-2257), at least `1s`. It is enforced when the cookie is read, to the second. Default: `cookie.max_age`, else
-    /// for ever. In Gateway API: `absoluteTimeout` (GEP-1619).
+    /// `cookie.expires`, else for ever. In Gateway API: `absoluteTimeout` (GEP-1619).
     #[serde(default)]
     pub absolute_timeout: Option<String>,
 
