@@ -15,8 +15,6 @@ use crate::wish::Verdict;
 use crate::{Decision, Reason, Release, STABLE, baggage};
 use sdk_shim_config::{ConfigErrors, Environment, Path};
 use sdk_shim_http::Headers;
-use std::cmp::Reverse;
-use std::collections::HashSet;
 
 /// The most releases that one configuration may have.
 pub const MAX_RELEASES: usize = 256;
@@ -68,12 +66,11 @@ impl Canary {
             let found = format!("{} releases", config.releases.len());
             loading.errors.add(&path, found, format!("at most {MAX_RELEASES}"));
         }
-        let mut seen = HashSet::new();
         let mut releases = Vec::with_capacity(config.releases.len());
-        let mut draws = Vec::new();
+        let mut draws: Vec<(Specificity, DrawOf)> = Vec::new();
         for (index, release) in config.releases.iter().enumerate() {
             let path = path.index(index);
-            if !seen.insert(&release.name) {
+            if releases.iter().any(|known: &Release| known.name() == release.name) {
                 let found = format!("{} again", quote(&release.name));
                 loading.errors.add(&path.field("name"), found, "each name once");
             }
@@ -82,15 +79,15 @@ impl Canary {
             releases.push(compiled);
             let alternatives = alternatives(release.matches.as_ref(), &path, config.precedence, &mut loading);
             if is_drawn {
-                draws.extend(
-                    alternatives
-                        .map(|(rank, condition)| (Reverse(rank), DrawOf { release: index, condition })),
-                );
+                for (rank, condition) in alternatives {
+                    let at = match config.precedence {
+                        Precedence::Listed => draws.len(),
+                        // Behind those of the same rank: among equals the order of the list counts.
+                        Precedence::GatewayApi => draws.partition_point(|(other, _)| *other >= rank),
+                    };
+                    draws.insert(at, (rank, DrawOf { release: index, condition }));
+                }
             }
-        }
-        if config.precedence == Precedence::GatewayApi {
-            // Stable: among equals the order of the list stays.
-            draws.sort_by_key(|(rank, _)| *rank);
         }
         let affinity =
             config.affinity.as_ref().map(|it| Affinity::new(it, &root.field("affinity"), &mut loading));
@@ -279,11 +276,11 @@ impl Canary {
         let rules =
             || self.releases.iter().flat_map(|release| release.reasons().map(move |it| (release, it)));
         let into = rules().filter(|(_, (verdict, _))| *verdict == Verdict::In);
-        let mut out: HashSet<Reason> = rules()
+        let mut out: Vec<Reason> = rules()
             .filter(|(_, (verdict, _))| *verdict == Verdict::Out)
             .map(|(_, (_, reason))| reason)
             .collect();
-        out.insert(Reason::Default);
+        out.push(Reason::Default);
         let of_any = [
             (self.inherit.is_some(), Reason::Inherited),
             (self.affinity.is_some() && !self.releases.is_empty(), Reason::Affinity),

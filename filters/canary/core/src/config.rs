@@ -23,7 +23,7 @@ pub use trust::{InheritConfig, TokenConfig, TrustConfig};
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The kill switch: `false` sends everything to stable, whatever all other fields and the requests say, and removes
-    /// the cookies that the filter has set. Default: true.
+    /// the cookies that keep users on a release. Default: true.
     #[serde(default = "yes")]
     pub enabled: bool,
 

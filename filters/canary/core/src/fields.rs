@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-
 /// The names of the headers, cookies or query parameters that rules ask for, so that a request's are gone through once.
 #[derive(Debug)]
 pub(crate) struct Fields {
@@ -12,21 +10,25 @@ pub(crate) struct Fields {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct FieldId(pub(crate) usize);
 
-/// Fields in the making.
+/// Fields in the making, in order of their names.
 #[derive(Debug, Default)]
-pub(crate) struct FieldNames(HashMap<Box<[u8]>, FieldId>);
+pub(crate) struct FieldNames(Vec<(Box<[u8]>, FieldId)>);
 
 impl FieldNames {
     pub(crate) fn id(&mut self, name: &str) -> FieldId {
-        let next = FieldId(self.0.len());
-        *self.0.entry(name.as_bytes().into()).or_insert(next)
+        match find(&self.0, name.as_bytes()) {
+            Ok(id) => id,
+            Err(at) => {
+                let id = FieldId(self.0.len());
+                self.0.insert(at, (name.as_bytes().into(), id));
+                id
+            }
+        }
     }
 
     pub(crate) fn build(self) -> Fields {
-        let mut by_name: Vec<_> = self.0.into_iter().collect();
-        by_name.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        let lengths = by_name.iter().fold(0, |lengths, (name, _)| lengths | length_bit(name));
-        Fields { by_name, lengths }
+        let lengths = self.0.iter().fold(0, |lengths, (name, _)| lengths | length_bit(name));
+        Fields { by_name: self.0, lengths }
     }
 }
 
@@ -35,8 +37,7 @@ impl Fields {
         if self.lengths & length_bit(name) == 0 {
             return None;
         }
-        let at = self.by_name.binary_search_by(|(candidate, _)| candidate.as_ref().cmp(name)).ok()?;
-        self.by_name.get(at).map(|(_, id)| *id)
+        find(&self.by_name, name).ok()
     }
 
     /// The names, in order. They were text.
@@ -46,6 +47,15 @@ impl Fields {
 
     pub(crate) fn len(&self) -> usize {
         self.by_name.len()
+    }
+}
+
+/// The field of this name, or where it belongs.
+fn find(by_name: &[(Box<[u8]>, FieldId)], name: &[u8]) -> Result<FieldId, usize> {
+    let at = by_name.partition_point(|(candidate, _)| candidate.as_ref() < name);
+    match by_name.get(at) {
+        Some((found, id)) if **found == *name => Ok(*id),
+        _ => Err(at),
     }
 }
 

@@ -5,7 +5,6 @@ use crate::loading::Loading;
 use crate::names::{self, quote};
 use crate::schedule::Schedule;
 use sdk_shim_config::{ConfigErrors, Path};
-use std::collections::HashMap;
 use std::ops::Range;
 
 /// The steps in which a share is kept: 100 % are 100,000 buckets, so one is 0.001 %.
@@ -98,9 +97,9 @@ impl Share {
     }
 }
 
-/// The namespaces of a configuration, and what of them is taken.
+/// The namespaces of a configuration by their names, and what of them is taken.
 #[derive(Debug, Default)]
-pub(crate) struct Namespaces(HashMap<String, (usize, Vec<Range<u32>>)>);
+pub(crate) struct Namespaces(Vec<(String, Vec<Range<u32>>)>);
 
 impl Namespaces {
     /// Reads the namespaces. What draws from the `n`-th is at `n` in the answer.
@@ -113,10 +112,12 @@ impl Namespaces {
         for (index, namespace) in config.iter().enumerate() {
             let path = path.index(index);
             names::check_label(&namespace.name, &path.field("name"), &mut loading.errors);
-            if loading.namespaces.0.insert(namespace.name.clone(), (index, Vec::new())).is_some() {
+            let known = &mut loading.namespaces.0;
+            if known.iter().any(|(name, _)| *name == namespace.name) {
                 let found = format!("{} again", quote(&namespace.name));
                 loading.errors.add(&path.field("name"), found, "each name once");
             }
+            loading.namespaces.0.push((namespace.name.clone(), Vec::new()));
             let seed = namespace.seed.as_deref();
             hashers.push(Hasher::new(seed, &namespace.name, &namespace.key, &path, loading));
         }
@@ -136,7 +137,8 @@ impl Namespaces {
             errors.add(&path.field("to"), part.to.to_string(), "a number above `from`");
             return None;
         }
-        let Some((index, taken)) = self.0.get_mut(&part.name) else {
+        let found = self.0.iter_mut().enumerate().find(|(_, (name, _))| *name == part.name);
+        let Some((index, (_, taken))) = found else {
             let found = quote(&part.name);
             errors.add(&path.field("name"), found, "a namespace of the top level's `namespaces`");
             return None;
@@ -151,7 +153,7 @@ impl Namespaces {
             errors.add(&path, format!("{} to {}", part.from, part.to), expected);
         }
         taken.push(from..to);
-        Some((*index, from..to))
+        Some((index, from..to))
     }
 }
 

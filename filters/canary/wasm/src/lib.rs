@@ -10,18 +10,15 @@ use sdk_shim::{
     ConfigErrors, Counter, Filter, Flow, Headers, Host, HostError, Level, MapKind, Property, Reply, Setup,
     export_filter,
 };
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 /// The filter.
 pub struct CanaryFilter {
     canary: Canary,
-    counters: HashMap<Outcome, Counter>,
+    /// By release, stable last, and reason. None for what cannot be decided.
+    counters: Vec<[Option<Counter>; Reason::ALL.len()]>,
 }
-
-/// A release by its index, or stable, and the reason.
-type Outcome = (Option<usize>, Reason);
 
 impl Filter for CanaryFilter {
     const NAME: &'static str = "canary";
@@ -36,11 +33,14 @@ impl Filter for CanaryFilter {
         }
         let metric =
             if canary.is_dry() { "canary_dry_run_decisions_total" } else { "canary_decisions_total" };
-        let mut counters = HashMap::new();
+        let mut counters = vec![[None; Reason::ALL.len()]; canary.releases().len() + 1];
         for (release, reason) in canary.outcomes() {
             let name = release.map_or(STABLE, Release::name);
             let labels = [("release", name), ("reason", reason.as_str())];
-            counters.insert((release.map(Release::index), reason), setup.counter(metric, &labels));
+            let row = release.map_or(canary.releases().len(), Release::index);
+            if let Some(slot) = counters.get_mut(row).and_then(|row| row.get_mut(reason as usize)) {
+                *slot = Some(setup.counter(metric, &labels));
+            }
         }
         Ok(Self { canary, counters })
     }
@@ -49,8 +49,8 @@ impl Filter for CanaryFilter {
         let headers = host.headers(MapKind::RequestHeaders);
         let decision = self.canary.decide(&headers, &mut HostFacts(host));
         host.log(Level::Debug, format_args!("{} by {}", decision.name(), decision.reason.as_str()));
-        if let Some(counter) = self.counters.get(&(decision.release.map(Release::index), decision.reason)) {
-            host.increment(*counter, 1);
+        if let Some(counter) = self.counter(&decision) {
+            host.increment(counter, 1);
         }
         let is_https = || host.text(Property::RequestScheme).is_some_and(|scheme| scheme == "https");
         *plan = Some(self.canary.plan_response(&decision, &headers, is_https));
@@ -76,6 +76,11 @@ impl Filter for CanaryFilter {
 }
 
 impl CanaryFilter {
+    fn counter(&self, decision: &Decision<'_>) -> Option<Counter> {
+        let row = decision.release.map_or(self.canary.releases().len(), Release::index);
+        *self.counters.get(row)?.get(decision.reason as usize)?
+    }
+
     fn act(&self, decision: &Decision<'_>, headers: &Headers, host: &mut dyn Host) -> Result<(), HostError> {
         self.canary.edit_request(decision, headers, |edit| write(host, MapKind::RequestHeaders, edit))?;
         let name = decision.name().as_bytes();

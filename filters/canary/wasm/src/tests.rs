@@ -73,3 +73,16 @@ fn draws_for_each_request_where_there_is_no_key() {
     // 10 %, and five standard deviations of 30 on each side.
     assert!((850..=1150).contains(&taken), "{taken}");
 }
+
+#[test]
+fn the_configurations_of_the_page_load() {
+    let page = include_str!("../../../../docs/canary.md");
+    let blocks = page.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let whole: Vec<&str> = blocks.filter(|block| block.starts_with('{')).collect();
+    assert_eq!(whole.len(), 3);
+    for config in whole {
+        if let Err(errors) = sdk_shim::load::<CanaryFilter>(config.as_bytes(), &|_| None) {
+            panic!("{config}\n{errors}");
+        }
+    }
+}

@@ -36,13 +36,14 @@ pub struct ReleaseConfig {
     #[serde(default)]
     pub by_cookie: Option<WishConfig>,
 
-    /// Which requests the weight draws from. Without `weight`, `by_header` and `by_cookie`, all that match are taken.
+    /// Which requests the weight draws from. Without `weight` all that match are taken.
     /// `by_header` and `by_cookie` take a request in whether it matches or not. Default: all requests.
     #[serde(default, rename = "match")]
     pub matches: Option<ConditionConfig>,
 
     /// The share of requests that the release takes, in parts of `weight_total`: by default a percentage from 0 to
-    /// 100, with at most three decimals. A share is kept in steps of 0.001 %. Default: 0.
+    /// 100, with at most three decimals. A share is kept in steps of 0.001 %. Default: all where `match` or `namespace`
+    /// is given, else 0.
     #[serde(default)]
     pub weight: Option<f64>,
 
