@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 FILTERS := waf canary affinity authz
-EXAMPLES := counter deny fault fetch_at_load rewrite two_callouts
+EXAMPLES := counter deny fault fetch_at_load rewrite template two_callouts
 WASM := wasm32-wasip1
 ENVOY := .tools/envoy/bin/envoy
 CARGO_DENY := .tools/cargo/bin/cargo-deny
@@ -66,6 +66,25 @@ modules: wasm-target ## Build the filters into dist/; the waf with the Core Rule
 	    cargo rustc --package sdk-shim --example $$example --target $(WASM) --profile wasm; \
 	    $(call publish,examples/$$example.wasm,dist/examples/$$example.wasm); \
 	done
+
+.PHONY: new-filter
+new-filter: ## Make a filter of your own in custom/, from the SDK's template: NAME=my-filter
+	@tools/new-filter.sh "$(NAME)"
+
+.PHONY: test-filter
+test-filter: envoy module-$(NAME) ## Test a filter in custom/, natively and in a real Envoy: NAME=my-filter
+	@cargo test --quiet --package $(NAME)
+	@cargo run --quiet --package integration --bin scenarios custom/$(NAME) custom/$(NAME)/scenarios.toml
+
+# `make run-my-filter`: an Envoy with a filter in custom/, on localhost:10000.
+run-%: envoy module-%
+	@$(ENVOY) --config-path custom/$*/envoy.yaml --concurrency 1 --log-level warn
+
+module-%: wasm-target
+	@test -f custom/$*/Cargo.toml || { echo "custom/$* is not there: make new-filter NAME=$*" >&2; exit 2; }
+	@mkdir -p dist/custom
+	@cargo rustc --quiet --package $* --lib --crate-type cdylib --target $(WASM) --profile wasm
+	@$(call publish,$(subst -,_,$*).wasm,dist/custom/$*.wasm)
 
 # Copies a module only where it changed, so that its time says when it did.
 publish = cmp -s $(TARGET_DIR)/$(WASM)/wasm/$(1) $(2) || cp $(TARGET_DIR)/$(WASM)/wasm/$(1) $(2)

@@ -26,6 +26,10 @@ scenarios! {
     fetch_at_load: Blocklist, "../examples/fetch_at_load.rs", "../examples/fetch_at_load.toml";
 }
 
+/// What `make new-filter` copies, with its own tests.
+#[path = "../template/src/lib.rs"]
+pub mod template;
+
 #[test]
 fn deny_refuses_what_it_does_not_know() {
     let cases = [
