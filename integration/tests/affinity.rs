@@ -1,6 +1,7 @@
 //! The affinity filter in Envoy, before `stateful_session`.
 
 mod endpoints;
+mod gateway;
 mod modes;
 mod versions;
 
