@@ -11,6 +11,7 @@
     reason = "a broken expectation must stop the run where it broke"
 )]
 
+mod blocking;
 mod canary;
 mod crs;
 mod exchange;
@@ -58,7 +59,7 @@ enum Run {
     Envoy(fn(&Path, &Choice) -> Summary),
 }
 
-const SUITES: [Suite; 7] = [
+const SUITES: &[Suite] = &[
     Suite {
         name: "libinjection",
         data: "libinjection",
@@ -76,6 +77,7 @@ const SUITES: [Suite; 7] = [
     },
     Suite { name: "crs-engine", data: "crs-tests", run: Run::InProcess("portcullis-engine", "crs") },
     Suite { name: "crs", data: "crs-tests", run: Run::Envoy(crs::run) },
+    Suite { name: "blocking", data: "crs", run: Run::Envoy(blocking::run) },
     // What needs no Envoy, and what does.
     Suite { name: "canary", data: "unleash", run: Run::InProcess("portcullis-canary-core", "unleash") },
     Suite { name: "canary", data: "derived", run: Run::Envoy(canary) },
@@ -92,7 +94,8 @@ fn main() -> ExitCode {
         _ => panic!("{USAGE}"),
     };
     let suites: Vec<_> = SUITES.iter().filter(|suite| wanted.is_empty() || suite.name == wanted).collect();
-    let names = SUITES.map(|suite| suite.name).join(", ");
+    let names: Vec<_> = SUITES.iter().map(|suite| suite.name).collect();
+    let names = names.join(", ");
     assert!(!suites.is_empty(), "no suite is named {wanted}: there are {names}");
     let good = suites.iter().filter(|suite| {
         let Some(data) = integration::paths::data(suite.data) else {
