@@ -28,7 +28,10 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub fn add(&mut self, name: String, result: Result<(), String>) {
+    pub fn add(&mut self, mut name: String, result: Result<(), String>) {
+        while self.passed.contains(&name) || self.failed.contains_key(&name) {
+            name.push_str(" again");
+        }
         match result {
             Ok(()) => {
                 self.passed.insert(name);
@@ -40,7 +43,8 @@ impl Outcome {
     }
 
     /// Prints the totals and compares the failures with the list in `file`: lines of a name, two spaces or more and a
-    /// reason. A failure that is not listed is an error, and so is a listed test that passes or is not there.
+    /// reason. A failure that is not listed is an error, and so is a listed test that passes. One that is not there is
+    /// none: other data may have other tests.
     pub fn compare(&self, suite: &str, file: &str) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
         let text = std::fs::read_to_string(&path).unwrap_or_default();
@@ -64,8 +68,6 @@ impl Outcome {
         for (name, reason) in &known {
             if self.passed.contains(*name) {
                 problems.push(format!("passes, so take it off {file}: {name}"));
-            } else if !self.failed.contains_key(*name) {
-                problems.push(format!("listed in {file}, but there is no such test: {name}"));
             } else if reason.trim().is_empty() {
                 problems.push(format!("listed in {file} without a reason: {name}"));
             }
