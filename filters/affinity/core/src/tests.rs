@@ -6,7 +6,6 @@ use super::*;
 use crate::token::TOKEN_CHARACTERS;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// A request in plain text.
@@ -333,16 +332,4 @@ fn an_idle_session_that_is_used_lives_to_the_absolute_timeout() {
         cookie = set_cookie.split(';').next().unwrap().to_owned();
     }
     assert_eq!(opened(&affinity, &cookie, after(3600)), "expired");
-}
-
-/// A file of the test data; `None` where it is absent, which is said.
-fn data(file: &str) -> Option<Vec<u8>> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../..");
-    let data = std::env::var_os("PORTCULLIS_DATA").map_or_else(|| root.join("../shared/data"), PathBuf::from);
-    let path = data.join(file);
-    let text = std::fs::read(&path);
-    if text.is_err() {
-        println!("skipped: {} not present", path.display());
-    }
-    text.ok()
 }

@@ -90,52 +90,6 @@ fn survives_any_bytes() {
     }
 }
 
-/// The `cookie` headers that browsers send in http-state's cases: ours beside them is found at every place, and taken
-/// out without a trace.
-#[test]
-fn reads_the_headers_of_http_state() {
-    #[derive(serde::Deserialize)]
-    struct Case {
-        test: String,
-        received: Vec<String>,
-        sent: Vec<Pair>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Pair {
-        name: String,
-        value: String,
-    }
-    let Some(text) = data("http-state/tests/data/parser.json") else { return };
-    let cases: Vec<Case> = serde_json::from_slice(&text).unwrap();
-    assert!(cases.len() > 200, "{} cases", cases.len());
-    let affinity = shop();
-    let ours = cookie(&affinity, "10.1.2.3:8080", NOW);
-    for Case { test, received, sent } in cases {
-        // What a server set is no `cookie` header, but a client may send anything.
-        let pairs = sent.iter().map(|pair| format!("{}={}", pair.name, pair.value)).collect::<Vec<_>>();
-        for pairs in [pairs, received] {
-            let header = pairs.join("; ");
-            assert_eq!(opened(&affinity, &header, NOW), "absent", "{test}");
-            assert_eq!(affinity.for_upstream(header.as_bytes()), None, "{test}");
-            for at in 0..=pairs.len() {
-                let (before, behind) = pairs.split_at(at);
-                let mixed = [before, std::slice::from_ref(&ours), behind].concat().join("; ");
-                assert_eq!(opened(&affinity, &mixed, NOW), "10.1.2.3:8080", "{test}: {mixed}");
-                let rest = affinity.for_upstream(mixed.as_bytes()).unwrap();
-                let expected = if at == 0 { header.trim_ascii_start() } else { &header };
-                assert_eq!(rest, expected.as_bytes(), "{test}: {mixed}");
-            }
-        }
-        // Each cookie of the case is found by its name, once that is ours.
-        for pair in sent.iter().filter(|pair| crate::cookie::is_token(&pair.name)) {
-            let name = serde_json::to_string(&pair.name).unwrap();
-            let affinity = load(&[NEW], &format!(r#", "audience": "shop", "cookie": {{"name": {name}}}"#));
-            let header = format!("{}={}", pair.name, pair.value);
-            assert_eq!(opened(&affinity, &header, NOW), "malformed", "{test}: {header}");
-        }
-    }
-}
-
 /// Not random enough for anything but tests.
 struct Xorshift(u64);
 
