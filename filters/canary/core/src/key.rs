@@ -4,8 +4,10 @@ use crate::inputs::Inputs;
 use crate::loading::{Loading, NO_CLAIMS};
 use crate::names;
 use crate::names::quote;
+use murmur3::murmur3_32;
 use sdk_shim_config::Path;
-use std::io::{Read, Write};
+use smallvec::SmallVec;
+use std::io::Write;
 
 /// The most keys that one release may name.
 pub const MAX_KEYS: usize = 8;
@@ -148,9 +150,12 @@ impl Hasher {
 
     /// `murmur3(seed:key)`; `None` where the request has no key.
     pub(crate) fn hash(&self, drawn: &mut Drawn<'_, '_>) -> Option<u32> {
-        // Reading from memory does not fail.
-        let hash = |key: &[u8]| murmur3::murmur3_32(&mut self.prefix.chain(key), 0).unwrap_or(u32::MAX);
-        self.keys.with(drawn, hash)
+        self.keys.with(drawn, |key| {
+            let mut text = SmallVec::<[u8; 128]>::from_slice(&self.prefix);
+            text.extend_from_slice(key);
+            // Reading from memory does not fail.
+            murmur3_32(&mut text.as_slice(), 0).unwrap_or(u32::MAX)
+        })
     }
 }
 
