@@ -1,3 +1,4 @@
+use crate::changes::Changes;
 use crate::compile::is_header_name;
 use crate::config::{ApiKeys as ApiKeysConfig, Key, Location};
 use sdk_shim_config::{ConfigErrors, Environment, Path};
@@ -33,15 +34,6 @@ pub(crate) struct ApiKeys {
 pub(crate) enum KeyError {
     Missing,
     Invalid,
-}
-
-/// A change to the headers of a request on its way upstream.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Edit<'a> {
-    /// Remove all headers of this name.
-    Remove(&'a str),
-    /// Have exactly one header of this name, with this value.
-    Set(&'a str, Vec<u8>),
 }
 
 impl ApiKeys {
@@ -92,27 +84,22 @@ impl ApiKeys {
     }
 
     /// What to change for the upstream: the keys hidden, the consumer named, the client's own name for it removed.
-    pub(crate) fn edits(&self, headers: &Headers, consumer: Option<&str>) -> Vec<Edit<'_>> {
-        let mut edits = Vec::new();
-        if self.hide_credentials {
-            for location in &self.locations {
-                if let Location::Header(name) = location
-                    && headers.get(name).is_some()
-                {
-                    edits.push(Edit::Remove(name));
-                }
+    pub(crate) fn changes<'a>(&'a self, consumer: Option<&str>, changes: &mut Changes<'a>) {
+        for location in self.locations.iter().filter(|_| self.hide_credentials) {
+            match location {
+                Location::Header(name) => changes.hide_header(name),
+                Location::Query(name) => changes.hide_param(name),
+                Location::Cookie(name) => changes.hide_cookie(name),
             }
-            edits.extend(self.hide_in_query(headers));
-            edits.extend(self.hide_in_cookies(headers));
         }
         if let Some(name) = &self.consumer_header {
-            match consumer {
-                Some(consumer) => edits.push(Edit::Set(name, consumer.into())),
-                None if headers.get(name).is_some() => edits.push(Edit::Remove(name)),
-                None => {}
-            }
+            changes.write(name, consumer.map(Into::into));
         }
-        edits
+    }
+
+    /// The header that names the consumer, in lower case.
+    pub(crate) fn consumer_header(&self) -> Option<&str> {
+        self.consumer_header.as_deref()
     }
 
     /// The value of `WWW-Authenticate` for a refusal (RFC 9110 11.6.1). API keys have no registered scheme; `Key` is what
@@ -147,42 +134,6 @@ impl ApiKeys {
             return None;
         }
         self.tables.iter().find_map(|table| table.consumer(key))
-    }
-
-    fn hide_in_query(&self, headers: &Headers) -> Option<Edit<'_>> {
-        let (path, query) = split_target(headers.get(":path")?);
-        let is_key = |pair: &[u8]| {
-            let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
-            self.locations
-                .iter()
-                .any(|location| matches!(location, Location::Query(key) if key.as_bytes() == name))
-        };
-        let pairs = || query.unwrap_or_default().split(|byte| *byte == b'&');
-        if !pairs().any(is_key) {
-            return None;
-        }
-        let kept = join(pairs().filter(|pair| !is_key(pair)), b"&");
-        let target = if kept.is_empty() { path.to_vec() } else { [path, b"?", &kept].concat() };
-        Some(Edit::Set(":path", target))
-    }
-
-    fn hide_in_cookies(&self, headers: &Headers) -> Option<Edit<'_>> {
-        let is_key = |name: &[u8]| {
-            self.locations
-                .iter()
-                .any(|location| matches!(location, Location::Cookie(key) if key.as_bytes() == name))
-        };
-        let cookies = Cookies::new(headers);
-        if !cookies.iter().any(|(name, _)| is_key(name)) {
-            return None;
-        }
-        let pairs: Vec<Vec<u8>> = cookies
-            .iter()
-            .filter(|(name, _)| !is_key(name))
-            .map(|(name, value)| if name.is_empty() { value.to_vec() } else { [name, b"=", value].concat() })
-            .collect();
-        let kept = join(pairs.iter().map(Vec::as_slice), b"; ");
-        Some(if kept.is_empty() { Edit::Remove("cookie") } else { Edit::Set("cookie", kept) })
     }
 }
 
@@ -359,15 +310,4 @@ fn parse_hash(text: &str) -> Option<(String, [u8; 32])> {
 fn query(headers: &Headers) -> Query<'_> {
     let target = headers.get(":path").unwrap_or_default();
     Query::new(split_target(target).1.unwrap_or_default())
-}
-
-fn join<'a>(parts: impl Iterator<Item = &'a [u8]>, separator: &[u8]) -> Vec<u8> {
-    let mut joined = Vec::new();
-    for (index, part) in parts.enumerate() {
-        if index > 0 {
-            joined.extend_from_slice(separator);
-        }
-        joined.extend_from_slice(part);
-    }
-    joined
 }

@@ -1,3 +1,4 @@
+use portcullis_jwt::{Algorithm, Key};
 use std::net::{IpAddr, SocketAddr};
 
 /// What policies may ask about a request beside its headers. Each of these costs a call to the host: it is made when a
@@ -18,6 +19,15 @@ pub trait Attributes {
 
     /// The server name of the TLS handshake (SNI).
     fn server_name(&mut self) -> Option<Vec<u8>>;
+
+    /// The time, in seconds since 1970-01-01 UTC. Asked where a request carries a token.
+    fn now(&mut self) -> u64;
+
+    /// Whether `signature` is that of `message` by `key`. A host that can do it faster than [`Key::verify`] must give the same
+    /// answer.
+    fn verify(&mut self, key: &Key, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        key.verify(algorithm, message, signature)
+    }
 }
 
 /// The address of the direct peer, as far as it can be known.

@@ -1,5 +1,7 @@
-use crate::api_keys::{ApiKeys, Edit, KeyError};
+use crate::api_keys::{ApiKeys, KeyError};
 use crate::attributes::Attributes;
+use crate::authentication::{Authentication, Identity, TokenDenial};
+use crate::changes::{Changes, Edit};
 use crate::compile::{Compiled, compile};
 use crate::config::{Config, PeerAddressSource};
 use crate::facts::{Facts, host};
@@ -8,24 +10,28 @@ use sdk_shim_http::Headers;
 
 /// The compiled configuration: decides on requests.
 ///
-/// A request first shows its API key, if that is configured. Then the policies decide as Istio defines it: a matching
+/// A request first shows its API key and its token, where these are configured. Then the policies decide as Istio defines it: a matching
 /// DENY policy denies; without ALLOW policies everything else is allowed; with them, one must match.
 #[derive(Debug)]
 pub struct Authz {
     api_keys: Option<ApiKeys>,
+    authentication: Option<Authentication>,
     policies: Compiled,
     policy_names: Vec<String>,
+    warnings: Vec<String>,
 }
 
 /// What is decided on a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Decision<'a> {
     /// Whether the request may pass.
     pub outcome: Outcome,
     /// The consumer of the request's API key.
     pub consumer: Option<&'a str>,
+    /// Whose token the request carries.
+    pub identity: Option<Identity>,
     /// The first AUDIT policy that matches, as an index into [`Authz::policy_names`]. Not evaluated where the API key is
-    /// refused.
+    /// or the token is refused.
     pub audit: Option<usize>,
 }
 
@@ -42,6 +48,8 @@ pub enum Outcome {
     DenyKeyMissing,
     /// It may not: its API key is unknown, or it has several that contradict each other.
     DenyKeyInvalid,
+    /// It may not: its token is refused.
+    DenyToken(TokenDenial),
 }
 
 impl Authz {
@@ -63,9 +71,14 @@ impl Authz {
             let path = Path::root().field("peer_address").field("filter_state");
             errors.add(&path, format!("{key:?}"), "the name of a filter state object");
         }
-        let policies = compile(&config.policies, consumers.as_ref(), &mut errors);
+        let consumer_header = api_keys.as_ref().and_then(ApiKeys::consumer_header);
+        let mut authentication = Authentication::new(config, consumer_header, env, &mut errors);
+        let has_tokens = !config.request_authentication.is_empty();
+        let mut policies = compile(&config.policies, consumers.as_ref(), has_tokens, &mut errors);
+        let mut warnings = std::mem::take(&mut policies.warnings);
+        warnings.extend(authentication.iter_mut().flat_map(|rules| std::mem::take(&mut rules.warnings)));
         let policy_names = config.policies.iter().map(|policy| policy.name.clone()).collect();
-        errors.into_result(Self { api_keys, policies, policy_names })
+        errors.into_result(Self { api_keys, authentication, policies, policy_names, warnings })
     }
 
     /// Decides on a request. `headers` are in the form that the upstream will see, paths normalised as the proxy is set up
@@ -79,12 +92,21 @@ impl Authz {
                     KeyError::Missing => Outcome::DenyKeyMissing,
                     KeyError::Invalid => Outcome::DenyKeyInvalid,
                 };
-                return Decision { outcome, consumer: None, audit: None };
+                return Decision { outcome, consumer: None, identity: None, audit: None };
+            }
+        };
+        let identity = match self.authentication.as_ref().map(|rules| rules.authenticate(headers, attributes))
+        {
+            None => None,
+            Some(Ok(identity)) => identity,
+            Some(Err(denial)) => {
+                let outcome = Outcome::DenyToken(denial);
+                return Decision { outcome, consumer, identity: None, audit: None };
             }
         };
         let host = host(headers);
         let name = consumer.unwrap_or_default().as_bytes();
-        let mut facts = Facts::new(headers, host.as_deref(), name, attributes);
+        let mut facts = Facts::new(headers, host.as_deref(), name, identity.as_ref(), attributes);
         let audit = self.policies.audit.first_match(&mut facts);
         let outcome = if let Some(policy) = self.policies.deny.first_match(&mut facts) {
             Outcome::DenyPolicy(policy)
@@ -95,13 +117,20 @@ impl Authz {
         } else {
             Outcome::DenyNoMatch
         };
-        Decision { outcome, consumer, audit }
+        Decision { outcome, consumer, identity, audit }
     }
 
-    /// What to change in the headers of a request that is allowed: its API key is hidden from the upstream, its consumer is
-    /// named, and a name for it that the client wrote itself is removed.
-    pub fn edits(&self, headers: &Headers, consumer: Option<&str>) -> Vec<Edit<'_>> {
-        self.api_keys.as_ref().map(|keys| keys.edits(headers, consumer)).unwrap_or_default()
+    /// What to change in the headers of a request that is allowed: its credentials are hidden from the upstream, its consumer
+    /// is named and its claims are told, and what the client wrote itself under these names is removed.
+    pub fn edits(&self, headers: &Headers, decision: &Decision<'_>) -> Vec<Edit<'_>> {
+        let mut changes = Changes::default();
+        if let Some(keys) = &self.api_keys {
+            keys.changes(decision.consumer, &mut changes);
+        }
+        if let Some(rules) = &self.authentication {
+            rules.changes(decision.identity.as_ref(), &mut changes);
+        }
+        changes.edits(headers)
     }
 
     /// The value of `WWW-Authenticate` for a request whose API key is refused. `None` where no keys are configured.
@@ -109,9 +138,14 @@ impl Authz {
         self.api_keys.as_ref().map(ApiKeys::challenge)
     }
 
+    #[cfg(test)]
+    pub(crate) fn cached_tokens(&self) -> usize {
+        self.authentication.as_ref().map_or(0, Authentication::cached_tokens)
+    }
+
     /// What an operator should know of a configuration that is legal all the same.
     pub fn warnings(&self) -> &[String] {
-        &self.policies.warnings
+        &self.warnings
     }
 
     /// The names of the policies, in the order of the configuration.

@@ -2,6 +2,7 @@
 //! attribute, a bad block, an empty list) is refused here with its path.
 
 use crate::address::CidrSet;
+use crate::claims::{Claim, RequestPrincipal, bracketed_names};
 use crate::config::{Action, Condition as When, Operation, Policy, Rule as RuleConfig, Source};
 use crate::identity::{Namespace, Principals, ServiceAccount};
 use crate::matcher::{Condition, Matcher};
@@ -24,10 +25,12 @@ pub(crate) struct Compiled {
     pub(crate) warnings: Vec<String>,
 }
 
-/// Compiles `policies`. `consumers` are the names that API keys may give to a request, `None` without API keys.
+/// Compiles `policies`. `consumers` are the names that API keys may give to a request, `None` without API keys;
+/// `has_tokens` says whether tokens are looked at.
 pub(crate) fn compile(
     policies: &[Policy],
     consumers: Option<&BTreeSet<&str>>,
+    has_tokens: bool,
     errors: &mut ConfigErrors,
 ) -> Compiled {
     let (mut audit, mut deny, mut allow) = (Builder::default(), Builder::default(), Builder::default());
@@ -60,7 +63,7 @@ pub(crate) fn compile(
             let expected = "no provider: it belongs to the action CUSTOM, which is not implemented";
             errors.add(&path.field("provider"), "a provider", expected);
         }
-        let mut compiler = Compiler { namespace: policy.namespace.as_deref(), consumers, errors };
+        let mut compiler = Compiler { namespace: policy.namespace.as_deref(), consumers, has_tokens, errors };
         for (at, rule) in policy.spec.rules.iter().flatten().enumerate() {
             let (rule, operations) = compiler.rule(index, rule, &path.field("rules").index(at));
             builder.add(rule, operations);
@@ -93,11 +96,14 @@ enum Attribute {
     ServiceAccount,
     TrustDomain,
     ServerName,
+    RequestPrincipal,
+    Claim(Vec<String>),
 }
 
 struct Compiler<'a> {
     namespace: Option<&'a str>,
     consumers: Option<&'a BTreeSet<&'a str>>,
+    has_tokens: bool,
     errors: &'a mut ConfigErrors,
 }
 
@@ -129,11 +135,9 @@ impl Compiler<'_> {
             ("notRequestPrincipals", &source.not_request_principals),
         ] {
             if values.is_some() {
-                let expected = "no such field: token identities are not implemented";
-                self.errors.add(&path.field(name), name, expected);
+                self.check_tokens(name, &path.field(name));
             }
         }
-        let has_token = source.request_principals.is_some() || source.not_request_principals.is_some();
         let by_account = source.service_accounts.is_some() || source.not_service_accounts.is_some();
         let by_name =
             [&source.principals, &source.not_principals, &source.namespaces, &source.not_namespaces];
@@ -145,6 +149,8 @@ impl Compiler<'_> {
             [
                 (Attribute::Principal, "principals", &source.principals, false),
                 (Attribute::Principal, "notPrincipals", &source.not_principals, true),
+                (Attribute::RequestPrincipal, "requestPrincipals", &source.request_principals, false),
+                (Attribute::RequestPrincipal, "notRequestPrincipals", &source.not_request_principals, true),
                 (Attribute::Namespace, "namespaces", &source.namespaces, false),
                 (Attribute::Namespace, "notNamespaces", &source.not_namespaces, true),
                 (Attribute::ServiceAccount, "serviceAccounts", &source.service_accounts, false),
@@ -156,7 +162,6 @@ impl Compiler<'_> {
                 (Attribute::RemoteIp, "remoteIpBlocks", &source.remote_ip_blocks, false),
                 (Attribute::RemoteIp, "notRemoteIpBlocks", &source.not_remote_ip_blocks, true),
             ],
-            has_token,
             path,
         )
     }
@@ -173,7 +178,6 @@ impl Compiler<'_> {
                 (Attribute::LocalPort, "ports", &operation.ports, false),
                 (Attribute::LocalPort, "notPorts", &operation.not_ports, true),
             ],
-            false,
             path,
         );
         let key = match (&operation.paths, &operation.hosts) {
@@ -186,15 +190,13 @@ impl Compiler<'_> {
         (conditions, key)
     }
 
-    /// The lists of one source or operation. One must be there, or another field, as `has_other` says: what has none
-    /// matches everything, and Istio refuses it too.
+    /// The lists of one source or operation. One must be there: what has none matches everything, and Istio refuses it too.
     fn lists<const N: usize>(
         &mut self,
         lists: [(Attribute, &str, &Option<Vec<String>>, bool); N],
-        has_other: bool,
         path: &Path,
     ) -> Vec<Condition> {
-        if !has_other && lists.iter().all(|(_, _, values, _)| values.is_none()) {
+        if lists.iter().all(|(_, _, values, _)| values.is_none()) {
             self.errors.add(path, "no field", "at least one");
         }
         let mut conditions = Vec::new();
@@ -236,12 +238,34 @@ impl Compiler<'_> {
                 }
                 Attribute::Consumer
             }
+            "request.auth.principal" => {
+                self.check_tokens(key, path);
+                Attribute::RequestPrincipal
+            }
+            "request.auth.audiences" => {
+                self.check_tokens(key, path);
+                Attribute::Claim(vec!["aud".to_owned()])
+            }
+            "request.auth.presenter" => {
+                self.check_tokens(key, path);
+                Attribute::Claim(vec!["azp".to_owned()])
+            }
+            _ if key.starts_with("request.auth.claims") => {
+                self.check_tokens(key, path);
+                let names = key.strip_prefix("request.auth.claims").and_then(bracketed_names);
+                if names.is_none() {
+                    let expected = "request.auth.claims[name], or [name][name] for a claim within another";
+                    self.errors.add(path, format!("`{key}`"), expected);
+                }
+                return names.map(Attribute::Claim);
+            }
             _ if key.starts_with("request.headers") => return self.header(key, path),
             _ => {
-                let expected = "request.headers[name], source.ip, remote.ip, source.namespace, \
-                    source.principal, source.serviceAccount, source.trustDomain, destination.ip, \
-                    destination.port, connection.sni or portcullis.consumer (request.auth.* and \
-                    experimental.* are not implemented)";
+                let expected = "request.headers[name], request.auth.principal, request.auth.audiences, \
+                    request.auth.presenter, request.auth.claims[name], source.ip, remote.ip, \
+                    source.namespace, source.principal, source.serviceAccount, source.trustDomain, \
+                    destination.ip, destination.port, connection.sni or portcullis.consumer \
+                    (experimental.* is not implemented)";
                 self.errors.add(path, format!("`{key}`"), expected);
                 return None;
             }
@@ -330,6 +354,12 @@ impl Compiler<'_> {
                 Matcher::TrustDomain(PatternSet::new(&patterns))
             }
             Attribute::ServerName => Matcher::ServerName(PatternSet::new(&patterns)),
+            Attribute::RequestPrincipal => {
+                Matcher::RequestPrincipal(values.iter().map(|value| RequestPrincipal::new(value)).collect())
+            }
+            Attribute::Claim(path) => {
+                Matcher::Claim(Claim { path: path.clone(), values: PatternSet::new(&patterns) })
+            }
         }
     }
 
@@ -410,6 +440,13 @@ impl Compiler<'_> {
         accounts
     }
 
+    /// Without rules for tokens no request has a principal: such a condition would never hold, or always.
+    fn check_tokens(&mut self, found: &str, path: &Path) {
+        if !self.has_tokens {
+            self.errors.add(path, found, "another field, as request_authentication is not configured");
+        }
+    }
+
     /// A consumer that no key has is a typing error: such a condition would never hold.
     fn check_consumers(&mut self, patterns: &[Pattern], values: &[String], path: &Path) {
         let Some(consumers) = self.consumers else { return };
@@ -439,13 +476,19 @@ impl Compiler<'_> {
 /// Istio's own limit on a list of service accounts.
 const MAX_SERVICE_ACCOUNTS: usize = 16;
 
-const MAX_POLICY_NAME_BYTES: usize = 253;
+/// The longest name of a policy, in bytes, that of a Kubernetes resource.
+const MAX_NAME_BYTES: usize = 253;
+
+/// Whether a text can name a policy.
+pub(crate) fn is_name(name: &str) -> bool {
+    let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte);
+    (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(valid)
+}
 
 fn check_name<'p>(policy: &'p Policy, names: &mut BTreeSet<&'p str>, path: &Path, errors: &mut ConfigErrors) {
     let name = policy.name.as_str();
     let path = path.field("name");
-    let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte);
-    if name.is_empty() || name == "none" || name.len() > MAX_POLICY_NAME_BYTES || !name.bytes().all(valid) {
+    if name == "none" || !is_name(name) {
         let expected = "1 to 253 letters, digits, `.`, `_`, `-` and `/`, but not `none`";
         errors.add(&path, format!("`{name}`"), expected);
     }

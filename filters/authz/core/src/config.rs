@@ -1,11 +1,17 @@
 //! The configuration as it is written: Istio's `spec`s as they are, each with a name, and API keys.
 
+mod request_authentication;
+
+pub use request_authentication::{
+    ClaimToHeader, JwtHeader, JwtRule, RequestAuthentication, RequestAuthenticationSpec,
+};
+
 use schemars::JsonSchema;
 use sdk_shim_config::Secret;
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
 /// The configuration of the authz filter.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The policies. None of them: every request is allowed, unless its API key is refused.
@@ -14,6 +20,13 @@ pub struct Config {
     /// API keys. Absent: no request needs one.
     #[serde(default)]
     pub api_keys: Option<ApiKeys>,
+    /// Whose tokens (JWT) are accepted. None: tokens are not looked at.
+    #[serde(default)]
+    pub request_authentication: Vec<RequestAuthentication>,
+    /// How many verified tokens each worker remembers, so that a signature is verified once: 0 to 100,000, tokens of up to
+    /// 4 KiB. Their times are checked each time. Default: 1,000.
+    #[serde(default = "default_jwt_cache_size")]
+    pub jwt_cache_size: usize,
     /// Where `ipBlocks` and `source.ip` find the address of the direct peer.
     #[serde(default)]
     pub peer_address: PeerAddressSource,
@@ -131,10 +144,11 @@ pub struct Source {
     /// Negates `principals`.
     #[serde(default)]
     pub not_principals: Option<Vec<String>>,
-    /// Not implemented.
+    /// Identities from tokens, `issuer/subject`, split at the last `/`. `issuer/*`, `issuer/pre*`, `*/subject`, `*suffix/subject`,
+    /// `prefix*` for any subject of such an issuer, `*suffix` for such a subject of any issuer, or `*` for any identity.
     #[serde(default)]
     pub request_principals: Option<Vec<String>>,
-    /// Not implemented.
+    /// Negates `requestPrincipals`.
     #[serde(default)]
     pub not_request_principals: Option<Vec<String>>,
     /// Namespaces of peer identities; `*` stands for any text.
@@ -207,8 +221,9 @@ pub struct Operation {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Condition {
     /// The attribute: `request.headers[name]`, `source.ip`, `remote.ip`, `source.namespace`, `source.principal`,
-    /// `source.serviceAccount`, `source.trustDomain`, `destination.ip`, `destination.port`, `connection.sni`, or
-    /// `portcullis.consumer`, the consumer of the request's API key.
+    /// `source.serviceAccount`, `source.trustDomain`, `destination.ip`, `destination.port`, `connection.sni`,
+    /// `request.auth.principal`, `request.auth.audiences`, `request.auth.presenter`, `request.auth.claims[name]` (a text or a
+    /// list of texts; `[a][b]` for a claim within another), or `portcullis.consumer`, the consumer of the request's API key.
     pub key: String,
     /// The values, one of which must match.
     #[serde(default)]
@@ -289,6 +304,10 @@ impl JsonSchema for Ignored {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         true.into()
     }
+}
+
+fn default_jwt_cache_size() -> usize {
+    1000
 }
 
 fn default_locations() -> Vec<Location> {

@@ -1,4 +1,5 @@
 use crate::attributes::{Attributes, PeerAddress};
+use crate::authentication::Identity;
 use sdk_shim_http::{Headers, split_target};
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -14,6 +15,8 @@ pub(crate) struct Facts<'r> {
     pub(crate) host: Option<&'r [u8]>,
     /// Empty for none.
     pub(crate) consumer: &'r [u8],
+    /// Whose token the request carries.
+    pub(crate) identity: Option<&'r Identity>,
     attributes: &'r mut dyn Attributes,
     peer_address: OnceCell<PeerAddress>,
     remote_address: OnceCell<Option<IpAddr>>,
@@ -27,6 +30,7 @@ impl<'r> Facts<'r> {
         headers: &'r Headers,
         host: Option<&'r [u8]>,
         consumer: &'r [u8],
+        identity: Option<&'r Identity>,
         attributes: &'r mut dyn Attributes,
     ) -> Self {
         Self {
@@ -35,6 +39,7 @@ impl<'r> Facts<'r> {
             method: headers.get(":method"),
             host,
             consumer,
+            identity,
             attributes,
             peer_address: OnceCell::new(),
             remote_address: OnceCell::new(),

@@ -1,8 +1,9 @@
-//! The decisions of the authz filter, without a host: Istio's `AuthorizationPolicy`, and API keys.
+//! The decisions of the authz filter, without a host: Istio's `AuthorizationPolicy` and `RequestAuthentication`, and API
+//! keys.
 //!
 //! Semantics: the Istio reference "Authorization Policy", and where that and the code differ, what Istio compiles a
-//! policy to (`pilot/pkg/security/authz`) and how Envoy's RBAC filter evaluates it. What is not implemented yet (token
-//! identities, `CUSTOM`) is refused at load.
+//! policy to (`pilot/pkg/security/authz`, `pilot/pkg/security/authn`) and how Envoy's filters `rbac` and `jwt_authn` evaluate
+//! it. What is not implemented yet (`CUSTOM`, `jwksUri`) is refused at load.
 //!
 //! Departures from both, each on the safe side unless it says otherwise:
 //!
@@ -28,6 +29,7 @@
 //!     fn local_address(&mut self) -> Option<std::net::SocketAddr> { None }
 //!     fn principal(&mut self) -> Option<Vec<u8>> { None }
 //!     fn server_name(&mut self) -> Option<Vec<u8>> { None }
+//!     fn now(&mut self) -> u64 { 1_700_000_000 }
 //! }
 //!
 //! let config: Config = sdk_shim_config::parse(br#"{"policies": [
@@ -41,7 +43,10 @@
 mod address;
 mod api_keys;
 mod attributes;
+mod authentication;
 mod authz;
+mod changes;
+mod claims;
 mod compile;
 pub mod config;
 mod facts;
@@ -51,10 +56,13 @@ mod pattern;
 mod policies;
 mod template;
 
-pub use api_keys::{Edit, MAX_KEY_BYTES, MAX_KEYS_PER_REQUEST, MAX_SALTS};
+pub use api_keys::{MAX_KEY_BYTES, MAX_KEYS_PER_REQUEST, MAX_SALTS};
 pub use attributes::{Attributes, PeerAddress};
+pub use authentication::{CLOCK_SKEW_SECONDS, Identity, MAX_TOKENS_PER_REQUEST, TokenDenial};
 pub use authz::{Authz, Decision, Outcome};
+pub use changes::Edit;
 pub use config::Config;
+pub use portcullis_jwt as jwt;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 use crate::address::CidrSet;
 use crate::attributes::PeerAddress;
+use crate::claims::{Claim, RequestPrincipal};
 use crate::facts::Facts;
 use crate::identity::{Namespace, Principals, ServiceAccount, trust_domain};
 use crate::pattern::PatternSet;
@@ -22,6 +23,8 @@ pub(crate) enum Matcher {
     ServiceAccount(Vec<ServiceAccount>),
     TrustDomain(PatternSet),
     ServerName(PatternSet),
+    RequestPrincipal(Vec<RequestPrincipal>),
+    Claim(Claim),
 }
 
 /// A list of values that must match, or must not.
@@ -41,7 +44,7 @@ impl Condition {
     pub(crate) fn cost(&self) -> u8 {
         match self.matcher {
             Matcher::Method(_) | Matcher::Path { .. } | Matcher::Host(_) | Matcher::Consumer(_) => 0,
-            Matcher::Header { .. } => 1,
+            Matcher::Header { .. } | Matcher::RequestPrincipal(_) | Matcher::Claim(_) => 1,
             _ => 2,
         }
     }
@@ -87,6 +90,10 @@ impl Matcher {
                 trust_domain(facts.principal()).is_some_and(|domain| domains.matches_text(domain))
             }
             Self::ServerName(names) => names.matches_text(facts.server_name()),
+            Self::RequestPrincipal(principals) => facts
+                .identity
+                .is_some_and(|identity| principals.iter().any(|principal| principal.matches(identity))),
+            Self::Claim(claim) => facts.identity.is_some_and(|identity| claim.matches(identity)),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Tables of policies with requests; API keys; foreign suites; random requests against a naive evaluation.
+//! Tables of policies with requests; API keys; tokens; foreign suites; random requests against a naive evaluation.
 
 mod api_keys;
 mod foreign;
@@ -6,6 +6,7 @@ mod matching;
 mod naive;
 mod random;
 mod refused;
+mod tokens;
 
 use super::*;
 use sdk_shim_config::ConfigErrors;
@@ -13,6 +14,9 @@ use sdk_shim_http::Headers;
 use std::net::{IpAddr, SocketAddr};
 
 /// A client as the host would describe it, and what it was asked for.
+/// A day of 2025, in seconds since 1970.
+const NOW: u64 = 1_750_000_000;
+
 #[derive(Clone, Debug)]
 struct Client {
     peer: PeerAddress,
@@ -66,6 +70,11 @@ impl Attributes for Client {
     fn server_name(&mut self) -> Option<Vec<u8>> {
         self.asked.push("server_name");
         self.server_name.clone()
+    }
+
+    fn now(&mut self) -> u64 {
+        self.asked.push("now");
+        NOW
     }
 }
 

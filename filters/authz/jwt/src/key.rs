@@ -1,5 +1,5 @@
 use crate::json::decode_base64url;
-use crate::{Algorithm, TokenError};
+use crate::{Algorithm, HostCheck, TokenError, host};
 use hmac::{Hmac, KeyInit, Mac};
 use rsa::signature::Verifier as _;
 use rsa::traits::PublicKeyParts;
@@ -22,6 +22,8 @@ pub struct Key {
     /// The key's `alg`: it is used with no other.
     pub algorithm: Option<Algorithm>,
     material: Material,
+    /// In DER; empty where no host verifies with such a key.
+    public_key: Box<[u8]>,
 }
 
 /// Verifies signatures: in software, or with a host's help.
@@ -108,13 +110,13 @@ impl Key {
         {
             return Err(KeyError::Purpose);
         }
-        let material = Material::parse(jwk)?;
+        let (material, public_key) = Material::parse(jwk)?;
         let algorithm = match jwk.get("alg") {
             None => None,
             Some(Value::String(name)) => Some(Algorithm::from_name(name).ok_or(KeyError::Algorithm)?),
             Some(_) => return Err(KeyError::Algorithm),
         };
-        let key = Self { kid, algorithm: None, material };
+        let key = Self { kid, algorithm: None, material, public_key: public_key.into() };
         if algorithm.is_some_and(|algorithm| !key.suits(algorithm)) {
             return Err(KeyError::Algorithm);
         }
@@ -163,6 +165,16 @@ impl Key {
         }
     }
 
+    /// The check that [`Key::verify`] makes, for a host to make: `None` for what a host cannot, and for signatures of a wrong
+    /// length, on which libraries differ.
+    pub fn host_check(&self, algorithm: Algorithm, signature: &[u8]) -> Option<HostCheck<'_>> {
+        let wrong_length = matches!(&self.material, Material::Rsa(key) if signature.len() != key.size());
+        if !self.suits(algorithm) || self.public_key.is_empty() || wrong_length {
+            return None;
+        }
+        HostCheck::new(algorithm, &self.public_key, signature)
+    }
+
     /// Whether the key is a shared secret.
     pub fn is_secret(&self) -> bool {
         matches!(self.material, Material::Secret(_))
@@ -190,30 +202,39 @@ impl fmt::Debug for Key {
 }
 
 impl Material {
-    fn parse(jwk: &Map<String, Value>) -> Result<Self, KeyError> {
+    /// The key, and its form in DER where a host could use it.
+    fn parse(jwk: &Map<String, Value>) -> Result<(Self, Vec<u8>), KeyError> {
         let text = |name: &str| jwk.get(name).and_then(Value::as_str);
         let bytes = |name: &str| text(name).and_then(decode_base64url).ok_or(KeyError::Value);
         match text("kty").ok_or(KeyError::Type)? {
             "oct" => match bytes("k")? {
                 secret if secret.len() < MIN_SECRET_BYTES => Err(KeyError::Value),
-                secret => Ok(Self::Secret(secret.into())),
+                secret => Ok((Self::Secret(secret.into()), Vec::new())),
             },
-            "RSA" => parse_rsa(&bytes("n")?, &bytes("e")?),
+            "RSA" => {
+                let (modulus, exponent) = (bytes("n")?, bytes("e")?);
+                Ok((parse_rsa(&modulus, &exponent)?, host::rsa_public_key(&modulus, &exponent)))
+            }
             "EC" => {
                 // An uncompressed point (SEC 1, 2.3.3). The coordinates have the length of the field.
-                let point = |length: usize| -> Result<Vec<u8>, KeyError> {
-                    let (x, y) = (bytes("x")?, bytes("y")?);
-                    let fits = x.len() == length && y.len() == length;
-                    fits.then(|| [&[4], x.as_slice(), &y].concat()).ok_or(KeyError::Value)
-                };
-                match text("crv").ok_or(KeyError::Curve)? {
-                    "P-256" => p256::ecdsa::VerifyingKey::from_sec1_bytes(&point(32)?).map(Self::P256),
-                    "P-384" => p384::ecdsa::VerifyingKey::from_sec1_bytes(&point(48)?).map(Self::P384),
-                    "P-521" => p521::ecdsa::VerifyingKey::from_sec1_bytes(&point(66)?)
-                        .map(|key| Self::P521(Box::new(key))),
+                let (curve, length) = match text("crv") {
+                    Some("P-256") => (256, 32),
+                    Some("P-384") => (384, 48),
+                    Some("P-521") => (521, 66),
                     _ => return Err(KeyError::Curve),
+                };
+                let (x, y) = (bytes("x")?, bytes("y")?);
+                if x.len() != length || y.len() != length {
+                    return Err(KeyError::Value);
                 }
-                .map_err(|_| KeyError::Value)
+                let point = [&[4], x.as_slice(), &y].concat();
+                let key = match curve {
+                    256 => p256::ecdsa::VerifyingKey::from_sec1_bytes(&point).map(Self::P256),
+                    384 => p384::ecdsa::VerifyingKey::from_sec1_bytes(&point).map(Self::P384),
+                    _ => p521::ecdsa::VerifyingKey::from_sec1_bytes(&point)
+                        .map(|key| Self::P521(Box::new(key))),
+                };
+                Ok((key.map_err(|_| KeyError::Value)?, host::ec_public_key(&point)))
             }
             "OKP" => {
                 if text("crv") != Some("Ed25519") {
@@ -221,7 +242,7 @@ impl Material {
                 }
                 let key = bytes("x")?.try_into().map_err(|_| KeyError::Value)?;
                 let key = ed25519_dalek::VerifyingKey::from_bytes(&key).map_err(|_| KeyError::Value)?;
-                if key.is_weak() { Err(KeyError::Value) } else { Ok(Self::Ed25519(key)) }
+                if key.is_weak() { Err(KeyError::Value) } else { Ok((Self::Ed25519(key), Vec::new())) }
             }
             _ => Err(KeyError::Type),
         }

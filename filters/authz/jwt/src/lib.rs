@@ -10,6 +10,7 @@
 mod algorithm;
 mod claims;
 mod error;
+mod host;
 mod json;
 mod jwks;
 mod key;
@@ -18,6 +19,7 @@ mod token;
 pub use algorithm::Algorithm;
 pub use claims::{Claims, MAX_AUDIENCES};
 pub use error::TokenError;
+pub use host::HostCheck;
 pub use jwks::{Jwks, JwksError, MAX_JWKS_BYTES, MAX_KEYS};
 pub use key::{Key, KeyError, MIN_RSA_BITS, Software, Verifier};
 pub use token::{MAX_TOKEN_BYTES, Token};

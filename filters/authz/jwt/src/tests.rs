@@ -1,4 +1,5 @@
 mod foreign;
+mod host;
 mod strict;
 
 use super::*;

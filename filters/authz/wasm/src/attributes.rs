@@ -1,6 +1,7 @@
 use portcullis_authz_core::config::PeerAddressSource;
+use portcullis_authz_core::jwt::{Algorithm, Key};
 use portcullis_authz_core::{Attributes, PeerAddress};
-use sdk_shim::{Host, Property, socket_address};
+use sdk_shim::{Host, Property, SignatureHash, socket_address};
 use std::net::{IpAddr, SocketAddr};
 
 /// A request's attributes, asked of the host when a policy needs them.
@@ -67,5 +68,22 @@ impl Attributes for HostAttributes<'_> {
 
     fn server_name(&mut self) -> Option<Vec<u8>> {
         self.host.property(Property::RequestedServerName.path())
+    }
+
+    fn now(&mut self) -> u64 {
+        self.host.now().as_secs()
+    }
+
+    /// By Envoy where it can: some twenty times faster for RSA and ECDSA.
+    fn verify(&mut self, key: &Key, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        let by_host = key.host_check(algorithm, signature).and_then(|check| {
+            let hash = match check.hash_bits {
+                256 => SignatureHash::Sha256,
+                384 => SignatureHash::Sha384,
+                _ => SignatureHash::Sha512,
+            };
+            self.host.verify_signature(hash, check.public_key, &check.signature, message).ok()
+        });
+        by_host.unwrap_or_else(|| key.verify(algorithm, message, signature))
     }
 }

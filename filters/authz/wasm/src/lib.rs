@@ -1,14 +1,14 @@
-//! The authz filter: Istio's authorization policies on any Envoy, and API keys.
+//! The authz filter: Istio's authorization policies and request authentication on any Envoy, and API keys.
 //!
 //! The decisions are `portcullis-authz-core`'s; this is what ties them to the host. A denied request is answered 403, one
-//! whose API key is refused 401, before anything goes upstream. What decided is in the details of the response, in the
+//! whose API key or token is refused 401, before anything goes upstream. What decided is in the details of the response, in the
 //! filter state `wasm.authz`, in the log and in the metrics.
 
 mod attributes;
 
 use attributes::HostAttributes;
 use portcullis_authz_core::config::{Action, Config, PeerAddressSource};
-use portcullis_authz_core::{Authz, Decision, Edit, Outcome};
+use portcullis_authz_core::{Authz, Decision, Edit, Outcome, TokenDenial};
 use sdk_shim::{
     ConfigErrors, Counter, Filter, Flow, Headers, Host, HostError, Level, MapKind, Reply, Setup,
     export_filter, split_target,
@@ -27,6 +27,9 @@ pub struct AuthzFilter {
     key_missing: Verdict,
     key_invalid: Verdict,
     key_accepted: Counter,
+    token_accepted: Counter,
+    token_invalid: Counter,
+    token_audience: Counter,
 }
 
 /// How a decision is shown and counted. Made at load, so that a decision costs no allocation.
@@ -59,6 +62,9 @@ impl Filter for AuthzFilter {
         let by_policy = by_policy.collect();
         let allowed = verdict("allowed", "none", "allow");
         let denied = verdict("denied_policy[none]", "none", "deny");
+        let mut tokens = |outcome| setup.counter("authz_jwt_total", &[("outcome", outcome)]);
+        let (token_accepted, token_invalid, token_audience) =
+            (tokens("accepted"), tokens("invalid"), tokens("audience"));
         let mut keys = |outcome| setup.counter("authz_api_keys_total", &[("outcome", outcome)]);
         Ok(Self {
             by_policy,
@@ -67,6 +73,9 @@ impl Filter for AuthzFilter {
             key_missing: Verdict { text: "denied_api_key[missing]".into(), counter: keys("missing") },
             key_invalid: Verdict { text: "denied_api_key[invalid]".into(), counter: keys("invalid") },
             key_accepted: keys("accepted"),
+            token_accepted,
+            token_invalid,
+            token_audience,
             peer_address: config.peer_address,
             authz,
         })
@@ -82,7 +91,14 @@ impl Filter for AuthzFilter {
         let mut attributes = HostAttributes::new(host, &self.peer_address);
         let decision = self.authz.check(&headers, &mut attributes);
         let peer_is_unknown = attributes.peer_is_unknown();
-        let verdict = self.verdict(&decision);
+        let of_token;
+        let verdict = match decision.outcome {
+            Outcome::DenyToken(denial) => {
+                of_token = self.token_verdict(denial);
+                &of_token
+            }
+            _ => self.verdict(&decision),
+        };
         self.record(&decision, verdict, host);
         if let Outcome::Allow(_) = decision.outcome {
             return match self.edit(&headers, &decision, host) {
@@ -96,7 +112,7 @@ impl Filter for AuthzFilter {
         }
         let hint = if peer_is_unknown { UNKNOWN_PEER } else { "" };
         host.log(Level::Info, format_args!("{}: {}{hint}", verdict.text, Shown(&headers)));
-        self.denial(&decision, verdict).into()
+        self.denial(&headers, &decision, verdict).into()
     }
 }
 
@@ -104,7 +120,7 @@ impl AuthzFilter {
     fn verdict(&self, decision: &Decision<'_>) -> &Verdict {
         match decision.outcome {
             Outcome::Allow(None) => &self.allowed,
-            Outcome::DenyNoMatch => &self.denied,
+            Outcome::DenyNoMatch | Outcome::DenyToken(_) => &self.denied,
             Outcome::DenyKeyMissing => &self.key_missing,
             Outcome::DenyKeyInvalid => &self.key_invalid,
             Outcome::Allow(Some(policy)) => self.by_policy.get(policy).unwrap_or(&self.allowed),
@@ -112,10 +128,18 @@ impl AuthzFilter {
         }
     }
 
+    fn token_verdict(&self, denial: TokenDenial) -> Verdict {
+        let counter = if denial == TokenDenial::Audience { self.token_audience } else { self.token_invalid };
+        Verdict { text: format!("denied_jwt[{}]", denial.text().replace(' ', "_")), counter }
+    }
+
     fn record(&self, decision: &Decision<'_>, verdict: &Verdict, host: &mut dyn Host) {
         host.increment(verdict.counter, 1);
         if decision.consumer.is_some() {
             host.increment(self.key_accepted, 1);
+        }
+        if decision.identity.is_some() {
+            host.increment(self.token_accepted, 1);
         }
         // For access logs and routes. A host that takes none decides the same.
         let _ = host.set_filter_state("authz", verdict.text.as_bytes());
@@ -127,7 +151,7 @@ impl AuthzFilter {
     }
 
     fn edit(&self, headers: &Headers, decision: &Decision<'_>, host: &mut dyn Host) -> Result<(), HostError> {
-        for edit in self.authz.edits(headers, decision.consumer) {
+        for edit in self.authz.edits(headers, decision) {
             match edit {
                 Edit::Remove(name) => host.remove_header(MapKind::RequestHeaders, name)?,
                 Edit::Set(name, value) => host.set_header(MapKind::RequestHeaders, name, &value)?,
@@ -136,7 +160,7 @@ impl AuthzFilter {
         Ok(())
     }
 
-    fn denial(&self, decision: &Decision<'_>, verdict: &Verdict) -> Reply {
+    fn denial(&self, headers: &Headers, decision: &Decision<'_>, verdict: &Verdict) -> Reply {
         let details = format!("authz_{}", verdict.text);
         let unauthorized = |body: &str| {
             let challenge = self.authz.challenge().unwrap_or_default();
@@ -145,6 +169,9 @@ impl AuthzFilter {
         match decision.outcome {
             Outcome::DenyKeyMissing => unauthorized("API key missing"),
             Outcome::DenyKeyInvalid => unauthorized("API key invalid"),
+            Outcome::DenyToken(denial) => Reply::new(denial.status(), details)
+                .with_header("www-authenticate", TokenDenial::challenge(headers))
+                .with_body(denial.text()),
             // The text is Istio's, so that what looks for it keeps working.
             _ => Reply::new(403, details).with_body("RBAC: access denied"),
         }

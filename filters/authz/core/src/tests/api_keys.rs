@@ -22,6 +22,11 @@ fn keys() -> String {
     )
 }
 
+/// A request that is allowed, and of this consumer.
+fn of(consumer: Option<&str>) -> Decision<'_> {
+    Decision { outcome: Outcome::Allow(None), consumer, identity: None, audit: None }
+}
+
 const ALL_LOCATIONS: &str = "[{header: X-API-Key}, {query: api_key}, {cookie: api_key}]";
 
 #[test]
@@ -166,14 +171,14 @@ fn edits() {
     ];
     for (row, expected) in cases {
         let headers = request(row);
-        assert_eq!(hiding.edits(&headers, Some("web")), expected, "{row}");
-        assert_eq!(showing.edits(&headers, Some("web")), [consumer()], "{row}, showing");
+        assert_eq!(hiding.edits(&headers, &of(Some("web"))), expected, "{row}");
+        assert_eq!(showing.edits(&headers, &of(Some("web"))), [consumer()], "{row}, showing");
         let nameless_edits: Vec<Edit<'_>> = expected.into_iter().filter(|edit| *edit != consumer()).collect();
-        assert_eq!(nameless.edits(&headers, Some("web")), nameless_edits, "{row}, nameless");
+        assert_eq!(nameless.edits(&headers, &of(Some("web"))), nameless_edits, "{row}, nameless");
     }
     // A name that the client wrote itself goes, also where there is no consumer.
-    assert_eq!(hiding.edits(&request("GET /\nx-consumer: root"), None), [Edit::Remove("x-consumer")]);
-    assert_eq!(hiding.edits(&request("GET /"), None), []);
+    assert_eq!(hiding.edits(&request("GET /\nx-consumer: root"), &of(None)), [Edit::Remove("x-consumer")]);
+    assert_eq!(hiding.edits(&request("GET /"), &of(None)), []);
     assert_eq!(hiding.challenge().as_deref(), Some("Key realm=\"portcullis\""));
 }
 

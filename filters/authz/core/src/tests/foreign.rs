@@ -49,25 +49,64 @@ impl Skips {
     }
 }
 
-/// The `AuthorizationPolicy` documents of a YAML file.
+/// The `AuthorizationPolicy` and `RequestAuthentication` documents of a YAML file.
 fn documents(yaml: &str) -> Vec<Value> {
     let documents = yaml
         .split("\n---")
         .map(|text| serde_norway::from_str::<Value>(text).unwrap_or_else(|e| panic!("{e}: {text}")));
-    documents.filter(|document| document["kind"] == "AuthorizationPolicy").collect()
+    let kinds = ["AuthorizationPolicy", "RequestAuthentication"];
+    documents.filter(|document| kinds.iter().any(|kind| document["kind"] == *kind)).collect()
 }
 
 /// A configuration of these documents: what a user would paste together.
 fn load(documents: &[Value]) -> Result<Authz, ConfigErrors> {
-    let policies: Vec<Value> = documents
-        .iter()
+    let of_kind = |kind: &'static str| documents.iter().filter(move |document| document["kind"] == kind);
+    let policies: Vec<Value> = of_kind("AuthorizationPolicy")
         .map(|document| {
             let name = &document["metadata"]["name"];
             serde_json::json!({ "name": name, "namespace": document["metadata"]["namespace"], "spec": document["spec"] })
         })
         .collect();
-    let config = serde_json::json!({ "policies": policies }).to_string();
+    let mut config = serde_json::json!({ "policies": policies });
+    let authentication = of_kind("RequestAuthentication").map(|document| {
+        let mut spec = document["spec"].clone();
+        // The key set that Istio's tests have a server for. What is not there fails there, and is refused here.
+        for rule in spec["jwtRules"].as_array_mut().unwrap() {
+            let rule = rule.as_object_mut().unwrap();
+            let uri = rule.remove("jwksUri").unwrap();
+            if uri.as_str().unwrap().starts_with("http://jwks") {
+                rule.insert("jwks".to_owned(), jwks().into());
+            } else {
+                rule.insert("jwksUri".to_owned(), uri);
+            }
+        }
+        serde_json::json!({ "name": document["metadata"]["name"], "spec": spec })
+    });
+    let authentication: Vec<Value> = authentication.collect();
+    let asks = config.to_string().contains("equestPrincipals");
+    config["request_authentication"] = match authentication.is_empty() && asks {
+        // Istio takes policies on principals without rules for tokens.
+        true => {
+            serde_json::json!([{ "name": "any", "spec": { "jwtRules": [{ "issuer": "any", "jwks": jwks() }] } }])
+        }
+        false => authentication.into(),
+    };
+    let config = config.to_string();
     Authz::new(&sdk_shim_config::parse(config.as_bytes())?, &environment)
+}
+
+/// The keys of Istio's tests.
+fn jwks() -> String {
+    data("istio/tests/common/jwt/jwks.json")
+        .map_or_else(String::new, |path| std::fs::read_to_string(path).unwrap())
+}
+
+/// Istio's tokens by name.
+fn tokens() -> BTreeMap<String, String> {
+    let Some(path) = data("derived/istio-jwt-tokens.json") else { return BTreeMap::new() };
+    let tokens = json(&path);
+    let tokens = tokens["tokens"].as_object().unwrap().iter();
+    tokens.map(|(name, token)| (name.clone(), token["token"].as_str().unwrap().to_owned())).collect()
 }
 
 const ALLOWED: &str = "cluster.local/ns/allowed-ns/sa/allowed";
@@ -117,6 +156,7 @@ fn render(template: &str) -> String {
 fn istio_authz_cases() {
     let Some(cases) = data("derived/istio-authz-cases.json") else { return };
     let Some(templates) = data("istio/tests/integration/security/testdata/authz") else { return };
+    let tokens = tokens();
     let mut skips = Skips::new("istio-authz-cases");
     let mut count = 0;
     for (name, test) in json(&cases)["tests"].as_object().unwrap() {
@@ -136,7 +176,7 @@ fn istio_authz_cases() {
             }
         };
         for case in test["cases"].as_array().unwrap() {
-            for (text, client, expected) in rows(case) {
+            for (text, client, expected) in rows(case, &tokens) {
                 let mut client = client;
                 if allows(&authz, &text, &mut client) == expected {
                     count += 1;
@@ -154,7 +194,7 @@ fn istio_authz_cases() {
 }
 
 /// The requests of a case, one for each port that speaks HTTP and for each of two clients.
-fn rows(case: &Value) -> Vec<(String, Client, bool)> {
+fn rows(case: &Value, tokens: &BTreeMap<String, String>) -> Vec<(String, Client, bool)> {
     let default_ports = serde_json::json!(["HTTP"]);
     let ports = case.get("ports").unwrap_or(&default_ports).as_array().unwrap();
     let mut rows = Vec::new();
@@ -166,6 +206,9 @@ fn rows(case: &Value) -> Vec<(String, Client, bool)> {
         let mut text = format!("{method} {path} {host}");
         for (name, value) in case["headers"].as_object().into_iter().flatten() {
             text += &format!("\n{name}: {}", value.as_str().unwrap());
+        }
+        if let Some(name) = case["token"].as_str().filter(|name| !name.is_empty()) {
+            text += &format!("\nauthorization: Bearer {}", tokens[name]);
         }
         let number = match port {
             "HTTP" => 18080,
@@ -187,6 +230,82 @@ fn rows(case: &Value) -> Vec<(String, Client, bool)> {
         }
     }
     rows
+}
+
+#[test]
+fn istio_requestauthn_cases() {
+    let Some(cases) = data("derived/istio-requestauthn-cases.json") else { return };
+    let Some(templates) = data("istio/tests/integration/security") else { return };
+    let tokens = tokens();
+    let payload = |token: &str| tokens[token].split('.').nth(1).unwrap().to_owned();
+    let mut skips = Skips::new("istio-requestauthn-cases");
+    let mut count = 0;
+    for case in json(&cases)["cases"].as_array().unwrap() {
+        let name = case["name"].as_str().unwrap();
+        let policies = match case["policy"].as_str().filter(|file| !file.is_empty()) {
+            Some(file) => documents(&render(&std::fs::read_to_string(templates.join(file)).unwrap())),
+            None => Vec::new(),
+        };
+        let authz = match load(&policies) {
+            Ok(authz) => authz,
+            Err(errors) => {
+                skips.add(name, errors);
+                continue;
+            }
+        };
+        // `"/text" + jwt.Token`, a Go expression.
+        let evaluate = |expression: &str| -> String {
+            let parts = expression.split(" + ").map(|part| match part.strip_prefix("jwt.") {
+                Some(token) => tokens[token].clone(),
+                None => match part {
+                    "payload1" => payload("TokenIssuer1"),
+                    "payload2" => payload("TokenIssuer2"),
+                    "payload3" => payload("TokenIssuer1WithNestedClaims2"),
+                    text => text.trim_matches('"').to_owned(),
+                },
+            });
+            parts.collect()
+        };
+        let path = evaluate(case["path_expr"].as_str().unwrap());
+        let path = if path.is_empty() { "/" } else { &path };
+        let mut text = format!("{} {path} svc", case["method"].as_str().unwrap_or("GET"));
+        for (header, value) in case["request_headers"].as_object().into_iter().flatten() {
+            let mut value = value.as_str().unwrap().to_owned();
+            for (token, bytes) in &tokens {
+                value = value.replace(&format!("{{{{{token}}}}}"), bytes);
+            }
+            text += &format!("\n{}: {value}", header.to_lowercase());
+        }
+        let headers = request(&text);
+        let decision = authz.check(&headers, &mut Client::default());
+        let status = match decision.outcome {
+            Outcome::Allow(_) => 200,
+            Outcome::DenyToken(denial) => denial.status(),
+            _ => 403,
+        };
+        assert_eq!(u64::from(status), case["status"], "{name}: {:?}", decision.outcome);
+        let mut upstream: BTreeMap<&str, String> = headers
+            .iter()
+            .map(|(name, value)| {
+                (std::str::from_utf8(name).unwrap(), String::from_utf8_lossy(value).into_owned())
+            })
+            .collect();
+        let edits = authz.edits(&headers, &decision);
+        for edit in &edits {
+            match edit {
+                Edit::Remove(name) => drop(upstream.remove(name)),
+                Edit::Set(name, value) => {
+                    drop(upstream.insert(name, String::from_utf8_lossy(value).into_owned()))
+                }
+            }
+        }
+        for (header, expected) in case["upstream_headers_expr"].as_object().into_iter().flatten() {
+            let found = upstream.get(header.to_lowercase().as_str()).cloned().unwrap_or_default();
+            assert_eq!(found, evaluate(expected.as_str().unwrap()), "{name}: {header}");
+        }
+        count += 1;
+    }
+    skips.compare(count);
 }
 
 #[test]

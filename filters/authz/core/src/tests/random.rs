@@ -297,7 +297,7 @@ fn no_bytes_make_it_panic() {
         }
         let mut client = Client { principal: Some(text(&mut random)), ..Client::default() };
         let decision = authz.check(&headers, &mut client);
-        for edit in authz.edits(&headers, decision.consumer) {
+        for edit in authz.edits(&headers, &decision) {
             if let Edit::Set(":path", target) = edit {
                 let query = sdk_shim_http::split_target(&target).1.unwrap_or_default();
                 assert_eq!(sdk_shim_http::Query::new(query).get("k"), None, "{}", target.escape_ascii());
