@@ -6,6 +6,9 @@ use std::borrow::Cow;
 /// The Core Rule Set that was found when the module was built; empty if there was none.
 const CORE_RULE_SET: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/crs/files.rs"));
 
+/// Files of it that are not there: they need what a filter has not.
+pub(crate) const LEFT_OUT: &[&str] = include!(concat!(env!("OUT_DIR"), "/crs/left_out.rs"));
+
 /// Ours. The names are coraza-proxy-wasm's, but for the first.
 const OWN: [(&str, &[u8]); 4] = [
     ("@portcullis-starter", include_bytes!("../rules/starter.conf")),

@@ -35,6 +35,11 @@ pub struct Config {
 }
 
 impl Config {
+    pub(crate) fn uses_core_rule_set(&self) -> bool {
+        let mut texts = self.directives_map.values().flatten();
+        self.crs.is_some() || texts.any(|text| text.contains("@owasp_crs"))
+    }
+
     pub(crate) fn default_directives(&self) -> &str {
         let unsaid = if self.crs.is_some() { CRS } else { "default" };
         self.default_directives.as_deref().unwrap_or(unsaid)

@@ -53,6 +53,9 @@ impl Filter for WafFilter {
     fn new(config: Config, setup: &mut Setup<'_>) -> Result<Self, ConfigErrors> {
         let rule_sets = RuleSets::compile(&config)?;
         setup.notice(rule_sets.describe());
+        for file in built_in::LEFT_OUT.iter().filter(|_| config.uses_core_rule_set()) {
+            setup.warn(format!("{file} of the Core Rule Set is left out: it needs a GeoIP database and DNS"));
+        }
         Ok(Self {
             rule_sets,
             mode: config.mode,
