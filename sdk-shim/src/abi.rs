@@ -248,6 +248,7 @@ impl<F: Filter> Vm<F> {
         });
     }
 
+    #[cold]
     fn in_background(&self, root: &Root<F>, step: impl FnOnce(&Loaded<F>, &mut dyn Transport)) {
         let running = root.running.try_borrow().ok().and_then(|running| running.clone());
         let Some(running) = running else { return };
@@ -263,6 +264,13 @@ impl<F: Filter> Vm<F> {
 
     /// Lets tasks go on that others have woken.
     fn settle(&self, core: &Core) {
+        if core.has_woken() {
+            self.wake(core);
+        }
+    }
+
+    #[cold]
+    fn wake(&self, core: &Core) {
         for _ in 0..MAX_ROUNDS {
             let woken = core.take_woken();
             if woken.is_empty() {
@@ -311,6 +319,7 @@ fn drive<F: Filter, T>(
     Some(step(&mut stream, &running.loaded.filter, &mut host))
 }
 
+#[cold]
 fn run<F: Filter>(loaded: Loaded<F>) -> Running<F> {
     for warning in &loaded.warnings {
         write_log(Level::Warn, &format!("{}: {warning}", F::NAME));
@@ -329,6 +338,7 @@ fn run<F: Filter>(loaded: Loaded<F>) -> Running<F> {
     Running { metrics: metrics.collect(), loaded }
 }
 
+#[cold]
 fn refuse(name: &str, errors: &ConfigErrors) {
     let text = errors.to_string();
     write_log(Level::Error, &format!("{name}: configuration refused:\n  {}", text.replace('\n', "\n  ")));

@@ -7,6 +7,7 @@ use std::future::Future;
 ///
 /// # Errors
 /// Every violation that was found, each with its path.
+#[cold]
 pub fn load<F: Filter>(config: &[u8], env: &Environment<'_>) -> Result<Loaded<F>, ConfigErrors> {
     let config = sdk_shim_config::parse::<F::Config>(config)?;
     let mut setup = Setup {

@@ -1,6 +1,5 @@
 use crate::{ConfigError, ConfigErrors, Path};
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_path_to_error::Segment;
 
 /// The largest configuration that is read, in bytes: 16 MiB.
@@ -35,18 +34,19 @@ pub fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, ConfigErrors> {
 }
 
 /// serde_json calls it a syntax error where an enum stands as a number or a boolean: here it is told from broken JSON.
-/// To read the configuration again from a tree of values would name the type, and make every module larger by a tenth.
+/// To read the configuration again into a tree of values would make every module larger by a sixth.
 fn wrong_type(json: &[u8], error: &serde_path_to_error::Error<serde_json::Error>) -> Option<ConfigErrors> {
-    if !error.inner().is_syntax() {
+    let inner = error.inner();
+    if !inner.is_syntax() || serde_json::from_slice::<IgnoredAny>(json).is_err() {
         return None;
     }
-    let whole: Value = serde_json::from_slice(json).ok()?;
-    let found = error.path().iter().try_fold(&whole, |value, segment| match segment {
-        Segment::Seq { index } => value.get(index),
-        Segment::Map { key } | Segment::Enum { variant: key } => value.get(key),
-        Segment::Unknown => Some(value),
-    });
-    let found = found.map(|value| format!("`{value}`"))?;
+    let line = json.split(|byte| *byte == b'\n').nth(inner.line().checked_sub(1)?)?;
+    let (before, after) = line.split_at_checked(inner.column().checked_sub(1)?)?;
+    let delimits = |byte: &u8| byte.is_ascii_whitespace() || b"{}[],:".contains(byte);
+    let start = before.iter().rev().take_while(|byte| !delimits(byte)).count();
+    let end = after.iter().take_while(|byte| !delimits(byte)).count();
+    let found = line.get(before.len() - start..before.len() + end).filter(|found| !found.is_empty())?;
+    let found = format!("`{}`", found.escape_ascii());
     Some(ConfigError::new(to_path(error.path()), found, "a value of another type, such as a string").into())
 }
 

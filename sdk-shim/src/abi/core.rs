@@ -131,6 +131,11 @@ impl Core {
         Waker::from(Arc::new(Alarm { context, woken: Arc::clone(&self.woken) }))
     }
 
+    /// Whether any task was woken since.
+    pub(super) fn has_woken(&self) -> bool {
+        !self.woken.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// The contexts whose tasks were woken since.
     pub(super) fn take_woken(&self) -> Vec<u32> {
         std::mem::take(&mut *self.woken.lock().unwrap_or_else(PoisonError::into_inner))
