@@ -1,6 +1,7 @@
 //! The authz filter in Envoy.
 
 mod native;
+mod native_jwt;
 
 use integration::config::native as envoy_filter;
 use integration::prelude::*;
