@@ -1,5 +1,7 @@
 //! The SDK's example filters, compiled, in Envoy.
 
+mod probe;
+
 use std::time::Duration;
 
 use integration::prelude::*;

@@ -200,7 +200,7 @@ pub struct CalloutResponse {
 pub struct GrpcStatus {
     /// The code: 0 is success, 4 the timeout, 14 that the service could not be reached.
     pub code: u32,
-    /// What the service says of it.
+    /// What the service says of it. Envoy puts details of its own behind, in braces.
     pub message: Vec<u8>,
 }
 
