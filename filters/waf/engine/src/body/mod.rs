@@ -16,9 +16,11 @@ mod tests;
 
 use std::ops::ControlFlow;
 
-pub use error::BodyError;
+pub use error::{BodyError, DispositionError};
 pub use json::parse as json;
-pub use multipart::{File, MultipartFlags, MultipartSink, UnmatchedBoundary, parse as multipart};
+pub use multipart::{
+    File, MultipartFlags, MultipartNote, MultipartSink, UnmatchedBoundary, parse as multipart,
+};
 pub use urlencoded::parse as urlencoded;
 pub use xml::{XmlSink, parse as xml};
 

@@ -1,7 +1,8 @@
 use std::ops::ControlFlow;
 
 use super::{
-    ArgumentSink, BodyError, File, Limits, MultipartFlags, MultipartSink, UnmatchedBoundary, XmlSink,
+    ArgumentSink, BodyError, DispositionError, File, Limits, MultipartFlags, MultipartNote, MultipartSink,
+    UnmatchedBoundary, XmlSink,
 };
 
 /// Writes down what a processor reports, one line each.
@@ -32,6 +33,10 @@ impl ArgumentSink for Log {
 }
 
 impl MultipartSink for Log {
+    fn note(&mut self, note: MultipartNote) {
+        self.lines.push(format!("note {note}"));
+    }
+
     fn file(&mut self, file: File<'_>) -> ControlFlow<()> {
         self.write(format!("file {} {} {:?}", show(file.name), show(file.filename), show(file.content)))
     }
@@ -305,19 +310,34 @@ fn multipart_errors() {
         ("nothing here", BodyError::MultipartNoParts),
         ("--0000\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n", BodyError::MultipartIncomplete),
         ("--0000x\r\n", BodyError::MultipartBoundaryLine),
-        ("-- 0000\r\n", BodyError::MultipartBoundaryLine),
+        ("-- 0000\r\n", BodyError::MultipartBoundaryLineWhitespace),
         ("--0000\r\n\r\n1\r\n", BodyError::MultipartNoDisposition),
-        ("--0000\r\nContent-Disposition: form-data name=a\r\n\r\n", BodyError::MultipartDisposition),
-        ("--0000\r\nContent-Disposition: form-data; name=a; name=b\r\n\r\n", BodyError::MultipartDisposition),
-        ("--0000\r\nContent-Disposition: form-data; name=\"a\r\n\r\n", BodyError::MultipartDisposition),
-        ("--0000\r\nContent-Disposition: form-data; what=a\r\n\r\n", BodyError::MultipartDisposition),
-        ("--0000\r\nContent-Disposition: attachment; name=a\r\n\r\n", BodyError::MultipartDisposition),
+        (
+            "--0000\r\nContent-Disposition: form-data name=a\r\n\r\n",
+            BodyError::MultipartDisposition(DispositionError::TypeEnd),
+        ),
+        (
+            "--0000\r\nContent-Disposition: form-data; name=a; name=b\r\n\r\n",
+            BodyError::MultipartDisposition(DispositionError::DuplicateName),
+        ),
+        (
+            "--0000\r\nContent-Disposition: form-data; name=\"a\r\n\r\n",
+            BodyError::MultipartDisposition(DispositionError::Unclosed),
+        ),
+        (
+            "--0000\r\nContent-Disposition: form-data; what=a\r\n\r\n",
+            BodyError::MultipartDisposition(DispositionError::Unknown),
+        ),
+        (
+            "--0000\r\nContent-Disposition: attachment; name=a\r\n\r\n",
+            BodyError::MultipartDisposition(DispositionError::Type),
+        ),
         ("--0000\r\nContent-Disposition: form-data;\r\n\r\n", BodyError::MultipartNoName),
-        ("--0000\r\n:\r\n", BodyError::MultipartHeader),
-        ("--0000\r\nno colon\r\n", BodyError::MultipartHeader),
-        ("--0000\r\n folded\r\n", BodyError::MultipartHeader),
-        ("--0000\r\nA\0: b\r\n", BodyError::MultipartHeader),
-        ("--0000\r\nA\x0e: b\r\n", BodyError::MultipartHeader),
+        ("--0000\r\n:\r\n", BodyError::MultipartHeaderName),
+        ("--0000\r\nno colon\r\n", BodyError::MultipartHeaderColon),
+        ("--0000\r\n folded\r\n", BodyError::MultipartHeaderFolding),
+        ("--0000\r\nA\0: b\r\n", BodyError::MultipartHeaderNul),
+        ("--0000\r\nA\x0e: b\r\n", BodyError::MultipartHeaderCharacter),
         ("--0000\r\nA: b\r\na: c\r\n", BodyError::MultipartDuplicateHeader),
     ];
     for (body, error) in bodies {
@@ -329,18 +349,18 @@ fn multipart_errors() {
     let body = format!("--0000\r\n{long}\r\n");
     assert_eq!(multipart(TYPE, body.as_bytes()).2, Err(BodyError::MultipartHeaderTooLong));
     let types: &[(&str, BodyError)] = &[
-        ("", BodyError::MultipartContentType),
+        ("", BodyError::MultipartNoContentType),
         ("multipart/mixed; boundary=0000", BodyError::MultipartContentType),
         ("multipart/form-data", BodyError::MultipartNoBoundary),
         ("multipart/form-data; bOundAry=0000", BodyError::MultipartBoundaryCase),
         ("multipart/form-data; boundary=0000; boundary=1111", BodyError::MultipartManyBoundaries),
         ("multipart/form-data, boundary=0000", BodyError::MultipartBoundaryMalformed),
-        ("multipart/form-data; boundary123=0000", BodyError::MultipartBoundaryMalformed),
+        ("multipart/form-data; boundary123=0000", BodyError::MultipartBoundaryParameter),
         ("multipart/form-data; boundary=\"0000", BodyError::MultipartBoundaryQuote),
         ("multipart/form-data; boundary=0000\"", BodyError::MultipartBoundaryQuote),
         ("multipart/form-data; boundary=0000!1111", BodyError::MultipartBoundaryCharacters),
         ("multipart/form-data; boundary=\"0000 \"", BodyError::MultipartBoundaryCharacters),
-        ("multipart/form-data; boundary=", BodyError::MultipartBoundaryCharacters),
+        ("multipart/form-data; boundary=", BodyError::MultipartBoundaryEmpty),
     ];
     for (content_type, error) in types {
         let (_, flags, result) = multipart(content_type.as_bytes(), b"--0000--\r\n");
@@ -356,10 +376,57 @@ fn multipart_errors() {
 }
 
 #[test]
+fn multipart_disposition_errors() {
+    use DispositionError as E;
+    const CASES: &[(&str, DispositionError, i8)] = &[
+        ("attachment; name=a", E::Type, -1),
+        ("form-data name=a", E::TypeEnd, -2),
+        ("form-data; name=a; ", E::NoParameter, -3),
+        ("form-data; name", E::NoEquals, -4),
+        ("form-data; name ", E::NoEqualsAfterSpace, -5),
+        ("form-data; name=", E::NoValue, -6),
+        ("form-data; name=\"a", E::Unclosed, -7),
+        ("form-data; name=\"a\\", E::Escape, -8),
+        ("form-data; size=1", E::Unknown, -11),
+        ("form-data; name=a b", E::ValueEnd, -12),
+        ("form-data; name a", E::Equals, -13),
+        ("form-data; name=a; name=b", E::DuplicateName, -14),
+        ("form-data; filename=a; filename=b", E::DuplicateFilename, -15),
+        ("form-data; filename*=''a", E::Charset, -16),
+        ("form-data; filename*=utf-8'a", E::Language, -17),
+        ("form-data; filename*=utf-8''%4G", E::Percent, -18),
+        ("form-data; filename*=utf-8'en'a\"", E::Character, -19),
+    ];
+    for (header, error, number) in CASES {
+        let body = format!("--0000\r\nContent-Disposition: {header}\r\n\r\n");
+        let result = multipart(TYPE, body.as_bytes()).2;
+        assert_eq!(result, Err(BodyError::MultipartDisposition(*error)), "{header}");
+        assert_eq!(*error as i8, *number);
+    }
+    let hidden = "--0000\r\nContent-Disposition: form-data; name=a; filename =b\r\n\r\n";
+    assert_eq!(multipart(TYPE, hidden.as_bytes()).2, Err(BodyError::MultipartHiddenFilename));
+}
+
+#[test]
+fn multipart_notes() {
+    let body =
+        "--0000\r\nContent-Disposition: form-data; name=a; filename*=utf-8''b\r\n\r\n1\r\n--0000--\r\n";
+    let (lines, ..) = multipart(b"multipart/form-data; boundary=0000; charset=x", body.as_bytes());
+    let notes: Vec<_> = lines.iter().filter(|line| line.starts_with("note")).collect();
+    assert_eq!(
+        notes,
+        [
+            "note Invalid parameter after boundary in C-T (tolerated)",
+            "note Warning: no filename= but filename*"
+        ]
+    );
+}
+
+#[test]
 fn what_was_found_before_an_error_is_reported() {
     let body = b"--0000\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--0000\r\n\x0eContent-Disposition: x\r\n";
     let (lines, _, result) = multipart(TYPE, body);
-    assert_eq!(result, Err(BodyError::MultipartHeader));
+    assert_eq!(result, Err(BodyError::MultipartHeaderCharacter));
     assert!(lines.contains(&"a=1".to_owned()));
     assert_eq!(lines.last().map(String::as_str), Some("header  \x0eContent-Disposition: x"));
     let (lines, _, result) =

@@ -7,7 +7,9 @@ use portcullis_seclang::ast::{BodyProcessor, VariableName};
 
 use super::arguments::Origin;
 use super::{Hex, Transaction, ValueId, debug};
-use crate::body::{self, ArgumentSink, BodyError, File, Limits, MultipartFlags, MultipartSink, XmlSink};
+use crate::body::{
+    self, ArgumentSink, BodyError, File, Limits, MultipartFlags, MultipartNote, MultipartSink, XmlSink,
+};
 use crate::plan::Plan;
 
 impl Transaction {
@@ -77,7 +79,7 @@ impl Transaction {
             Some(BodyProcessor::Xml) => "XML",
             _ => "Request body",
         };
-        let message = format!("{kind} parsing error: {}", message(error));
+        let message = format!("{kind} parsing error: {error}");
         debug!(self, 4, "{message}");
         self.set_bytes(V::ReqbodyErrorMsg, message.as_bytes());
         self.set_bytes(V::ReqbodyProcessorErrorMsg, message.as_bytes());
@@ -92,7 +94,7 @@ impl Transaction {
         let result = body::multipart(&content_type, body, limits, &mut flags, &mut sink);
         let files_size = sink.files_size;
         if let Err(error) = result {
-            debug!(self, 4, "{}", message(error));
+            debug!(self, 4, "{error}");
         }
         self.set_number(V::FilesCombinedSize, files_size);
         for (variable, on, warning) in [
@@ -190,7 +192,7 @@ impl<'t> Sink<'t> {
 impl ArgumentSink for Sink<'_> {
     fn argument(&mut self, name: &[u8], value: &[u8]) -> ControlFlow<()> {
         if self.origin == Origin::Multipart {
-            debug!(self.tx, 9, "Multipart: Added part: name: {}, variable: {}", Hex(name), Hex(value));
+            debug!(self.tx, 9, "Multipart: Added data to variable: {}", Hex(value));
         }
         let name = self.tx.memory.values.intern(name);
         let value = self.tx.memory.values.intern(value);
@@ -203,6 +205,10 @@ impl ArgumentSink for Sink<'_> {
 }
 
 impl MultipartSink for Sink<'_> {
+    fn note(&mut self, note: MultipartNote) {
+        debug!(self.tx, 4, "Multipart: {note}");
+    }
+
     fn file(&mut self, file: File<'_>) -> ControlFlow<()> {
         use VariableName as V;
         debug!(
@@ -232,10 +238,12 @@ impl MultipartSink for Sink<'_> {
     }
 
     fn part_name(&mut self, name: &[u8]) -> ControlFlow<()> {
+        debug!(self.tx, 9, "Multipart: Content-Disposition name: {}.", Hex(name));
         self.member(VariableName::MultipartName, name, name)
     }
 
     fn part_filename(&mut self, filename: &[u8]) -> ControlFlow<()> {
+        debug!(self.tx, 9, "Multipart: Content-Disposition filename: {}.", Hex(filename));
         self.member(VariableName::MultipartFilename, filename, filename)
     }
 }
@@ -255,29 +263,4 @@ impl XmlSink for XmlValues<'_> {
     fn attribute(&mut self, _name: &[u8], value: &[u8]) -> ControlFlow<()> {
         self.sink.member(VariableName::Xml, b"//@*", value)
     }
-}
-
-/// ModSecurity's words for an error, where it has some: rules and their users compare them.
-fn message(error: BodyError) -> String {
-    use BodyError as E;
-    let text = match error {
-        E::MultipartNoBoundary => "Multipart: Boundary not found in C-T.",
-        E::MultipartBoundaryCase => "Multipart: Invalid boundary in C-T (case sensitivity).",
-        E::MultipartManyBoundaries => "Multipart: Multiple boundary parameters in C-T.",
-        E::MultipartBoundaryMalformed => "Multipart: Invalid boundary in C-T (malformed).",
-        E::MultipartBoundaryQuote => "Multipart: Invalid boundary in C-T (quote).",
-        E::MultipartBoundaryCharacters => "Multipart: Invalid boundary in C-T (characters).",
-        E::MultipartNoParts => "Multipart: No boundaries found in payload.",
-        E::MultipartIncomplete => "Multipart: Final boundary missing.",
-        E::MultipartHeader => "Multipart: Invalid part header (contains invalid character).",
-        E::MultipartNoDisposition => "Multipart: Part missing Content-Disposition header.",
-        E::MultipartDisposition => "Multipart: Invalid Content-Disposition header.",
-        E::MultipartNoName => "Multipart: Content-Disposition header missing name field.",
-        E::XmlSyntax(at) => return format!("XML: Failed parsing document, not well formed at offset {at}."),
-        E::XmlNoRoot | E::XmlUnclosed | E::XmlOutsideRoot | E::XmlEntity => {
-            return format!("XML: Failed parsing document, {error}.");
-        }
-        other => return other.to_string(),
-    };
-    text.to_owned()
 }

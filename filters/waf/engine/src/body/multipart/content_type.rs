@@ -9,10 +9,20 @@ const MAX_LENGTH: usize = 1024;
 const MIME_TYPE: &[u8] = b"multipart/form-data";
 const NAME: &[u8] = b"boundary";
 
-pub(super) fn boundary<'h>(header: &'h [u8], flags: &mut MultipartFlags) -> Result<&'h [u8], BodyError> {
+/// The boundary, and whether a parameter follows it.
+pub(super) fn boundary<'h>(
+    header: &'h [u8],
+    flags: &mut MultipartFlags,
+) -> Result<(&'h [u8], bool), BodyError> {
+    if header.is_empty() {
+        return Err(BodyError::MultipartNoContentType);
+    }
+    if header.len() > MAX_LENGTH {
+        return Err(BodyError::MultipartContentTypeTooLong);
+    }
     let is_multipart =
         header.get(..MIME_TYPE.len()).is_some_and(|start| start.eq_ignore_ascii_case(MIME_TYPE));
-    if !is_multipart || header.len() > MAX_LENGTH {
+    if !is_multipart {
         return Err(BodyError::MultipartContentType);
     }
     let lower = header.to_ascii_lowercase();
@@ -41,12 +51,13 @@ pub(super) fn boundary<'h>(header: &'h [u8], flags: &mut MultipartFlags) -> Resu
         .and_then(|equals| parameter.split_at_checked(equals))
         .ok_or(BodyError::MultipartBoundaryMalformed)?;
     if !between.iter().all(|&byte| is_space(byte)) {
-        return Err(BodyError::MultipartBoundaryMalformed);
+        return Err(BodyError::MultipartBoundaryParameter);
     }
     let value = value.get(1..).unwrap_or_default();
     flags.boundary_whitespace = !between.is_empty() || value.first().is_some_and(|&byte| is_space(byte));
     // Parameters after the boundary are wrong, but common.
-    let value = memchr::memchr(b';', value).and_then(|end| value.get(..end)).unwrap_or(value);
+    let end = memchr::memchr(b';', value);
+    let value = end.and_then(|end| value.get(..end)).unwrap_or(value);
     let value = match value {
         [b'"', inside @ .., b'"'] => {
             flags.boundary_quoted = true;
@@ -55,10 +66,13 @@ pub(super) fn boundary<'h>(header: &'h [u8], flags: &mut MultipartFlags) -> Resu
         [b'"', ..] | [.., b'"'] => return Err(BodyError::MultipartBoundaryQuote),
         plain => plain,
     };
-    if value.is_empty() || value.last() == Some(&b' ') || !value.iter().all(|&byte| is_allowed(byte)) {
+    if value.is_empty() {
+        return Err(BodyError::MultipartBoundaryEmpty);
+    }
+    if value.last() == Some(&b' ') || !value.iter().all(|&byte| is_allowed(byte)) {
         return Err(BodyError::MultipartBoundaryCharacters);
     }
-    Ok(value)
+    Ok((value, end.is_some()))
 }
 
 /// RFC 2046, section 5.1.1: `bchars`.

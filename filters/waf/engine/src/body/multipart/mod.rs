@@ -9,6 +9,7 @@ mod content_disposition;
 mod content_type;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::ControlFlow;
 
 use memchr::memmem;
@@ -21,6 +22,8 @@ const MAX_HEADER_LINE: usize = 4096;
 
 /// Takes what a multipart body holds, in the order of the body.
 pub trait MultipartSink: ArgumentSink {
+    /// Something that is wrong, but tolerated, and shown by no variable.
+    fn note(&mut self, note: MultipartNote);
     /// A part with a file name: `FILES`, `FILES_NAMES`, `FILES_SIZES`, `FILES_TMP_CONTENT`.
     fn file(&mut self, file: File<'_>) -> ControlFlow<()>;
     /// A header line of the part called `part`, folded lines joined: `MULTIPART_PART_HEADERS`. The name is empty if
@@ -41,6 +44,25 @@ pub struct File<'a> {
     pub filename: &'a [u8],
     /// The file's content; its length is its size.
     pub content: &'a [u8],
+}
+
+/// What is wrong, but common. The text is what ModSecurity writes to its debug log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MultipartNote {
+    /// A parameter follows the boundary in the Content-Type header.
+    ParameterAfterBoundary,
+    /// A part's file name is only written as `filename*`.
+    OnlyExtendedFilename,
+}
+
+impl fmt::Display for MultipartNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ParameterAfterBoundary => "Invalid parameter after boundary in C-T (tolerated)",
+            Self::OnlyExtendedFilename => "Warning: no filename= but filename*",
+        })
+    }
 }
 
 /// What the parser noticed; each is the variable of the same name.
@@ -120,7 +142,10 @@ pub fn parse(
 ) -> Result<(), BodyError> {
     *flags = MultipartFlags::default();
     let result = match content_type::boundary(content_type, flags) {
-        Ok(boundary) => {
+        Ok((boundary, has_parameter)) => {
+            if has_parameter {
+                sink.note(MultipartNote::ParameterAfterBoundary);
+            }
             let mut parser = Parser {
                 body,
                 at: 0,
@@ -224,8 +249,11 @@ impl<'b, S: MultipartSink + ?Sized> Parser<'b, '_, S> {
                 && after.strip_prefix(b"\"").is_some_and(|after| after.starts_with(boundary));
             let spaces = after.iter().take_while(|&&byte| is_space(byte)).count();
             let indented = spaces > 0 && after.get(spaces..).unwrap_or_default().starts_with(boundary);
-            if quoted || indented {
-                return Err(BodyError::MultipartBoundaryLine);
+            if quoted {
+                return Err(BodyError::MultipartBoundaryLineQuotes);
+            }
+            if indented {
+                return Err(BodyError::MultipartBoundaryLineWhitespace);
             }
             self.flags.unmatched_boundary = UnmatchedBoundary::Seen;
             return Ok(false);
@@ -269,7 +297,7 @@ impl<'b, S: MultipartSink + ?Sized> Parser<'b, '_, S> {
         }
         if memchr::memchr(0, text).is_some() {
             part.headers.push(Cow::Borrowed(text));
-            return self.refuse(BodyError::MultipartHeader);
+            return self.refuse(BodyError::MultipartHeaderNul);
         }
         let blanks = text.iter().take_while(|&&byte| is_space(byte)).count();
         let (prefix, folded) = text.split_at_checked(blanks).unwrap_or_default();
@@ -278,7 +306,7 @@ impl<'b, S: MultipartSink + ?Sized> Parser<'b, '_, S> {
             // RFC 5322 folds with spaces and tabs; PHP takes any white space, so that is read too, with a flag.
             self.flags.invalid_header_folding |= prefix.iter().any(|byte| !matches!(byte, b' ' | b'\t'));
             let Some(header) = part.headers.last_mut() else {
-                return self.refuse(BodyError::MultipartHeader);
+                return self.refuse(BodyError::MultipartHeaderFolding);
             };
             if header.len() + folded.len() >= MAX_HEADER_LINE {
                 return self.refuse(BodyError::MultipartHeaderTooLong);
@@ -292,8 +320,12 @@ impl<'b, S: MultipartSink + ?Sized> Parser<'b, '_, S> {
             name_of(text).is_some_and(|name| part.headers.iter().any(|header| is_named(header, name)));
         part.headers.push(Cow::Borrowed(text));
         match name_of(text) {
-            Some(name) if !name.is_empty() && name.iter().all(|byte| matches!(byte, 33..=126)) => {}
-            _ => return self.refuse(BodyError::MultipartHeader),
+            None => return self.refuse(BodyError::MultipartHeaderColon),
+            Some([]) => return self.refuse(BodyError::MultipartHeaderName),
+            Some(name) if !name.iter().all(|byte| matches!(byte, 33..=126)) => {
+                return self.refuse(BodyError::MultipartHeaderCharacter);
+            }
+            Some(_) => {}
         }
         if is_duplicate { self.refuse(BodyError::MultipartDuplicateHeader) } else { Ok(()) }
     }
@@ -306,7 +338,9 @@ impl<'b, S: MultipartSink + ?Sized> Parser<'b, '_, S> {
             return self.refuse(BodyError::MultipartNoDisposition);
         };
         let found = content_disposition::parse(value, self.flags);
-        let malformed = found.error;
+        if found.only_extended {
+            self.sink.note(MultipartNote::OnlyExtendedFilename);
+        }
         (part.name, part.filename) = (found.name, found.filename);
         for name in found.names {
             self.budget.spend(name.len())?;
@@ -316,8 +350,8 @@ impl<'b, S: MultipartSink + ?Sized> Parser<'b, '_, S> {
             self.budget.spend(filename.len())?;
             stopped(self.sink.part_filename(&filename))?;
         }
-        if malformed {
-            return self.refuse(BodyError::MultipartDisposition);
+        if let Err(error) = found.result {
+            return self.refuse(error);
         }
         if part.name.is_empty() {
             return self.refuse(BodyError::MultipartNoName);
