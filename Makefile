@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 FILTERS := waf canary affinity authz
-EXAMPLES := counter deny fault fetch_at_load rewrite template two_callouts
+EXAMPLES := counter deny fault fetch_at_load probe rewrite template two_callouts
 WASM := wasm32-wasip1
 ENVOY := .tools/envoy/bin/envoy
 CARGO_DENY := .tools/cargo/bin/cargo-deny
