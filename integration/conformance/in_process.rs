@@ -15,7 +15,8 @@ pub(crate) fn run(suite: &str, package: &str, test: &str) -> bool {
     let output = cargo.stdout.take().expect("it is piped");
     for line in BufReader::new(output).lines().map_while(Result::ok) {
         if line.contains(" passed, ") || line.starts_with("skipped: ") {
-            println!("{line}");
+            // cargo's dots are on the same line.
+            println!("{}", line.trim_start_matches('.'));
         }
     }
     cargo.wait().expect("cargo ends").success()
