@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 FILTERS := waf canary affinity authz
-EXAMPLES := counter deny fault fetch_at_load probe rewrite template two_callouts
+EXAMPLES := counter deny empty fault fetch_at_load probe rewrite template two_callouts
 WASM := wasm32-wasip1
 ENVOY := .tools/envoy/bin/envoy
 CARGO_DENY := .tools/cargo/bin/cargo-deny
@@ -17,7 +17,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 .PHONY: help
 help: ## Print this help
 	@echo "Portcullis: WebAssembly filters for Envoy. Targets:"
-	@sed -nE 's/^([a-z][a-z-]*):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z][a-z-]*):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 .PHONY: run
 run: envoy modules ## Show all four filters at work in a real Envoy
@@ -88,6 +88,28 @@ module-%: wasm-target
 
 # Copies a module only where it changed, so that its time says when it did.
 publish = cmp -s $(TARGET_DIR)/$(WASM)/wasm/$(1) $(2) || cp $(TARGET_DIR)/$(WASM)/wasm/$(1) $(2)
+
+BENCH := cargo run --quiet --package integration --bin bench --
+BENCH_ENGINE := cargo bench --quiet --package portcullis-engine --bench transactions --
+
+.PHONY: bench-waf
+bench-waf: envoy modules ## Measure what the waf costs Envoy, into docs/benchmarks/ (BENCH_OPTIONS="--rounds 5")
+	@$(BENCH) waf $(BENCH_OPTIONS)
+
+.PHONY: bench-filters
+bench-filters: envoy modules ## Measure what the other filters cost Envoy
+	@$(BENCH) filters $(BENCH_OPTIONS)
+
+.PHONY: bench-engine
+bench-engine: ## Measure the waf's engine alone; fail if it takes more instructions than it did (valgrind)
+	@tools/crs/install.sh .tools/crs --optional
+	@$(BENCH_ENGINE)
+	@$(BENCH_ENGINE) --instructions
+
+.PHONY: bench-engine-baseline
+bench-engine-baseline: ## Write down how many instructions the engine takes
+	@tools/crs/install.sh .tools/crs --optional
+	@$(BENCH_ENGINE) --instructions --write
 
 .PHONY: wasm-target
 wasm-target:

@@ -1,0 +1,135 @@
+//! The waf with the Core Rule Set, beside an Envoy without a filter and one with a filter that does nothing.
+
+use super::chart::{self, Bar};
+use super::measure::{self, Measured, Plan, Probe};
+use super::report::{self, Table, megabytes, microseconds, seconds};
+use super::statistics::Spread;
+use super::subject::Subject;
+use super::{origin, requests};
+use integration::paths;
+use integration::prelude::*;
+use std::path::Path;
+
+const NONE: &str = "no filter";
+const EMPTY: &str = "empty filter";
+const WAF: &str = "waf";
+
+/// The goals: added CPU time over no filter in microseconds, and requests per second relative to it.
+const GOALS: [(&str, f64, f64); 3] = [("get", 50.0, 0.5), ("form", 80.0, 0.4), ("json", 400.0, 0.12)];
+
+pub(crate) fn run(plan: &Plan, out: &Path) {
+    let origin = origin::start();
+    let start = |name, filters| Subject::start(name, filters, origin, plan.connections);
+    let subjects = [
+        start(NONE, vec![]),
+        start(EMPTY, vec![Wasm::module("examples/empty").config(json!({})).into()]),
+        start(WAF, vec![waf().into()]),
+    ];
+    let probes = |requests: [(&'static str, Vec<u8>); 3], judged| {
+        requests.map(|(name, bytes)| Probe {
+            name: name.to_owned(),
+            bytes,
+            statuses: vec![(NONE, 200), (EMPTY, 200), (WAF, judged)],
+        })
+    };
+    let probes: Vec<_> = probes(requests::benign(paths::data("bench-requests").as_deref()), 200)
+        .into_iter()
+        .chain(probes(requests::hostile(), 403))
+        .collect();
+    let measured = measure::run(&subjects, &probes, plan);
+    let text = page(&subjects, &probes, &measured, plan);
+    println!("\n{text}");
+    report::write(out, "waf.md", &text);
+    report::write(out, "waf.svg", &picture(&measured));
+}
+
+/// The Core Rule Set as it comes: paranoia level 1, all rules, bodies inspected, but blocking.
+fn waf() -> Wasm {
+    let directives = [
+        "Include @recommended-conf",
+        "SecRuleEngine On",
+        "Include @crs-setup-conf",
+        "Include @owasp_crs/*.conf",
+    ];
+    Wasm::module("waf").config(json!({"directives_map": {"default": directives}}))
+}
+
+fn page(subjects: &[Subject], probes: &[Probe], measured: &Measured, plan: &Plan) -> String {
+    let mut cost = Table::new(&[
+        "request",
+        "filter",
+        "CPU per request, us",
+        "added over no filter, us",
+        "goal, us",
+        "requests/s",
+        "of no filter",
+        "goal",
+        "p50, us",
+        "p99, us",
+    ]);
+    for probe in probes {
+        let goal = GOALS.iter().find(|(name, ..)| *name == probe.name);
+        for (subject, _) in &probe.statuses {
+            let series = measured.series(subject, &probe.name);
+            let rate = Spread::of(series.rate.iter().copied()).median;
+            let base = Spread::of(measured.series(NONE, &probe.name).rate.iter().copied()).median;
+            let is_waf = *subject == WAF;
+            let when = |shown: bool, text: String| if shown { text } else { String::new() };
+            cost.row([
+                probe.name.clone(),
+                (*subject).to_owned(),
+                microseconds(Spread::of(series.cpu.iter().copied())),
+                when(*subject != NONE, microseconds(measured.added(subject, NONE, &probe.name))),
+                goal.filter(|_| is_waf).map(|goal| format!("{:.0}", goal.1)).unwrap_or_default(),
+                format!("{rate:.0}"),
+                when(*subject != NONE, format!("{:.0}%", 100.0 * rate / base)),
+                goal.filter(|_| is_waf).map(|goal| format!("{:.0}%", 100.0 * goal.2)).unwrap_or_default(),
+                format!("{:.0}", series.latency(0.5)),
+                format!("{:.0}", series.latency(0.99)),
+            ]);
+        }
+    }
+    let mut state = Table::new(&[
+        "filter",
+        "ready after, s",
+        "CPU until then, s",
+        "memory when ready, MB",
+        "after the first round, MB",
+        "after the load, MB",
+        "after the rest, MB",
+        "requests",
+    ]);
+    for (subject, memory) in subjects.iter().zip(&measured.memory) {
+        let series = measured.series.iter().filter(|series| series.subject == subject.name);
+        let last = memory.by_round.last().copied().unwrap_or_default();
+        state.row([
+            subject.name.to_owned(),
+            seconds(subject.started_in),
+            seconds(subject.start_cpu),
+            megabytes(memory.at_start),
+            megabytes(memory.by_round.first().copied().unwrap_or_default()),
+            megabytes(last),
+            megabytes(memory.after_rest),
+            series.map(measure::Series::requests).sum::<usize>().to_string(),
+        ]);
+    }
+    format!(
+        "# What the waf costs\n\n{}\nThe waf runs the Core Rule Set at paranoia level 1: all rules, request and response bodies inspected, blocking on. It denies the last three requests, which the others pass on: \
+         what it adds there is less what the upstream would have cost.\n\n![Added CPU time](waf.svg)\n\n{cost}\n\
+         The goals for starting and for memory: ready 0.8 s after Envoy without the filter, and 25 MB over the empty \
+         filter after load.\n\n{state}",
+        report::method(plan, measured, "make bench-waf"),
+    )
+}
+
+fn picture(measured: &Measured) -> String {
+    let bars = GOALS.iter().flat_map(|(probe, goal, _)| {
+        let bar =
+            |label: String, subject| Bar { label, value: measured.added(subject, NONE, probe), goal: None };
+        [
+            bar(format!("{probe}, empty filter"), EMPTY),
+            Bar { goal: Some(*goal), ..bar(format!("{probe}, waf"), WAF) },
+        ]
+    });
+    chart::bars("Added CPU time per request, microseconds", &bars.collect::<Vec<_>>())
+}
