@@ -142,7 +142,7 @@ fn tokens_are_judged_as_by_jwt_authn() {
 
 fn requests() -> Vec<Request> {
     let get = || Request::get("/a?b=c");
-    let bearer = |value: &str| get().header("authorization", &format!("Bearer {value}"));
+    let bearer = |value: &str| get().header("authorization", format!("Bearer {value}"));
     let mut requests = vec![
         get(),
         get().header("x-email", "forged").header("x-none", "forged").header("x-payload", "forged"),
@@ -150,14 +150,14 @@ fn requests() -> Vec<Request> {
     for (_, token) in TOKENS {
         requests.push(bearer(token));
         requests.push(bearer(token).header("x-email", "forged"));
-        requests.push(get().header("x-token", &format!("T {token}")));
+        requests.push(get().header("x-token", format!("T {token}")));
         requests.push(get().header("x-token", token));
-        requests.push(get().header("cookie", &format!("a=b; c={token}")));
-        requests.push(Request::get(&format!("/?access_token={token}")));
-        requests.push(Request::get(&format!("/p?t={token}&z=1")));
-        requests.push(bearer(token).header("x-token", &format!("T {}", self::token("rs"))));
+        requests.push(get().header("cookie", format!("a=b; c={token}")));
+        requests.push(Request::get(format!("/?access_token={token}")));
+        requests.push(Request::get(format!("/p?t={token}&z=1")));
+        requests.push(bearer(token).header("x-token", format!("T {}", self::token("rs"))));
         for method in ["OPTIONS", "GET"] {
-            let preflight = Request::new(method, "/").header("authorization", &format!("Bearer {token}"));
+            let preflight = Request::new(method, "/").header("authorization", format!("Bearer {token}"));
             requests.push(preflight.clone().header("origin", "https://o"));
             requests
                 .push(preflight.header("origin", "https://o").header("access-control-request-method", "PUT"));
@@ -185,15 +185,15 @@ fn requests() -> Vec<Request> {
         format!("({good}"),
     ];
     requests.extend(values.iter().map(|value| bearer(value)));
-    let authorization = |value: String| get().header("authorization", &value);
+    let authorization = |value: String| get().header("authorization", value);
     requests.extend([
         authorization(format!("bearer {good}")),
         authorization(format!("Basic {good}")),
         authorization(format!("Bearer{good}")),
         authorization(format!("Basic x Bearer {good}")),
         authorization(good.to_owned()),
-        bearer(good).header("authorization", &format!("Bearer {}", token("expired"))),
-        Request::get(&format!("/{}", "x".repeat(400))).header("authorization", "Bearer x"),
+        bearer(good).header("authorization", format!("Bearer {}", token("expired"))),
+        Request::get(format!("/{}", "x".repeat(400))).header("authorization", "Bearer x"),
     ]);
     requests
 }
