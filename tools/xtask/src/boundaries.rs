@@ -2,13 +2,14 @@
 
 use std::process::Command;
 
-const CORES: [&str; 8] = [
+const CORES: [&str; 9] = [
     "portcullis-seclang",
     "portcullis-engine",
     "portcullis-libinjection",
     "portcullis-canary-core",
     "portcullis-affinity-core",
     "portcullis-authz-core",
+    "portcullis-jwt",
     "sdk-shim-config",
     "sdk-shim-http",
 ];
