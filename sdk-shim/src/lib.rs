@@ -9,25 +9,75 @@
 //!
 //! # Phases
 //!
+//! ```text
+//!   Filter::new                                            once for each configuration, in each VM
+//!     └─ Setup::spawn ···· tasks that belong to no stream  until the configuration goes
+//!
+//!   request ──▶ request_headers ──▶ request_body ──▶ request_trailers ──▶ upstream
+//!                     │  what waits, waits here, and every later phase with it:
+//!                     │  Buffer (for the body), Await (for a callout or a timer), Run (for a task)
+//!                     ▼
+//!                   Reply ──▶ client
+//!
+//!   client ◀── response_trailers ◀── response_body ◀── response_headers ◀── upstream, or a reply of the host
+//!
+//!   done                                                   once for each stream, however it ended
+//! ```
+//!
 //! | phase | method | called |
 //! |---|---|---|
 //! | load | [`Filter::new`] | once in each VM, and for each new configuration |
 //! | request headers | [`Filter::request_headers`] | once, before anything went upstream |
 //! | request body | [`Filter::request_body`] | as [`Filter::request_body_mode`] declares |
 //! | request trailers | [`Filter::request_trailers`] | once, where the request has any |
-//! | callout answer | [`Filter::callout_response`] | once for each answered [`Host::call`] |
+//! | callout answer | [`Filter::callout_response`] | once for each answered [`Host::send`] |
+//! | timer | [`Filter::woken`] | once for each [`Host::wake_after`] that has ended |
 //! | response headers, body, trailers | [`Filter::response_headers`] … | likewise, before anything went downstream |
 //! | end | [`Filter::done`] | once, when the stream has ended, however it ended |
 //!
-//! Each phase but the last returns a [`Flow`]: go on, hold the headers until the body is there, wait for a callout, or
-//! answer the client in place of the upstream. The SDK maps it to what the host needs in that phase; while a stream
-//! waits, every later phase of it is held too.
+//! Each phase but the last returns a [`Flow`]: go on, hold the headers until the body is there, wait, or answer the client
+//! in place of the upstream. The SDK maps it to what the host needs in that phase; while a stream waits, every later phase
+//! of it is held too.
+//!
+//! # Waiting
+//!
+//! [`Flow::run`] waits for a future, which asks its [`Handle`]: for callouts, one after the other or several at once, for
+//! time, for what another task has fetched ([`Watch`]). A stream that ends drops its future.
+//!
+//! ```
+//! use sdk_shim::{CalloutError, Flow, HttpCall, OnError, Reply};
+//!
+//! fn ask() -> Flow {
+//!     Flow::run(OnError::Deny, async |host| {
+//!         let answer = host.call(HttpCall::get("auth", "/check")).await?.success()?;
+//!         let allowed = answer.body == b"yes";
+//!         Ok::<_, CalloutError>(if allowed { Flow::Continue } else { Reply::new(403, "not_allowed").into() })
+//!     })
+//! }
+//! # assert!(matches!(ask(), Flow::Run(_)));
+//! ```
+//!
+//! Callbacks do without a future: [`Host::send`] or [`Host::wake_after`], then [`Flow::Await`], and
+//! [`Filter::callout_response`] or [`Filter::woken`].
+//!
+//! # Limits
+//!
+//! | what | limit | over it |
+//! |---|---|---|
+//! | the configuration | 16 MiB | refused |
+//! | a buffered body | what [`BodyMode::Buffered`] says, and the host's own | as [`OverLimit`] says |
+//! | timers under way, for one configuration in one VM | 65,536 | [`Host::wake_after`] fails |
+//! | a shared value or an item of a queue | [`MAX_SHARED_VALUE_BYTES`] | [`HostError::TooLarge`] |
+//! | a shared value's key | [`MAX_SHARED_KEY_BYTES`] | [`HostError::TooLarge`] |
 //!
 //! # What the SDK promises
 //!
 //! Nothing in it panics on what a client, an upstream or the host does. Header values are bytes; a value that would
 //! split a header is refused when it is written. What a filter cannot do right is answered with an error response,
 //! never with a request that hangs or passes unchecked.
+//!
+//! What a stream waits for is forgotten when the stream ends; an answer that comes after it is nobody's. What each call
+//! results in for each status that a host can return is defined, at the method, and tested.
 
 #[cfg(any(target_arch = "wasm32", test))]
 #[doc(hidden)]

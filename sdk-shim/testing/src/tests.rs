@@ -1,5 +1,7 @@
 //! The state machine of sdk-shim, by a filter that does what its configuration says.
 
+mod waiting;
+
 use super::*;
 use sdk_shim::{
     Body, BodyMode, Callout, CalloutId, CalloutResponse, ConfigErrors, Counter, Filter, Flow, Host, Loaded,
