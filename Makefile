@@ -27,7 +27,7 @@ run: envoy modules ## Show all four filters at work in a real Envoy
 
 .PHONY: test
 test: envoy modules ## Run every test, those in a real Envoy included
-	cargo test --workspace --all-targets
+	cargo test --workspace --lib --bins --tests --examples
 	cargo test --workspace --doc
 
 .PHONY: conformance
