@@ -6,7 +6,9 @@
 
 use std::ops::ControlFlow;
 
-use portcullis_engine::body::{self, ArgumentSink, File, Limits, MultipartFlags, MultipartSink, XmlSink};
+use portcullis_engine::body::{
+    self, ArgumentSink, File, Limits, MultipartFlags, MultipartNote, MultipartSink, XmlSink,
+};
 use portcullis_engine::operators::{Captures, Operator};
 use portcullis_engine::transformations::{Transformation, UnicodeMap};
 
@@ -236,6 +238,8 @@ impl ArgumentSink for Counter {
 }
 
 impl MultipartSink for Counter {
+    fn note(&mut self, _: MultipartNote) {}
+
     fn file(&mut self, file: File<'_>) -> ControlFlow<()> {
         self.add(&[file.name, file.filename])
     }
