@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use super::transactions;
 
 /// How far a count may be from the committed one, in percent. Hash seeds and addresses make less than one.
-const TOLERANCE: f64 = 5.0;
+const TOLERANCE: f64 = 2.0;
 
 /// Compares. Fails if a transaction takes more instructions than is written down for the same rule set.
 pub(super) fn check(source: &str) -> ExitCode {

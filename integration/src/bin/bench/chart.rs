@@ -10,7 +10,7 @@ pub(crate) struct Bar {
     pub(crate) goal: Option<f64>,
 }
 
-const LABELS: f64 = 190.0;
+const LABELS: f64 = 250.0;
 const PLOT: f64 = 460.0;
 const ROW: f64 = 26.0;
 const TOP: f64 = 40.0;
