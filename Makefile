@@ -59,12 +59,12 @@ modules: wasm-target ## Build the filters into dist/; the waf with the Core Rule
 	@for filter in $(FILTERS); do \
 	    echo "Building $$filter.wasm"; \
 	    cargo rustc --package portcullis-$$filter --lib --crate-type cdylib --target $(WASM) --profile wasm; \
-	    $(call publish,portcullis_$$filter.wasm,dist/$$filter.wasm); \
+	    $(call publish,portcullis_$$filter.wasm,dist/$$filter.wasm,wasm); \
 	done
 	@for example in $(EXAMPLES); do \
 	    echo "Building examples/$$example.wasm"; \
-	    cargo rustc --package sdk-shim --example $$example --target $(WASM) --profile wasm; \
-	    $(call publish,examples/$$example.wasm,dist/examples/$$example.wasm); \
+	    cargo rustc --package sdk-shim --example $$example --target $(WASM) --profile wasm-small; \
+	    $(call publish,examples/$$example.wasm,dist/examples/$$example.wasm,wasm-small); \
 	done
 
 .PHONY: new-filter
@@ -83,11 +83,11 @@ run-%: envoy module-%
 module-%: wasm-target
 	@test -f custom/$*/Cargo.toml || { echo "custom/$* is not there: make new-filter NAME=$*" >&2; exit 2; }
 	@mkdir -p dist/custom
-	@cargo rustc --quiet --package $* --lib --crate-type cdylib --target $(WASM) --profile wasm
-	@$(call publish,$(subst -,_,$*).wasm,dist/custom/$*.wasm)
+	@cargo rustc --quiet --package $* --lib --crate-type cdylib --target $(WASM) --profile wasm-small
+	@$(call publish,$(subst -,_,$*).wasm,dist/custom/$*.wasm,wasm-small)
 
-# Copies a module only where it changed, so that its time says when it did.
-publish = cmp -s $(TARGET_DIR)/$(WASM)/wasm/$(1) $(2) || cp $(TARGET_DIR)/$(WASM)/wasm/$(1) $(2)
+# Copies a module of a profile only where it changed, so that its time says when it did.
+publish = cmp -s $(TARGET_DIR)/$(WASM)/$(3)/$(1) $(2) || cp $(TARGET_DIR)/$(WASM)/$(3)/$(1) $(2)
 
 BENCH := cargo run --quiet --package integration --bin bench --
 BENCH_ENGINE := cargo bench --quiet --package portcullis-engine --bench transactions --
