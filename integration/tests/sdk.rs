@@ -198,3 +198,10 @@ fn a_new_filter_is_a_member_of_the_workspace_under_its_name() {
     }
     std::fs::remove_dir_all(&root).unwrap();
 }
+
+/// V8 compiles a module whole before it serves.
+#[test]
+fn the_smallest_filter_is_small() {
+    let size = std::fs::metadata(paths::module("examples/deny")).unwrap().len();
+    assert!(size <= 150_000, "{size} bytes");
+}
