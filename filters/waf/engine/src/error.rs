@@ -34,6 +34,13 @@ pub enum CompileErrorKind {
         /// The regex compiler's message.
         problem: String,
     },
+    /// An XPath expression is wrong, or uses more of XPath than is supported: the expression, and where and why.
+    XPath {
+        /// The expression.
+        expression: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Two rules have this id.
     DuplicateId(u64),
     /// A rule without `id`, which all must have since ModSecurity 2.7.
@@ -65,6 +72,7 @@ impl fmt::Display for CompileErrorKind {
             K::Unsupported { name, reason } => write!(f, "{name} is not supported: {reason}"),
             K::Operator { name, problem } => write!(f, "{name}: {problem}"),
             K::Pattern { pattern, problem } => write!(f, "pattern /{pattern}/: {problem}"),
+            K::XPath { expression, problem } => write!(f, "XPath {expression}: {problem}"),
             K::DuplicateId(id) => write!(f, "rule id {id} is duplicated"),
             K::MissingId => f.write_str("the rule has no id action"),
             K::OpenChain => f.write_str("the rule has a chain action, but no rule follows: it never matches"),

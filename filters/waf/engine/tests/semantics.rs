@@ -291,6 +291,39 @@ fn a_body_over_the_limit_is_rejected_or_cut() {
     assert_eq!((tx.matches().len(), found), (2, None));
 }
 
+#[test]
+fn xpath_selects_what_a_rule_looks_at() {
+    let waf = compile(
+        "SecRuleEngine On
+         SecAction 'id:1,phase:1,nolog,pass,ctl:requestBodyProcessor=XML'
+         SecRule XML:/s:Envelope/s:Body/login/name '@streq admin' \
+             'id:2,phase:2,pass,xmlns:s=http://schemas.xmlsoap.org/soap/envelope/'
+         SecRule XML://login[@kind='x']/@to '@streq there' 'id:3,phase:2,pass'
+         SecRule &XML://item '@gt 2' 'id:4,phase:2,pass'
+         SecRule XML '@streq admin' 'id:5,phase:2,pass'
+         SecRule REQBODY_ERROR '@eq 1' 'id:6,phase:2,pass'",
+        &Options::default(),
+    );
+    let soap = |body: &str| {
+        format!(
+            "<e:Envelope xmlns:e='http://schemas.xmlsoap.org/soap/envelope/'><e:Body>{body}</e:Body></e:Envelope>"
+        )
+    };
+    let rows: [(String, &[u64]); 6] = [
+        (soap("<login><name>admin</name> </login>"), &[2]),
+        (soap("<login><title>admin</title> </login>"), &[]),
+        ("<Envelope><Body><login><name>admin</name> </login></Body></Envelope>".into(), &[]),
+        (soap("<login kind='x' to='there'/><login kind='y' to='here'/>"), &[3]),
+        (soap("<item/><a><item/></a><item/>"), &[4]),
+        (soap(&"<item/>".repeat(100_000)), &[4, 6]),
+    ];
+    for (body, expected) in rows {
+        let (tx, _) = run(&waf, "/", b"text/xml", body.as_bytes());
+        let ids: Vec<u64> = tx.matches().iter().map(|matched| matched.id).filter(|id| *id != 1).collect();
+        assert_eq!(ids, expected, "{}", body.get(..body.len().min(200)).unwrap());
+    }
+}
+
 /// What can't be inspected is not let through.
 #[test]
 fn running_out_of_memory_stops_the_request() {
@@ -320,6 +353,18 @@ fn refusals_name_the_place() {
         ("SecAction 'id:1,exec:/bin/x'\n", "inline:1:"),
         ("SecAction id:1\nSecAction id:1\n", "inline:2:1: SecAction: rule id 1 is duplicated"),
         ("SecRule GEO:x y id:1\n", "inline:1:9: SecRule: GEO is not supported: "),
+        (
+            "SecRule XML:/a/child::b x id:1\n",
+            "inline:1:9: SecRule: XPath /a/child::b: offset 8: axes are not supported",
+        ),
+        (
+            "SecRule XML:/p:a x id:1\n",
+            "inline:1:9: SecRule: XPath /p:a: offset 1: the prefix is bound by no xmlns",
+        ),
+        (
+            "SecRule XML:/p:a x id:1,xmlns:p=u\nSecRule XML:/p:a x id:2,xmlns:p=v\n",
+            "inline:2:9: SecRule: XPath /p:a: another rule has the same expression with other namespaces",
+        ),
         ("SecGeoLookupDb /x\n", "inline:1:1: SecGeoLookupDb: SecGeoLookupDb is not supported: "),
         ("SecDefaultAction 'phase:1,log'\n", "inline:1:18: SecDefaultAction: expected a disruptive action"),
         ("SecDefaultAction 'deny'\n", "inline:1:1: SecDefaultAction: SecDefaultAction must specify a phase"),

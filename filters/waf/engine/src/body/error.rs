@@ -37,6 +37,8 @@ pub enum BodyError {
     XmlOutsideRoot,
     /// XML: an encoding that is no superset of ASCII.
     XmlEncoding,
+    /// XML: more nodes or namespaces than an [`XmlTree`](super::XmlTree) holds.
+    XmlTooLarge,
     /// XML: an entity that is neither predefined nor declared in the document.
     XmlEntity,
 
@@ -156,6 +158,7 @@ impl fmt::Display for BodyError {
             Self::XmlUnclosed => "XML: Failed parsing document, an element is not closed.",
             Self::XmlOutsideRoot => "XML: Failed parsing document, content outside the root element.",
             Self::XmlEncoding => "XML: Failed parsing document, its encoding is no superset of ASCII.",
+            Self::XmlTooLarge => "XML: Failed parsing document, it has too many nodes for XPath.",
             Self::XmlEntity => "XML: Failed parsing document, undeclared entity.",
             Self::MultipartNoContentType => "Multipart: Content-Type header not available.",
             Self::MultipartContentTypeTooLong => "Multipart: Invalid boundary in C-T (length).",

@@ -10,6 +10,7 @@ mod json;
 mod multipart;
 mod urlencoded;
 mod xml;
+mod xpath;
 
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ pub use multipart::{
 };
 pub use urlencoded::parse as urlencoded;
 pub use xml::{XmlSink, parse as xml};
+pub use xpath::{XPath, XPathError, XPathProblem, XmlTree};
 
 /// Takes the arguments of a body or a query string.
 pub trait ArgumentSink {

@@ -1,4 +1,4 @@
-//! XML bodies: all text for `XML:/*`, all attribute values for `XML://@*`.
+//! XML bodies: all text for `XML:/*`, all attribute values for `XML://@*`, and the elements around them for XPath.
 //!
 //! Nothing outside the document is ever read, and entities that it declares are not expanded: they stand for nothing, as
 //! in libxml2 without `XML_PARSE_NOENT`. A document that is not UTF-8 is read as Latin-1 if it declares an encoding that
@@ -21,6 +21,18 @@ pub trait XmlSink {
     fn text(&mut self, text: &[u8]) -> ControlFlow<()>;
     /// An attribute with its value, references resolved. Namespace declarations are none.
     fn attribute(&mut self, name: &[u8], value: &[u8]) -> ControlFlow<()>;
+    /// A namespace declaration, of the default namespace if the prefix is empty.
+    fn namespace(&mut self, _prefix: &[u8], _uri: &[u8]) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+    /// An element starts. Its attributes and namespace declarations have been handed over before.
+    fn start_element(&mut self, _name: &[u8]) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+    /// The last element that started and has not ended ends.
+    fn end_element(&mut self) {}
+    /// A comment or processing instruction, which parts two texts.
+    fn aside(&mut self) {}
 }
 
 /// Hands text and attributes to `sink`. An empty body holds none.
@@ -47,12 +59,18 @@ pub fn parse(input: &[u8], limits: &Limits, sink: &mut (impl XmlSink + ?Sized)) 
                     return Err(BodyError::TooDeep);
                 }
                 attributes(&element, declares, reader.buffer_position(), &mut budget, sink)?;
+                stopped(sink.start_element(element.name().as_ref().as_bytes()))?;
             }
             Event::Empty(element) => {
                 roots += usize::from(depth == 0);
                 attributes(&element, declares, reader.buffer_position(), &mut budget, sink)?;
+                stopped(sink.start_element(element.name().as_ref().as_bytes()))?;
+                sink.end_element();
             }
-            Event::End(_) => depth = depth.saturating_sub(1),
+            Event::End(_) => {
+                depth = depth.saturating_sub(1);
+                sink.end_element();
+            }
             Event::Text(text) if depth == 0 => {
                 if !text.trim_ascii().is_empty() {
                     return Err(BodyError::XmlOutsideRoot);
@@ -67,7 +85,8 @@ pub fn parse(input: &[u8], limits: &Limits, sink: &mut (impl XmlSink + ?Sized)) 
                 piece(text, &mut budget, sink)?;
             }
             Event::DocType(_) => declares = true,
-            Event::Decl(_) | Event::Comment(_) | Event::PI(_) => {}
+            Event::Comment(_) | Event::PI(_) => sink.aside(),
+            Event::Decl(_) => {}
             Event::Eof if depth > 0 => return Err(BodyError::XmlUnclosed),
             Event::Eof if roots == 0 => return Err(BodyError::XmlNoRoot),
             Event::Eof => return Ok(()),
@@ -88,14 +107,15 @@ fn attributes(
     for attribute in element.attributes() {
         let attribute = attribute.map_err(|_| BodyError::XmlSyntax(position))?;
         let name = attribute.key.as_ref();
-        if name == "xmlns" || name.starts_with("xmlns:") {
-            continue;
-        }
         let resolve = |entity: &str| resolve_predefined_entity(entity).or(declares.then_some(""));
         let value = attribute.normalized_value_with(XmlVersion::Implicit1_0, 1, resolve);
         let value = value.map_err(|_| BodyError::XmlEntity)?;
         budget.spend(name.len().saturating_add(value.len()))?;
-        stopped(sink.attribute(name.as_bytes(), value.as_bytes()))?;
+        let prefix = if name == "xmlns" { Some("") } else { name.strip_prefix("xmlns:") };
+        stopped(match prefix {
+            Some(prefix) => sink.namespace(prefix.as_bytes(), value.as_bytes()),
+            None => sink.attribute(name.as_bytes(), value.as_bytes()),
+        })?;
     }
     Ok(())
 }

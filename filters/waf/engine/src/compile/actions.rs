@@ -161,7 +161,7 @@ impl Compiler<'_> {
             A::SetRsc(text) => Action::SetRsc(self.text(text)),
             A::SetSid(text) => Action::SetSid(self.text(text)),
             A::SetUid(text) => Action::SetUid(self.text(text)),
-            // XML namespaces are declared to the XPath of the same rule.
+            // For the XPath of the same rule: see targets.
             A::XmlNs(_) => return None,
             _ => return None,
         })
@@ -206,7 +206,7 @@ impl Compiler<'_> {
         let rules: Arc<[RuleId]> = rules.into();
         let mut removals = Vec::new();
         for target in targets {
-            let select = self.select(&target.selector, target.span)?;
+            let select = self.excluded(&target.selector, target.span)?;
             let rules = Arc::clone(&rules);
             removals.push(Arc::new(TargetRemoval { rules, variable: target.name, select }));
         }

@@ -19,6 +19,7 @@ use portcullis_seclang::ast::{OnOff, Phase, Ruleset};
 use portcullis_seclang::source::Span;
 use portcullis_seclang::{Loader, ast};
 
+use crate::body::XPath;
 use crate::error::{CompileError, CompileErrorKind};
 use crate::options::Options;
 use crate::persistent::Persistent;
@@ -59,6 +60,9 @@ struct Compiler<'a> {
     chains: Chains,
     groups: Vec<Group>,
     group_index: HashMap<Group, GroupId>,
+    xpaths: Vec<(Vec<u8>, XPath)>,
+    /// Expressions in exclusions, with directive and place.
+    excluded_xpaths: Vec<(&'static str, Span, Vec<u8>)>,
     tx: TxNames,
     prefilter: PrefilterBuilder,
     dynamic_count: u32,
@@ -101,6 +105,8 @@ impl<'a> Compiler<'a> {
             chains: Chains::new(),
             groups: Vec::new(),
             group_index: HashMap::new(),
+            xpaths: Vec::new(),
+            excluded_xpaths: Vec::new(),
             tx: TxNames::new(),
             prefilter: PrefilterBuilder::default(),
             dynamic_count: 0,
@@ -228,6 +234,7 @@ impl<'a> Compiler<'a> {
             self.directive = "SecDefaultAction";
             self.default_actions(actions, &index, phase);
         }
+        self.check_excluded_xpaths();
         let Some(prefilter) = std::mem::take(&mut self.prefilter).build() else {
             self.error(Span::default(), CompileErrorKind::TooLarge("literals"));
             return Err(self.errors);
@@ -244,6 +251,7 @@ impl<'a> Compiler<'a> {
             sources: self.sources,
             chains: self.chains,
             groups: self.groups,
+            xpaths: self.xpaths,
             tx: self.tx,
             prefilter,
             limits: self.options.limits.clone(),

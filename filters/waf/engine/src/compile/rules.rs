@@ -122,7 +122,7 @@ impl Compiler<'_> {
             }
             AstCondition::Match { operator, .. } => {
                 let chain = self.chain(draft, from);
-                let targets = self.targets(&from.variables, chain, link.multi_match);
+                let targets = self.targets(from, chain, link.multi_match);
                 let argument = self.text(&operator.argument);
                 let operation = self.operation(operator, &argument, from.span);
                 let scannable = self.options.prefilter

@@ -1,19 +1,17 @@
 //! The variables of a rule.
 
-use portcullis_seclang::ast::{self, Selector, Spanned, VariableName};
+use portcullis_seclang::ast::{self, Selector, VariableName};
 use portcullis_seclang::source::Span;
 
 use super::Compiler;
+use super::draft::DraftLink;
+use crate::body::XPath;
 use crate::error::CompileErrorKind;
-use crate::plan::{ChainId, Group, GroupId, Select, Source, Target};
+use crate::plan::{ChainId, Group, GroupId, Select, Source, Target, is_fixed_xpath};
 
 impl Compiler<'_> {
-    pub(super) fn targets(
-        &mut self,
-        variables: &[Spanned<ast::Variable>],
-        chain: ChainId,
-        multi_match: bool,
-    ) -> Vec<Target> {
+    pub(super) fn targets(&mut self, link: &DraftLink<'_>, chain: ChainId, multi_match: bool) -> Vec<Target> {
+        let variables = link.variables.as_ref();
         let mut targets = Vec::new();
         for variable in variables.iter().filter(|variable| !variable.exclude) {
             if let Some(reason) = unsupported(variable.name) {
@@ -21,6 +19,9 @@ impl Compiler<'_> {
                 continue;
             }
             let Some(select) = self.select(&variable.selector, variable.span) else { continue };
+            if let Select::XPath(expression) = &select {
+                self.xpath(expression, link, variable.span);
+            }
             if variable.name == VariableName::Tx
                 && let Select::Key(name) = &select
             {
@@ -29,7 +30,7 @@ impl Compiler<'_> {
             let mut exclude = Vec::new();
             let mut dropped = false;
             for excluded in variables.iter().filter(|other| other.exclude && other.name == variable.name) {
-                match self.select(&excluded.selector, excluded.span) {
+                match self.excluded(&excluded.selector, excluded.span) {
                     Some(Select::All) => dropped = true,
                     Some(select) => exclude.push(select),
                     None => {}
@@ -55,18 +56,56 @@ impl Compiler<'_> {
         })
     }
 
+    /// What an exclusion selects.
+    pub(super) fn excluded(&mut self, selector: &Selector, span: Span) -> Option<Select> {
+        let select = self.select(selector, span)?;
+        if let Select::XPath(expression) = &select {
+            self.excluded_xpaths.push((self.directive, span, expression.to_vec()));
+        }
+        Some(select)
+    }
+
+    /// Exclusions compare expressions as they are written.
+    pub(super) fn check_excluded_xpaths(&mut self) {
+        for (directive, span, expression) in std::mem::take(&mut self.excluded_xpaths) {
+            if !is_fixed_xpath(&expression) && !self.xpaths.iter().any(|(known, _)| *known == expression) {
+                self.directive = directive;
+                let expression = String::from_utf8_lossy(&expression).into_owned();
+                let problem = "no rule has this expression, so nothing is excluded".into();
+                self.warn(span, CompileErrorKind::XPath { expression, problem });
+            }
+        }
+    }
+
+    /// Has the XML processor evaluate an expression.
+    fn xpath(&mut self, expression: &[u8], link: &DraftLink<'_>, span: Span) {
+        if is_fixed_xpath(expression) {
+            return;
+        }
+        let namespaces = link.actions.iter().filter_map(|action| match &action.kind {
+            ast::ActionKind::XmlNs(xmlns) => Some((xmlns.prefix.as_slice(), xmlns.uri.as_slice())),
+            _ => None,
+        });
+        let namespaces: Vec<_> = namespaces.collect();
+        let problem = match XPath::compile(expression, &namespaces) {
+            Ok(xpath) => match self.xpaths.iter().find(|(known, _)| known == expression) {
+                None => return self.xpaths.push((expression.to_vec(), xpath)),
+                Some((_, known)) if *known == xpath => return,
+                Some(_) => {
+                    "another rule has the same expression with other namespaces: use other prefixes".into()
+                }
+            },
+            Err(error) => error.to_string(),
+        };
+        let expression = String::from_utf8_lossy(expression).into_owned();
+        self.error(span, CompileErrorKind::XPath { expression, problem });
+    }
+
     pub(super) fn select(&mut self, selector: &Selector, span: Span) -> Option<Select> {
         Some(match selector {
             Selector::All => Select::All,
             Selector::Key(text) => Select::Key(text.value.to_ascii_lowercase().into()),
-            Selector::XPath(text) if matches!(text.value.as_slice(), b"/*" | b"//@*") => {
-                Select::XPath(text.value.as_slice().into())
-            }
-            Selector::XPath(text) => {
-                let name = format!("XML:{}", String::from_utf8_lossy(&text.value));
-                self.unsupported(span, name, "only XML:/* (all text) and XML://@* (all attributes) are");
-                return None;
-            }
+            Selector::XPath(text) => Select::XPath(text.value.as_slice().into()),
             Selector::Regex(text) => match Select::pattern(&text.value) {
                 Ok(select) => select,
                 Err(error) => {

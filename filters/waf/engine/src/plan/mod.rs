@@ -14,6 +14,7 @@ use portcullis_seclang::ast::{
 };
 
 use crate::actions::Action;
+use crate::body::XPath;
 use crate::error::CompileError;
 use crate::operators::Operator;
 use crate::options::Limits;
@@ -21,7 +22,7 @@ use crate::persistent::Persistent;
 
 pub(crate) use chains::{Chain, ChainId, Chains, Step, Triggers};
 pub(crate) use prefilter::{CheckId, Prefilter, PrefilterBuilder};
-pub(crate) use sources::{Select, Source, SourceId, Sources};
+pub(crate) use sources::{Select, Source, SourceId, Sources, is_fixed_xpath};
 pub(crate) use text::{KeyName, Part, Text, TxNames, TxSlot};
 
 /// Everything that does not change between transactions.
@@ -35,6 +36,8 @@ pub(crate) struct Plan {
     pub(crate) sources: Sources,
     pub(crate) chains: Chains,
     pub(crate) groups: Vec<Group>,
+    /// XPath expressions but the fixed ones, each with its text, by which rules find what it found.
+    pub(crate) xpaths: Vec<(Vec<u8>, XPath)>,
     pub(crate) tx: TxNames,
     pub(crate) prefilter: Prefilter,
     pub(crate) limits: Limits,

@@ -34,6 +34,11 @@ pub(crate) enum Select {
     XPath(Box<[u8]>),
 }
 
+/// The expressions that need no tree of the document: all text, and all values of attributes.
+pub(crate) fn is_fixed_xpath(expression: &[u8]) -> bool {
+    matches!(expression, b"/*" | b"//@*")
+}
+
 impl Sources {
     pub(crate) fn get(&self, id: SourceId) -> Option<&Source> {
         self.sources.get(id.0 as usize)

@@ -9,6 +9,7 @@ use super::arguments::Origin;
 use super::{Hex, Transaction, ValueId, debug};
 use crate::body::{
     self, ArgumentSink, BodyError, File, Limits, MultipartFlags, MultipartNote, MultipartSink, XmlSink,
+    XmlTree,
 };
 use crate::plan::Plan;
 
@@ -127,8 +128,24 @@ impl Transaction {
     fn parse_xml(&mut self, plan: &Plan, body: &[u8], limits: &Limits) -> Result<(), BodyError> {
         use portcullis_seclang::ast::ParseXml;
         let mode = self.overrides.parse_xml_into_args.unwrap_or(plan.settings.parse_xml_into_args);
-        let mut sink = XmlValues { sink: Sink::new(self, plan, Origin::Structured), text: Vec::new() };
-        let result = body::xml(body, limits, &mut sink);
+        let mut sink = XmlValues {
+            sink: Sink::new(self, plan, Origin::Structured),
+            text: Vec::new(),
+            tree: (!plan.xpaths.is_empty()).then(XmlTree::default),
+        };
+        let mut result = body::xml(body, limits, &mut sink);
+        if let Some(mut tree) = sink.tree.take() {
+            tree.finish();
+            if tree.is_full() {
+                result = Err(BodyError::XmlTooLarge);
+            }
+            for (expression, xpath) in &plan.xpaths {
+                let mut take = |value: &[u8]| sink.sink.member(VariableName::Xml, expression, value);
+                if xpath.evaluate(&tree, &mut take).is_break() {
+                    result = result.and(Err(BodyError::Stopped));
+                }
+            }
+        }
         let text = sink.text;
         let value = self.memory.values.push(&text);
         if mode != ParseXml::OnlyArgs && !body.is_empty() {
@@ -252,15 +269,44 @@ impl MultipartSink for Sink<'_> {
 struct XmlValues<'t> {
     sink: Sink<'t>,
     text: Vec<u8>,
+    /// For other expressions, if there are any.
+    tree: Option<XmlTree>,
 }
 
 impl XmlSink for XmlValues<'_> {
     fn text(&mut self, text: &[u8]) -> ControlFlow<()> {
         self.text.extend_from_slice(text);
-        ControlFlow::Continue(())
+        self.add_to_tree(|tree| tree.text(text))
     }
 
-    fn attribute(&mut self, _name: &[u8], value: &[u8]) -> ControlFlow<()> {
-        self.sink.member(VariableName::Xml, b"//@*", value)
+    fn attribute(&mut self, name: &[u8], value: &[u8]) -> ControlFlow<()> {
+        self.sink.member(VariableName::Xml, b"//@*", value)?;
+        self.add_to_tree(|tree| tree.attribute(name, value))
+    }
+
+    fn namespace(&mut self, prefix: &[u8], uri: &[u8]) -> ControlFlow<()> {
+        self.add_to_tree(|tree| tree.namespace(prefix, uri))
+    }
+
+    fn start_element(&mut self, name: &[u8]) -> ControlFlow<()> {
+        self.add_to_tree(|tree| tree.start_element(name))
+    }
+
+    fn end_element(&mut self) {
+        if let Some(tree) = &mut self.tree {
+            tree.end_element();
+        }
+    }
+
+    fn aside(&mut self) {
+        if let Some(tree) = &mut self.tree {
+            tree.aside();
+        }
+    }
+}
+
+impl XmlValues<'_> {
+    fn add_to_tree(&mut self, add: impl FnOnce(&mut dyn XmlSink) -> ControlFlow<()>) -> ControlFlow<()> {
+        self.tree.as_mut().map_or(ControlFlow::Continue(()), |tree| add(tree))
     }
 }

@@ -3,7 +3,7 @@
 use portcullis_seclang::ast::{Collection, VariableName};
 
 use super::{Found, Hex, Transaction, ValueId, debug};
-use crate::plan::{Plan, Select, Source, SourceId, Text};
+use crate::plan::{Plan, Select, Source, SourceId, Text, is_fixed_xpath};
 
 impl Transaction {
     /// Appends the values of a source.
@@ -63,6 +63,17 @@ impl Transaction {
                 let id = self.generate_id(plan);
                 self.set_bytes(V::UniqueId, id.as_bytes());
                 self.resolve_members(source, out);
+            }
+            // Without an expression it is not what the expressions of other rules have found.
+            V::Xml if matches!(source.select, Select::All) => {
+                let from = out.len();
+                self.resolve_members(source, out);
+                let mut at = 0;
+                out.retain(|found| {
+                    at += 1;
+                    let key = found.key.map_or(&[][..], |key| self.memory.values.bytes(key));
+                    at <= from || is_fixed_xpath(key)
+                });
             }
             _ => self.resolve_members(source, out),
         }
