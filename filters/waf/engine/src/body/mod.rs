@@ -10,6 +10,7 @@ mod json;
 mod multipart;
 mod urlencoded;
 mod xml;
+mod xml_entities;
 mod xpath;
 
 #[cfg(test)]

@@ -179,6 +179,55 @@ fn xml_text_and_attributes() {
 }
 
 #[test]
+fn xml_entities() {
+    const CASES: &[(&str, Result<&[&str], BodyError>)] = &[
+        ("[<!ENTITY e \"a'b\"> <!ENTITY e 'c'>]><a b='x&e;y'>&e;</a>", Ok(&["b=xa'by", "text \"a'b\""])),
+        ("[<!ENTITY e '&f;&#x41;&lt;'><!ENTITY f '>&amp;'>]><a>&e;</a>", Ok(&["text \">&A<\""])),
+        ("[<!-- <!ENTITY e 'c'> --><?x <!ENTITY e 'd'>?><!ELEMENT e ANY>]><a>&e;</a>", Ok(&["text \"\""])),
+        ("[<!ENTITY e SYSTEM 'file:///etc/passwd'>]><a b='&e;'/>", Ok(&["b="])),
+        ("[<!ENTITY e '<b>x</b>'>]><a>&e;</a>", Ok(&["text \"<b>x</b>\""])),
+        ("[<!ENTITY % p \"<!ENTITY e 'x'>\">]><a>&e;</a>", Ok(&["text \"\""])),
+        ("[<!ENTITY % p \"<!ENTITY e 'x'>\"> %p; ]><a>&e;</a>", Err(BodyError::XmlEntity)),
+        ("[<!ENTITY e '&e;'>]><a/>", Err(BodyError::TooDeep)),
+        ("[<!ENTITY e 'a & b'>]><a/>", Err(BodyError::XmlEntity)),
+        ("[<!ENTITY e '&#xd800;'>]><a/>", Err(BodyError::XmlEntity)),
+    ];
+    for (input, expected) in CASES {
+        let mut log = Log::default();
+        let result = super::xml(format!("<!DOCTYPE a {input}").as_bytes(), &Limits::default(), &mut log);
+        let lines: Vec<&str> = log.lines.iter().map(String::as_str).collect();
+        assert_eq!(result.map(|()| lines.as_slice()), *expected, "{input}");
+    }
+}
+
+#[test]
+fn xml_entities_are_bounded() {
+    let laughs = |leaf: &str| {
+        let mut dtd = format!("<!ENTITY e0 '{leaf}'>");
+        for number in 1..10 {
+            dtd += &format!("<!ENTITY e{number} '{}'>", format!("&e{};", number - 1).repeat(10));
+        }
+        format!("<!DOCTYPE a [{dtd}]><a>&e9;</a>")
+    };
+    for leaf in ["ha", ""] {
+        let result = super::xml(laughs(leaf).as_bytes(), &Limits::default(), &mut Log::default());
+        assert_eq!(result, Err(BodyError::TooManyBytes));
+    }
+    // A large entity, again and again.
+    let dtd = format!("<!DOCTYPE a [<!ENTITY e '{}'>]>", "x".repeat(1 << 19));
+    let text = format!("{dtd}<a>{}</a>", "&e;".repeat(40));
+    assert_eq!(
+        super::xml(text.as_bytes(), &Limits::default(), &mut Log::default()),
+        Err(BodyError::TooManyBytes)
+    );
+    let value = format!("{dtd}<a b='{}'/>", "&e;".repeat(40));
+    assert_eq!(
+        super::xml(value.as_bytes(), &Limits::default(), &mut Log::default()),
+        Err(BodyError::XmlEntity)
+    );
+}
+
+#[test]
 fn xml_errors() {
     const CASES: &[(&[u8], BodyError)] = &[
         (b"   ", BodyError::XmlNoRoot),

@@ -1,17 +1,18 @@
 //! XML bodies: all text for `XML:/*`, all attribute values for `XML://@*`, and the elements around them for XPath.
 //!
-//! Nothing outside the document is ever read, and entities that it declares are not expanded: they stand for nothing, as
-//! in libxml2 without `XML_PARSE_NOENT`. A document that is not UTF-8 is read as Latin-1 if it declares an encoding that
+//! Nothing outside the document is ever read. Entities that it declares itself are expanded, within limits, as libxml2
+//! does where ModSecurity asks it for a node's text; external ones stand for nothing. A document that is not UTF-8 is read as Latin-1 if it declares an encoding that
 //! extends ASCII; one in another encoding, such as UTF-16, is refused. Source: ModSecurity v3, `xml.cc`; XML 1.0 (Fifth
 //! Edition).
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::ops::ControlFlow;
 
-use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
+use super::xml_entities::Entities;
 use super::{BodyError, Budget, Limits, stopped};
 
 /// Takes the content of an XML body in document order. The slices are only valid during the call; `Break` ends the
@@ -48,7 +49,7 @@ pub fn parse(input: &[u8], limits: &Limits, sink: &mut (impl XmlSink + ?Sized)) 
     let mut reader = Reader::from_str(&input);
     reader.config_mut().check_comments = true;
     let mut budget = Budget::new(limits);
-    let (mut depth, mut roots, mut declares) = (0_usize, 0_usize, false);
+    let (mut depth, mut roots, mut entities) = (0_usize, 0_usize, Entities::default());
     loop {
         let event = reader.read_event().map_err(|_| BodyError::XmlSyntax(reader.error_position()))?;
         match event {
@@ -58,12 +59,12 @@ pub fn parse(input: &[u8], limits: &Limits, sink: &mut (impl XmlSink + ?Sized)) 
                 if depth > limits.depth {
                     return Err(BodyError::TooDeep);
                 }
-                attributes(&element, declares, reader.buffer_position(), &mut budget, sink)?;
+                attributes(&element, &entities, reader.buffer_position(), &mut budget, sink)?;
                 stopped(sink.start_element(element.name().as_ref().as_bytes()))?;
             }
             Event::Empty(element) => {
                 roots += usize::from(depth == 0);
-                attributes(&element, declares, reader.buffer_position(), &mut budget, sink)?;
+                attributes(&element, &entities, reader.buffer_position(), &mut budget, sink)?;
                 stopped(sink.start_element(element.name().as_ref().as_bytes()))?;
                 sink.end_element();
             }
@@ -81,10 +82,10 @@ pub fn parse(input: &[u8], limits: &Limits, sink: &mut (impl XmlSink + ?Sized)) 
             Event::CData(text) => piece(&text.xml10_content(), &mut budget, sink)?,
             Event::GeneralRef(reference) => {
                 let mut buffer = [0; 4];
-                let text = resolve(&reference, declares, &mut buffer)?;
+                let text = resolve(&reference, &entities, &mut buffer)?;
                 piece(text, &mut budget, sink)?;
             }
-            Event::DocType(_) => declares = true,
+            Event::DocType(dtd) => entities.declare(&dtd)?,
             Event::Comment(_) | Event::PI(_) => sink.aside(),
             Event::Decl(_) => {}
             Event::Eof if depth > 0 => return Err(BodyError::XmlUnclosed),
@@ -99,7 +100,7 @@ pub fn parse(input: &[u8], limits: &Limits, sink: &mut (impl XmlSink + ?Sized)) 
 
 fn attributes(
     element: &BytesStart<'_>,
-    declares: bool,
+    entities: &Entities,
     position: u64,
     budget: &mut Budget,
     sink: &mut (impl XmlSink + ?Sized),
@@ -107,7 +108,8 @@ fn attributes(
     for attribute in element.attributes() {
         let attribute = attribute.map_err(|_| BodyError::XmlSyntax(position))?;
         let name = attribute.key.as_ref();
-        let resolve = |entity: &str| resolve_predefined_entity(entity).or(declares.then_some(""));
+        let left = Cell::new(budget.bytes);
+        let resolve = |entity: &str| entities.get_within(entity, &left);
         let value = attribute.normalized_value_with(XmlVersion::Implicit1_0, 1, resolve);
         let value = value.map_err(|_| BodyError::XmlEntity)?;
         budget.spend(name.len().saturating_add(value.len()))?;
@@ -127,15 +129,12 @@ fn piece(text: &str, budget: &mut Budget, sink: &mut (impl XmlSink + ?Sized)) ->
 
 fn resolve<'a>(
     reference: &BytesRef<'_>,
-    declares: bool,
+    entities: &'a Entities,
     buffer: &'a mut [u8; 4],
 ) -> Result<&'a str, BodyError> {
     match reference.resolve_char_ref() {
         Ok(Some(character)) => Ok(character.encode_utf8(buffer)),
-        Ok(None) => {
-            let known = resolve_predefined_entity(reference).or(declares.then_some(""));
-            known.ok_or(BodyError::XmlEntity)
-        }
+        Ok(None) => entities.get(reference).ok_or(BodyError::XmlEntity),
         Err(_) => Err(BodyError::XmlEntity),
     }
 }
