@@ -43,7 +43,9 @@ impl Skips {
         let new: Vec<_> = self.found.iter().filter(|(name, _)| !self.expected.contains_key(*name)).collect();
         let gone: Vec<_> = self.expected.keys().filter(|name| !self.found.contains_key(*name)).collect();
         assert!(new.is_empty(), "does not hold: {new:#?}");
-        assert!(gone.is_empty(), "listed in expected-skips.toml, but holds: {gone:#?}");
+        // Other data than the usual may lack what is listed.
+        let is_usual = std::env::var_os("PORTCULLIS_DATA").is_none();
+        assert!(gone.is_empty() || !is_usual, "listed in expected-skips.toml, but holds: {gone:#?}");
         println!("{count} hold, {} are listed", self.found.len());
         assert!(count > 0, "nothing was tested");
     }
