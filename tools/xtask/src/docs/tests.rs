@@ -37,7 +37,8 @@ fn the_configurations_of_the_pages_load() {
     fn page<F: Filter>() {
         let name = format!("docs/{}.md", F::NAME);
         let text = read(&name).unwrap();
-        let configs = blocks(&text, "json");
+        // A block that is no object shows fields of one.
+        let configs: Vec<_> = blocks(&text, "json").into_iter().filter(|text| text.starts_with('{')).collect();
         assert!(!configs.is_empty(), "{name} shows no configuration");
         configs.iter().for_each(|config| check::<F>(&name, config));
     }
