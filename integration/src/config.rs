@@ -263,7 +263,7 @@ impl Cluster {
             "connect_timeout": "1s",
             "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}]},
         });
-        let both = json!({"http_protocol_options": {}, "http2_protocol_options": {}});
+        let both = json!({"http_protocol_options": {}, "http2_protocol_options": http2_options()});
         Self { json: cluster }.protocol("use_downstream_protocol_config", &both)
     }
 
@@ -276,7 +276,7 @@ impl Cluster {
     /// Speaks HTTP/2, whatever the client speaks.
     #[must_use]
     pub fn http2(self) -> Self {
-        self.protocol("explicit_http_config", &json!({"http2_protocol_options": {}}))
+        self.protocol("explicit_http_config", &json!({"http2_protocol_options": http2_options()}))
     }
 
     /// Sets a field of the cluster.
@@ -295,6 +295,12 @@ impl Cluster {
         });
         self.with("typed_extension_protocol_options", options)
     }
+}
+
+/// hyper ends bodies with frames of their own that are empty. Where several responses on one connection end at once, Envoy
+/// takes more than one in a row for a flood, closes the connection, and the other streams on it break.
+pub(crate) fn http2_options() -> Value {
+    json!({"max_consecutive_inbound_frames_with_empty_payload": 1000})
 }
 
 /// An address to send requests to.

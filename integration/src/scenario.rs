@@ -13,7 +13,7 @@ use sdk_shim_testing::Message;
 use sdk_shim_testing::scenario::{self, File, Scenario};
 use serde_json::json;
 
-use crate::config::{Cluster, Config, Listener, Wasm};
+use crate::config::{Cluster, Config, Listener, Wasm, http2_options};
 use crate::envoy::Envoy;
 use crate::raw::Failure;
 use crate::request::{Body, Request, Response, unique_id};
@@ -69,7 +69,7 @@ impl Site {
     fn start(module: &str, file: &File, build: impl Fn(Listener, Wasm) -> Listener) -> Self {
         let app = Upstream::start("app");
         let trailers = json!({"enable_trailers": true});
-        let both = json!({"http_protocol_options": trailers, "http2_protocol_options": {}});
+        let both = json!({"http_protocol_options": trailers, "http2_protocol_options": http2_options()});
         let cluster = Cluster::new("app", [&app]).protocol("use_downstream_protocol_config", &both);
         let mut config = Config::new().cluster(cluster);
         let services = services(file);
