@@ -29,6 +29,8 @@ run: envoy modules ## Show all four filters at work in a real Envoy
 test: envoy modules ## Run every test, those in a real Envoy included
 	cargo test --workspace --lib --bins --tests --examples
 	cargo test --workspace --doc
+	@data="$${PORTCULLIS_DATA:-../shared/data}"; test -d "$$data" || \
+	    echo "skipped: the suites that other people wrote, because $$data is not present"
 
 .PHONY: conformance
 conformance: envoy modules ## Run the waf's conformance suites ([SUITE=name] [DATA=dir]; default: all, ../shared/data)
