@@ -11,7 +11,6 @@ WASM := wasm32-wasip1
 ENVOY := .tools/envoy/bin/envoy
 CARGO_DENY := .tools/cargo/bin/cargo-deny
 CARGO_DENY_VERSION := 0.20.2
-# What a core crate may not depend on is checked for the crates that decide and know no host.
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: help
