@@ -1,17 +1,17 @@
 //! Policies as they are written, checked and compiled. What Istio would skip, widen or narrow silently (an unknown
 //! attribute, a bad block, an empty list) is refused here with its path.
 
-use crate::address::CidrSet;
-use crate::claims::{Claim, RequestPrincipal, bracketed_names};
 use crate::config::{Action, Condition as When, Operation, Policy, Rule as RuleConfig, Source};
-use crate::identity::{Namespace, Principals, ServiceAccount};
-use crate::matcher::{Condition, Matcher};
-use crate::pattern::{Pattern, PatternSet};
+use crate::matcher::Condition;
+use crate::pattern::Pattern;
 use crate::policies::{Builder, IndexKey, Policies, Rule};
 use crate::template::Template;
+use attribute::Attribute;
 use sdk_shim_config::{ConfigErrors, Path};
-use sdk_shim_http::Cidr;
 use std::collections::BTreeSet;
+
+mod attribute;
+mod values;
 
 /// The compiled policies by action.
 #[derive(Debug)]
@@ -77,27 +77,6 @@ pub(crate) fn compile(
         has_allow: policies.iter().any(|policy| policy.spec.action == Action::Allow),
         warnings,
     }
-}
-
-/// What a list of values is compared with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Attribute {
-    Host,
-    Method,
-    Path,
-    Header(String),
-    Consumer,
-    PeerIp,
-    RemoteIp,
-    LocalIp,
-    LocalPort,
-    Principal,
-    Namespace,
-    ServiceAccount,
-    TrustDomain,
-    ServerName,
-    RequestPrincipal,
-    Claim(Vec<String>),
 }
 
 struct Compiler<'a> {
@@ -221,73 +200,6 @@ impl Compiler<'_> {
         }
     }
 
-    fn attribute(&mut self, key: &str, path: &Path) -> Option<Attribute> {
-        Some(match key {
-            "source.ip" => Attribute::PeerIp,
-            "remote.ip" => Attribute::RemoteIp,
-            "source.namespace" => Attribute::Namespace,
-            "source.principal" => Attribute::Principal,
-            "source.serviceAccount" => Attribute::ServiceAccount,
-            "source.trustDomain" => Attribute::TrustDomain,
-            "destination.ip" => Attribute::LocalIp,
-            "destination.port" => Attribute::LocalPort,
-            "connection.sni" => Attribute::ServerName,
-            "portcullis.consumer" => {
-                if self.consumers.is_none() {
-                    self.errors.add(path, key, "another attribute, as api_keys is not configured");
-                }
-                Attribute::Consumer
-            }
-            "request.auth.principal" => {
-                self.check_tokens(key, path);
-                Attribute::RequestPrincipal
-            }
-            "request.auth.audiences" => {
-                self.check_tokens(key, path);
-                Attribute::Claim(vec!["aud".to_owned()])
-            }
-            "request.auth.presenter" => {
-                self.check_tokens(key, path);
-                Attribute::Claim(vec!["azp".to_owned()])
-            }
-            _ if key.starts_with("request.auth.claims") => {
-                self.check_tokens(key, path);
-                let names = key.strip_prefix("request.auth.claims").and_then(bracketed_names);
-                if names.is_none() {
-                    let expected = "request.auth.claims[name], or [name][name] for a claim within another";
-                    self.errors.add(path, format!("`{key}`"), expected);
-                }
-                return names.map(Attribute::Claim);
-            }
-            _ if key.starts_with("request.headers") => return self.header(key, path),
-            _ => {
-                let expected = "request.headers[name], request.auth.principal, request.auth.audiences, \
-                    request.auth.presenter, request.auth.claims[name], source.ip, remote.ip, \
-                    source.namespace, source.principal, source.serviceAccount, source.trustDomain, \
-                    destination.ip, destination.port, connection.sni or portcullis.consumer \
-                    (experimental.* is not implemented)";
-                self.errors.add(path, format!("`{key}`"), expected);
-                return None;
-            }
-        })
-    }
-
-    fn header(&mut self, key: &str, path: &Path) -> Option<Attribute> {
-        let name = key.strip_prefix("request.headers[").and_then(|rest| rest.strip_suffix(']'));
-        let name = name
-            .map(str::to_ascii_lowercase)
-            .filter(|name| is_header_name(name.strip_prefix(':').unwrap_or(name)));
-        match name.as_deref() {
-            None => {
-                self.errors.add(path, format!("`{key}`"), "request.headers[name] with the name of a header");
-                None
-            }
-            // Envoy keeps the Host header as `:authority`.
-            Some("host") => Some(Attribute::Header(":authority".to_owned())),
-            Some(name) => Some(Attribute::Header(name.to_owned())),
-        }
-    }
-
     fn condition(
         &mut self,
         attribute: &Attribute,
@@ -308,156 +220,6 @@ impl Compiler<'_> {
         conditions.push(Condition { matcher: self.matcher(attribute, values, path), negated });
     }
 
-    fn matcher(&mut self, attribute: &Attribute, values: &[String], path: &Path) -> Matcher {
-        let patterns: Vec<Pattern> = values.iter().map(|value| Pattern::new(value)).collect();
-        match attribute {
-            Attribute::Host => {
-                let patterns: Vec<Pattern> = patterns.iter().map(Pattern::to_ascii_lowercase).collect();
-                Matcher::Host(PatternSet::new(&patterns))
-            }
-            Attribute::Method => Matcher::Method(PatternSet::new(&patterns)),
-            Attribute::Path => self.paths(values, path),
-            Attribute::Header(name) => {
-                Matcher::Header { name: name.as_bytes().into(), values: PatternSet::new(&patterns) }
-            }
-            Attribute::Consumer => {
-                self.check_consumers(&patterns, values, path);
-                Matcher::Consumer(PatternSet::new(&patterns))
-            }
-            Attribute::PeerIp => Matcher::PeerIp(self.blocks(values, path)),
-            Attribute::RemoteIp => Matcher::RemoteIp(self.blocks(values, path)),
-            Attribute::LocalIp => Matcher::LocalIp(self.blocks(values, path)),
-            Attribute::LocalPort => Matcher::LocalPort(self.ports(values, path)),
-            Attribute::Principal => {
-                for (index, value) in values.iter().enumerate() {
-                    if value.starts_with("spiffe://") {
-                        let expected = "the identity without `spiffe://`, which is put before it";
-                        self.errors.add(&path.index(index), format!("`{value}`"), expected);
-                    }
-                }
-                Matcher::Principal(Principals::new(&patterns))
-            }
-            Attribute::Namespace => {
-                Matcher::Namespace(values.iter().map(|value| Namespace::new(value)).collect())
-            }
-            Attribute::ServiceAccount => Matcher::ServiceAccount(self.service_accounts(values, path)),
-            Attribute::TrustDomain => {
-                for (index, value) in values.iter().enumerate() {
-                    if value.contains('/') {
-                        self.errors.add(
-                            &path.index(index),
-                            format!("`{value}`"),
-                            "a trust domain without `/`",
-                        );
-                    }
-                }
-                Matcher::TrustDomain(PatternSet::new(&patterns))
-            }
-            Attribute::ServerName => Matcher::ServerName(PatternSet::new(&patterns)),
-            Attribute::RequestPrincipal => {
-                Matcher::RequestPrincipal(values.iter().map(|value| RequestPrincipal::new(value)).collect())
-            }
-            Attribute::Claim(path) => {
-                Matcher::Claim(Claim { path: path.clone(), values: PatternSet::new(&patterns) })
-            }
-        }
-    }
-
-    fn paths(&mut self, values: &[String], path: &Path) -> Matcher {
-        let mut patterns = Vec::new();
-        let mut templates = Vec::new();
-        for (index, value) in values.iter().enumerate() {
-            if Template::is_template(value) {
-                match Template::new(value) {
-                    Ok(template) => templates.push(template),
-                    Err(error) => {
-                        self.errors.add(&path.index(index), format!("`{value}`"), error.to_string());
-                    }
-                }
-            } else if value.contains(['{', '}']) {
-                let expected = "`{` and `}` only as `{*}` and `{**}`, each a whole segment";
-                self.errors.add(&path.index(index), format!("`{value}`"), expected);
-            } else if value.contains(['?', '#']) {
-                let expected = "a path without query and fragment: they are cut off before the comparison";
-                self.errors.add(&path.index(index), format!("`{value}`"), expected);
-            } else {
-                patterns.push(Pattern::new(value));
-            }
-        }
-        Matcher::Path { patterns: PatternSet::new(&patterns), templates }
-    }
-
-    fn blocks(&mut self, values: &[String], path: &Path) -> CidrSet {
-        let mut blocks = Vec::with_capacity(values.len());
-        for (index, value) in values.iter().enumerate() {
-            match value.parse::<Cidr>() {
-                Ok(block) => blocks.push(block),
-                Err(error) => {
-                    let expected = "an IP address or a block in CIDR notation, as 10.0.0.0/8";
-                    self.errors.add(&path.index(index), format!("`{value}`, {error}"), expected);
-                }
-            }
-        }
-        CidrSet::new(blocks)
-    }
-
-    fn ports(&mut self, values: &[String], path: &Path) -> Vec<u16> {
-        let mut ports = Vec::with_capacity(values.len());
-        for (index, value) in values.iter().enumerate() {
-            let digits = value.bytes().all(|byte| byte.is_ascii_digit());
-            match value.parse() {
-                Ok(port) if digits => ports.push(port),
-                _ => self.errors.add(&path.index(index), format!("`{value}`"), "a port from 0 to 65535"),
-            }
-        }
-        ports.sort_unstable();
-        ports
-    }
-
-    fn service_accounts(&mut self, values: &[String], path: &Path) -> Vec<ServiceAccount> {
-        let mut accounts = Vec::with_capacity(values.len());
-        if values.len() > MAX_SERVICE_ACCOUNTS {
-            let expected = format!("at most {MAX_SERVICE_ACCOUNTS}");
-            self.errors.add(path, format!("{} values", values.len()), expected);
-        }
-        for (index, value) in values.iter().enumerate() {
-            let path = path.index(index);
-            let (namespace, account) = match (value.split_once('/'), self.namespace) {
-                (Some(parts), _) => parts,
-                (None, Some(namespace)) => (namespace, value.as_str()),
-                (None, None) => {
-                    let expected = "namespace/account, as the policy has no namespace";
-                    self.errors.add(&path, format!("`{value}`"), expected);
-                    continue;
-                }
-            };
-            if namespace.is_empty() || account.is_empty() || account.contains('/') || value.contains('*') {
-                let expected = "namespace/account or account, without wildcards";
-                self.errors.add(&path, format!("`{value}`"), expected);
-            }
-            accounts.push(ServiceAccount::new(namespace, account));
-        }
-        accounts
-    }
-
-    /// Without rules for tokens no request has a principal: such a condition would never hold, or always.
-    fn check_tokens(&mut self, found: &str, path: &Path) {
-        if !self.has_tokens {
-            self.errors.add(path, found, "another field, as request_authentication is not configured");
-        }
-    }
-
-    /// A consumer that no key has is a typing error: such a condition would never hold.
-    fn check_consumers(&mut self, patterns: &[Pattern], values: &[String], path: &Path) {
-        let Some(consumers) = self.consumers else { return };
-        for (index, (pattern, value)) in patterns.iter().zip(values).enumerate() {
-            let set = PatternSet::new([pattern]);
-            if !consumers.iter().any(|consumer| set.matches_text(consumer.as_bytes())) {
-                self.errors.add(&path.index(index), format!("`{value}`"), "a consumer of api_keys.keys");
-            }
-        }
-    }
-
     /// The items of a list that may be absent, but not empty: Istio takes an empty list for an absent one, which matches
     /// everything and is hardly what is meant.
     fn items<'c, T>(&mut self, list: &'c Option<Vec<T>>, path: &Path) -> &'c [T] {
@@ -472,9 +234,6 @@ impl Compiler<'_> {
         }
     }
 }
-
-/// Istio's own limit on a list of service accounts.
-const MAX_SERVICE_ACCOUNTS: usize = 16;
 
 /// The longest name of a policy, in bytes, that of a Kubernetes resource.
 const MAX_NAME_BYTES: usize = 253;

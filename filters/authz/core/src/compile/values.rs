@@ -1,0 +1,159 @@
+use super::Compiler;
+use super::attribute::Attribute;
+use crate::address::CidrSet;
+use crate::claims::{Claim, RequestPrincipal};
+use crate::identity::{Namespace, Principals, ServiceAccount};
+use crate::matcher::Matcher;
+use crate::pattern::{Pattern, PatternSet};
+use crate::template::Template;
+use sdk_shim_config::Path;
+use sdk_shim_http::Cidr;
+
+impl Compiler<'_> {
+    /// The values of a list, compiled for what they are compared with.
+    pub(super) fn matcher(&mut self, attribute: &Attribute, values: &[String], path: &Path) -> Matcher {
+        let patterns: Vec<Pattern> = values.iter().map(|value| Pattern::new(value)).collect();
+        match attribute {
+            Attribute::Host => {
+                let patterns: Vec<Pattern> = patterns.iter().map(Pattern::to_ascii_lowercase).collect();
+                Matcher::Host(PatternSet::new(&patterns))
+            }
+            Attribute::Method => Matcher::Method(PatternSet::new(&patterns)),
+            Attribute::Path => self.paths(values, path),
+            Attribute::Header(name) => {
+                Matcher::Header { name: name.as_bytes().into(), values: PatternSet::new(&patterns) }
+            }
+            Attribute::Consumer => {
+                self.check_consumers(&patterns, values, path);
+                Matcher::Consumer(PatternSet::new(&patterns))
+            }
+            Attribute::PeerIp => Matcher::PeerIp(self.blocks(values, path)),
+            Attribute::RemoteIp => Matcher::RemoteIp(self.blocks(values, path)),
+            Attribute::LocalIp => Matcher::LocalIp(self.blocks(values, path)),
+            Attribute::LocalPort => Matcher::LocalPort(self.ports(values, path)),
+            Attribute::Principal => {
+                for (index, value) in values.iter().enumerate() {
+                    if value.starts_with("spiffe://") {
+                        let expected = "the identity without `spiffe://`, which is put before it";
+                        self.errors.add(&path.index(index), format!("`{value}`"), expected);
+                    }
+                }
+                Matcher::Principal(Principals::new(&patterns))
+            }
+            Attribute::Namespace => {
+                Matcher::Namespace(values.iter().map(|value| Namespace::new(value)).collect())
+            }
+            Attribute::ServiceAccount => Matcher::ServiceAccount(self.service_accounts(values, path)),
+            Attribute::TrustDomain => {
+                for (index, value) in values.iter().enumerate() {
+                    if value.contains('/') {
+                        self.errors.add(
+                            &path.index(index),
+                            format!("`{value}`"),
+                            "a trust domain without `/`",
+                        );
+                    }
+                }
+                Matcher::TrustDomain(PatternSet::new(&patterns))
+            }
+            Attribute::ServerName => Matcher::ServerName(PatternSet::new(&patterns)),
+            Attribute::RequestPrincipal => {
+                Matcher::RequestPrincipal(values.iter().map(|value| RequestPrincipal::new(value)).collect())
+            }
+            Attribute::Claim(path) => {
+                Matcher::Claim(Claim { path: path.clone(), values: PatternSet::new(&patterns) })
+            }
+        }
+    }
+
+    fn paths(&mut self, values: &[String], path: &Path) -> Matcher {
+        let mut patterns = Vec::new();
+        let mut templates = Vec::new();
+        for (index, value) in values.iter().enumerate() {
+            if Template::is_template(value) {
+                match Template::new(value) {
+                    Ok(template) => templates.push(template),
+                    Err(error) => {
+                        self.errors.add(&path.index(index), format!("`{value}`"), error.to_string());
+                    }
+                }
+            } else if value.contains(['{', '}']) {
+                let expected = "`{` and `}` only as `{*}` and `{**}`, each a whole segment";
+                self.errors.add(&path.index(index), format!("`{value}`"), expected);
+            } else if value.contains(['?', '#']) {
+                let expected = "a path without query and fragment: they are cut off before the comparison";
+                self.errors.add(&path.index(index), format!("`{value}`"), expected);
+            } else {
+                patterns.push(Pattern::new(value));
+            }
+        }
+        Matcher::Path { patterns: PatternSet::new(&patterns), templates }
+    }
+
+    fn blocks(&mut self, values: &[String], path: &Path) -> CidrSet {
+        let mut blocks = Vec::with_capacity(values.len());
+        for (index, value) in values.iter().enumerate() {
+            match value.parse::<Cidr>() {
+                Ok(block) => blocks.push(block),
+                Err(error) => {
+                    let expected = "an IP address or a block in CIDR notation, as 10.0.0.0/8";
+                    self.errors.add(&path.index(index), format!("`{value}`, {error}"), expected);
+                }
+            }
+        }
+        CidrSet::new(blocks)
+    }
+
+    fn ports(&mut self, values: &[String], path: &Path) -> Vec<u16> {
+        let mut ports = Vec::with_capacity(values.len());
+        for (index, value) in values.iter().enumerate() {
+            let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+            match value.parse() {
+                Ok(port) if digits => ports.push(port),
+                _ => self.errors.add(&path.index(index), format!("`{value}`"), "a port from 0 to 65535"),
+            }
+        }
+        ports.sort_unstable();
+        ports
+    }
+
+    fn service_accounts(&mut self, values: &[String], path: &Path) -> Vec<ServiceAccount> {
+        let mut accounts = Vec::with_capacity(values.len());
+        if values.len() > MAX_SERVICE_ACCOUNTS {
+            let expected = format!("at most {MAX_SERVICE_ACCOUNTS}");
+            self.errors.add(path, format!("{} values", values.len()), expected);
+        }
+        for (index, value) in values.iter().enumerate() {
+            let path = path.index(index);
+            let (namespace, account) = match (value.split_once('/'), self.namespace) {
+                (Some(parts), _) => parts,
+                (None, Some(namespace)) => (namespace, value.as_str()),
+                (None, None) => {
+                    let expected = "namespace/account, as the policy has no namespace";
+                    self.errors.add(&path, format!("`{value}`"), expected);
+                    continue;
+                }
+            };
+            if namespace.is_empty() || account.is_empty() || account.contains('/') || value.contains('*') {
+                let expected = "namespace/account or account, without wildcards";
+                self.errors.add(&path, format!("`{value}`"), expected);
+            }
+            accounts.push(ServiceAccount::new(namespace, account));
+        }
+        accounts
+    }
+
+    /// A consumer that no key has is a typing error: such a condition would never hold.
+    fn check_consumers(&mut self, patterns: &[Pattern], values: &[String], path: &Path) {
+        let Some(consumers) = self.consumers else { return };
+        for (index, (pattern, value)) in patterns.iter().zip(values).enumerate() {
+            let set = PatternSet::new([pattern]);
+            if !consumers.iter().any(|consumer| set.matches_text(consumer.as_bytes())) {
+                self.errors.add(&path.index(index), format!("`{value}`"), "a consumer of api_keys.keys");
+            }
+        }
+    }
+}
+
+/// Istio's own limit on a list of service accounts.
+const MAX_SERVICE_ACCOUNTS: usize = 16;
