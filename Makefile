@@ -101,6 +101,13 @@ bench-waf: envoy modules ## Measure what the waf costs Envoy, into docs/benchmar
 bench-filters: envoy modules ## Measure what the other filters cost Envoy
 	@$(BENCH) filters $(BENCH_OPTIONS)
 
+.PHONY: bench-canary bench-affinity
+bench-canary: envoy modules ## Measure what canary costs Envoy, with 20 releases of 5 matches each
+	@$(BENCH) canary $(BENCH_OPTIONS)
+
+bench-affinity: envoy modules ## Measure what affinity costs Envoy, with a valid cookie and without one
+	@$(BENCH) affinity $(BENCH_OPTIONS)
+
 .PHONY: bench-engine
 bench-engine: ## Measure the waf's engine alone; fail if it takes more instructions than it did (valgrind)
 	@tools/crs/install.sh .tools/crs --optional

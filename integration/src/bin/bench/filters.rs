@@ -1,4 +1,4 @@
-//! The small filters, beside a filter that does nothing.
+//! The small filters, each or all, beside a filter that does nothing.
 
 use super::chart::{self, Bar};
 use super::measure::{self, Measured, Plan, Probe};
@@ -14,6 +14,7 @@ use std::path::Path;
 const NONE: &str = "no filter";
 const EMPTY: &str = "empty filter";
 const CANARY: &str = "canary, 20 releases of 5 matches";
+const CANARY_RULES: &str = "canary, 20 releases of 5 rules";
 const AUTHZ: &str = "authz, 50 policies of 20 rules";
 const LARGE_AUTHZ: &str = "authz, 1,000 policies of 20 rules";
 const AFFINITY: &str = "affinity";
@@ -23,49 +24,89 @@ const PLAIN: &str = "browser's GET";
 const PINNED: &str = "with its cookie";
 const GUEST: &str = "without a cookie";
 
-/// What is compared: a subject with what it stands on, the request, and the goal for what it adds, in microseconds.
-const COMPARED: [(&str, &str, &str, Option<f64>); 6] = [
-    (EMPTY, NONE, PLAIN, None),
-    (CANARY, EMPTY, PLAIN, Some(10.0)),
-    (AUTHZ, EMPTY, PLAIN, Some(10.0)),
-    (LARGE_AUTHZ, EMPTY, PLAIN, Some(12.0)),
-    (AFFINITY, SESSIONS, PINNED, Some(12.0)),
-    (AFFINITY, SESSIONS, GUEST, Some(15.0)),
+/// A filter with what it stands on, the request, and the goal for what it adds, in microseconds.
+#[derive(Clone, Copy)]
+struct Comparison {
+    /// The module, which is also the name of a benchmark of its own; empty for what belongs to each of them.
+    module: &'static str,
+    subject: &'static str,
+    base: &'static str,
+    probe: &'static str,
+    goal: Option<f64>,
+}
+
+#[rustfmt::skip]
+const COMPARISONS: [Comparison; 7] = [
+    Comparison { module: "", subject: EMPTY, base: NONE, probe: PLAIN, goal: None },
+    Comparison { module: "canary", subject: CANARY, base: EMPTY, probe: PLAIN, goal: Some(10.0) },
+    Comparison { module: "canary", subject: CANARY_RULES, base: EMPTY, probe: PLAIN, goal: Some(10.0) },
+    Comparison { module: "authz", subject: AUTHZ, base: EMPTY, probe: PLAIN, goal: Some(10.0) },
+    Comparison { module: "authz", subject: LARGE_AUTHZ, base: EMPTY, probe: PLAIN, goal: Some(12.0) },
+    Comparison { module: "affinity", subject: AFFINITY, base: SESSIONS, probe: PINNED, goal: Some(12.0) },
+    Comparison { module: "affinity", subject: AFFINITY, base: SESSIONS, probe: GUEST, goal: Some(15.0) },
 ];
 
-pub(crate) fn run(plan: &Plan, out: &Path) {
+const SUBJECTS: [&str; 8] = [NONE, EMPTY, CANARY, CANARY_RULES, AUTHZ, LARGE_AUTHZ, SESSIONS, AFFINITY];
+
+/// All of them.
+pub(crate) const ALL: &str = "filters";
+
+/// Whether there is something to measure of that name.
+pub(crate) fn is_known(what: &str) -> bool {
+    what == ALL || COMPARISONS.iter().any(|comparison| !what.is_empty() && comparison.module == what)
+}
+
+/// Measures one module, or [`ALL`].
+pub(crate) fn run(what: &str, plan: &Plan, out: &Path) {
+    let compared: Vec<_> = COMPARISONS
+        .into_iter()
+        .filter(|comparison| [what, ""].contains(&comparison.module) || what == ALL)
+        .collect();
+    let takes_part = |subject: &str| compared.iter().any(|it| [it.subject, it.base].contains(&subject));
     let origin = origin::start();
-    let start = |name, filters| Subject::start(name, filters, origin, plan.connections);
-    let empty = || Value::from(Wasm::module("examples/empty").config(json!({})));
-    let module = |name, config: Value| Value::from(Wasm::module(name).config(config));
-    let subjects = [
-        start(NONE, vec![]),
-        start(EMPTY, vec![empty()]),
-        start(CANARY, vec![module("canary", releases())]),
-        start(AUTHZ, vec![module("authz", policies(50))]),
-        start(LARGE_AUTHZ, vec![module("authz", policies(1000))]),
-        start(SESSIONS, vec![empty(), stateful_session()]),
-        start(AFFINITY, vec![module("affinity", session()), stateful_session()]),
-    ];
+    let names = SUBJECTS.into_iter().filter(|name| takes_part(name));
+    let subjects: Vec<_> =
+        names.map(|name| Subject::start(name, filters(name), origin, plan.connections)).collect();
     let target = "/service-49/items/17?page=2";
     let guest = requests::get(target, "");
-    let (_, cookie) = subjects.last().map(|affinity| affinity.client.once(&guest)).unwrap_or_default();
-    assert!(!cookie.is_empty(), "affinity sets a cookie");
-    let probe = |name: &str, bytes, subjects: &[&'static str]| Probe {
+    let probe = |name: &'static str, bytes| Probe {
         name: name.to_owned(),
         bytes,
-        statuses: subjects.iter().map(|subject| (*subject, 200)).collect(),
+        statuses: subjects
+            .iter()
+            .map(|subject| subject.name)
+            .filter(|subject| {
+                compared.iter().any(|it| it.probe == name && [it.subject, it.base].contains(subject))
+            })
+            .map(|subject| (subject, 200))
+            .collect(),
     };
-    let probes = [
-        probe(PLAIN, guest.clone(), &[NONE, EMPTY, CANARY, AUTHZ, LARGE_AUTHZ]),
-        probe(GUEST, guest, &[SESSIONS, AFFINITY]),
-        probe(PINNED, requests::get(target, &cookie), &[SESSIONS, AFFINITY]),
-    ];
+    let mut probes = vec![probe(PLAIN, guest.clone())];
+    if let Some(affinity) = subjects.iter().find(|subject| subject.name == AFFINITY) {
+        let (_, cookie) = affinity.client.once(&guest);
+        assert!(!cookie.is_empty(), "affinity sets a cookie");
+        probes.extend([probe(GUEST, guest), probe(PINNED, requests::get(target, &cookie))]);
+    }
     let measured = measure::run(&subjects, &probes, plan);
-    let text = page(&subjects, &measured, plan);
+    let text = page(what, &compared, &subjects, &measured, plan);
     println!("\n{text}");
-    report::write(out, "filters.md", &text);
-    report::write(out, "filters.svg", &picture(&measured));
+    report::write(out, &format!("{what}.md"), &text);
+    report::write(out, &format!("{what}.svg"), &picture(&compared, &measured));
+}
+
+fn filters(subject: &str) -> Vec<Value> {
+    let module = |name, config: Value| Value::from(Wasm::module(name).config(config));
+    let empty = || module("examples/empty", json!({}));
+    match subject {
+        EMPTY => vec![empty()],
+        CANARY => vec![module("canary", matches())],
+        CANARY_RULES => vec![module("canary", rules())],
+        AUTHZ => vec![module("authz", policies(50))],
+        LARGE_AUTHZ => vec![module("authz", policies(1000))],
+        SESSIONS => vec![empty(), stateful_session()],
+        AFFINITY => vec![module("affinity", session()), stateful_session()],
+        _ => vec![],
+    }
 }
 
 /// Services that each allow their own paths to one network, and keep their internal ones to themselves.
@@ -90,8 +131,27 @@ fn policies(count: usize) -> Value {
     json!({ "policies": policies })
 }
 
+/// Releases that each take what one of five tests finds; the request passes none of them, so all are asked.
+fn matches() -> Value {
+    let releases: Vec<_> = (0..20)
+        .map(|index| {
+            json!({
+                "name": format!("v{index}"),
+                "match": {"any": [
+                    {"header": {"name": format!("x-tier-{index}"), "exact": "gold"}},
+                    {"cookie": {"name": format!("beta{index}"), "present": true}},
+                    {"query": {"name": format!("preview{index}"), "exact": "1"}},
+                    {"path": {"prefix": format!("/preview-{index}")}},
+                    {"header": {"name": "user-agent", "contains": format!("Tester/{index}.")}},
+                ]},
+            })
+        })
+        .collect();
+    json!({ "releases": releases })
+}
+
 /// Releases that each ask a header, a cookie, a share, a host and a path.
-fn releases() -> Value {
+fn rules() -> Value {
     let releases: Vec<_> = (0..20)
         .map(|index| {
             json!({
@@ -101,7 +161,7 @@ fn releases() -> Value {
                 "weight": 0.001,
                 "key": [{"header": "x-user"}, {"cookie": "sid"}],
                 "hosts": ["www.example.com"],
-                "paths": [format!("/service-{}", 30 + index)],
+                "paths": ["/service-49"],
             })
         })
         .collect();
@@ -127,10 +187,16 @@ fn stateful_session() -> Value {
     )
 }
 
-fn page(subjects: &[Subject], measured: &Measured, plan: &Plan) -> String {
+fn page(
+    what: &str,
+    compared: &[Comparison],
+    subjects: &[Subject],
+    measured: &Measured,
+    plan: &Plan,
+) -> String {
     let mut cost =
         Table::new(&["filter", "request", "added CPU, us", "over", "goal, us", "CPU per request, us"]);
-    for (subject, base, probe, goal) in COMPARED {
+    for &Comparison { subject, base, probe, goal, .. } in compared {
         let series = measured.series(subject, probe);
         cost.row([
             subject.to_owned(),
@@ -158,20 +224,24 @@ fn page(subjects: &[Subject], measured: &Measured, plan: &Plan) -> String {
         ]);
     }
     let mut size = Table::new(&["module", "size, KB"]);
-    for name in ["canary", "affinity", "authz", "examples/deny", "examples/empty"] {
+    let modules = ["canary", "affinity", "authz", "examples/deny", "examples/empty"];
+    for name in modules.into_iter().filter(|name| what == ALL || [what, "examples/empty"].contains(name)) {
         let bytes = std::fs::metadata(paths::module(name)).map(|file| file.len()).unwrap_or_default();
         size.row([name.to_owned(), (bytes / 1000).to_string()]);
     }
     format!(
-        "# What the small filters cost\n\n{}\n![Added CPU time](filters.svg)\n\n{cost}\n{state}\n{size}",
-        report::method(plan, measured, "make bench-filters"),
+        "# What {} cost{}\n\n{}\n![Added CPU time]({what}.svg)\n\n{cost}\n{state}\n{size}",
+        if what == ALL { "the small filters" } else { what },
+        if what == ALL { "" } else { "s" },
+        report::method(plan, measured, &format!("make bench-{what}")),
     )
 }
 
-fn picture(measured: &Measured) -> String {
-    let bar = |(subject, base, probe, goal): (&str, &str, &str, Option<f64>)| {
+fn picture(compared: &[Comparison], measured: &Measured) -> String {
+    let bar = |&Comparison { subject, base, probe, goal, .. }: &Comparison| {
         let label = if subject == AFFINITY { format!("{subject}, {probe}") } else { subject.to_owned() };
         Bar { label, value: measured.added(subject, base, probe), goal }
     };
-    chart::bars("Added CPU time per request, microseconds", &COMPARED.map(bar))
+    let bars: Vec<_> = compared.iter().map(bar).collect();
+    chart::bars("Added CPU time per request, microseconds", &bars)
 }

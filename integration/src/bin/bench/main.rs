@@ -1,4 +1,5 @@
-//! `make bench-waf` and `make bench-filters`: what a filter costs a real Envoy, between a real client and a real upstream.
+//! `make bench-waf`, `make bench-filters` and one for each small filter: what a filter costs a real Envoy, between a real client and
+//! a real upstream.
 //!
 //! All subjects run at once, one of them loaded at a time, in rounds that visit each for a fraction of a second. What
 //! counts is the CPU time of the Envoy process for each request, and of that the difference to another subject within the same
@@ -27,7 +28,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-const USAGE: &str = "usage: bench waf|filters [options]
+const USAGE: &str = "usage: bench waf|filters|canary|affinity|authz [options]
   --rounds <n>       rounds; each visits every subject with every request (default 15)
   --slice <ms>       how long a visit lasts (default 300)
   --connections <n>  connections, each with one request at a time (default 8)
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
     };
     match what.as_str() {
         "waf" => waf::run(&plan, &out),
-        "filters" => filters::run(&plan, &out),
+        what if filters::is_known(what) => filters::run(what, &plan, &out),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::FAILURE;

@@ -3,32 +3,39 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::thread;
 
 /// Of a type whose bodies the recommended configuration inspects.
-const ANSWER: &[u8] =
-    b"HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\ncache-control: no-store\r\n\
-    content-length: 62\r\n\r\n<!doctype html><title>Orders</title><p>Thank you, all is well.\n";
+const BODY: &str = "<!doctype html><title>Orders</title><p>Thank you, all is well.\n";
 
 /// Starts it on a free port of 127.0.0.1. It serves as long as the process runs.
 pub(crate) fn start() -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
     let address = listener.local_addr().expect("a bound socket has an address");
+    let answer: Arc<[u8]> = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\ncache-control: no-store\r\n\
+         content-length: {}\r\n\r\n{BODY}",
+        BODY.len()
+    )
+    .into_bytes()
+    .into();
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            thread::spawn(|| serve(stream));
+            let answer = Arc::clone(&answer);
+            thread::spawn(move || serve(stream, &answer));
         }
     });
     address
 }
 
-fn serve(mut stream: TcpStream) {
+fn serve(mut stream: TcpStream, answer: &[u8]) {
     stream.set_nodelay(true).expect("the option exists");
     let mut buffer = vec![0; 64 << 10];
     let mut filled = 0;
     loop {
         while let Some(length) = request_length(&buffer[..filled]).filter(|length| *length <= filled) {
-            if stream.write_all(ANSWER).is_err() {
+            if stream.write_all(answer).is_err() {
                 return;
             }
             buffer.copy_within(length..filled, 0);

@@ -52,9 +52,12 @@ impl Subject {
     }
 
     /// # Panics
-    /// If its VM has failed.
+    /// If its VM has failed, or it opened connections anew all the time, which would cost more than any filter.
     pub(crate) fn assert_sound(&self) {
         self.envoy.assert_no_vm_failure();
+        let stat = |name| self.envoy.admin().stat(&format!("cluster.origin.{name}"));
+        let (connections, requests) = (stat("upstream_cx_total"), stat("upstream_rq_total"));
+        assert!(connections <= 50 + requests / 50, "{connections} connections for {requests} requests");
     }
 }
 
