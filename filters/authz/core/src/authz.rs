@@ -5,8 +5,10 @@ use crate::changes::{Changes, Edit};
 use crate::compile::{Compiled, compile};
 use crate::config::{Config, PeerAddressSource};
 use crate::facts::{Facts, host};
+use crate::normalization::{Normalizer, PathError};
 use sdk_shim_config::{ConfigErrors, Environment, Path};
 use sdk_shim_http::Headers;
+use std::borrow::Cow;
 
 /// The compiled configuration: decides on requests.
 ///
@@ -16,6 +18,7 @@ use sdk_shim_http::Headers;
 pub struct Authz {
     api_keys: Option<ApiKeys>,
     authentication: Option<Authentication>,
+    normalizer: Normalizer,
     policies: Compiled,
     policy_names: Vec<String>,
     warnings: Vec<String>,
@@ -78,7 +81,22 @@ impl Authz {
         let mut warnings = std::mem::take(&mut policies.warnings);
         warnings.extend(authentication.iter_mut().flat_map(|rules| std::mem::take(&mut rules.warnings)));
         let policy_names = config.policies.iter().map(|policy| policy.name.clone()).collect();
-        errors.into_result(Self { api_keys, authentication, policies, policy_names, warnings })
+        let normalizer = Normalizer { level: config.path_normalization, parameters: config.path_parameters };
+        errors.into_result(Self { api_keys, authentication, normalizer, policies, policy_names, warnings })
+    }
+
+    /// Brings the path of a request into the form that policies are compared with. Whether it changed: then `:path` has to
+    /// be changed for the upstream as well, before [`Authz::edits`] are made.
+    ///
+    /// # Errors
+    /// A path that is not served at all.
+    pub fn normalize(&self, headers: &mut Headers) -> Result<bool, PathError> {
+        let Some(target) = headers.get(":path") else { return Ok(false) };
+        let Cow::Owned(target) = self.normalizer.target(target)? else { return Ok(false) };
+        let replaced =
+            |(name, value)| if name == b":path" { (name, target.as_slice()) } else { (name, value) };
+        *headers = headers.iter().map(replaced).collect();
+        Ok(true)
     }
 
     /// Decides on a request. `headers` are in the form that the upstream will see, paths normalised as the proxy is set up

@@ -1,7 +1,9 @@
 //! The configuration as it is written: Istio's `spec`s as they are, each with a name, and API keys.
 
+mod paths;
 mod request_authentication;
 
+pub use paths::{PathNormalization, PathParameters};
 pub use request_authentication::{
     ClaimToHeader, JwtHeader, JwtRule, RequestAuthentication, RequestAuthenticationSpec,
 };
@@ -30,6 +32,12 @@ pub struct Config {
     /// Where `ipBlocks` and `source.ip` find the address of the direct peer.
     #[serde(default)]
     pub peer_address: PeerAddressSource,
+    /// How the filter itself normalises paths. Default: `NONE`, as the proxy does it.
+    #[serde(default)]
+    pub path_normalization: PathNormalization,
+    /// What becomes of path parameters, as in `/a;b=c`. Default: `keep`.
+    #[serde(default)]
+    pub path_parameters: PathParameters,
 }
 
 /// Where the address of the direct peer is found.

@@ -52,6 +52,7 @@ pub mod config;
 mod facts;
 mod identity;
 mod matcher;
+mod normalization;
 mod pattern;
 mod policies;
 mod template;
@@ -62,6 +63,7 @@ pub use authentication::{CLOCK_SKEW_SECONDS, Identity, MAX_TOKENS_PER_REQUEST, T
 pub use authz::{Authz, Decision, Outcome};
 pub use changes::Edit;
 pub use config::Config;
+pub use normalization::PathError;
 pub use portcullis_jwt as jwt;
 
 #[cfg(test)]

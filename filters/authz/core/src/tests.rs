@@ -4,6 +4,7 @@ mod api_keys;
 mod foreign;
 mod matching;
 mod naive;
+mod normalization;
 mod random;
 mod refused;
 mod tokens;
@@ -11,6 +12,7 @@ mod tokens;
 use super::*;
 use sdk_shim_config::ConfigErrors;
 use sdk_shim_http::Headers;
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 /// A client as the host would describe it, and what it was asked for.

@@ -82,11 +82,25 @@ impl Filter for AuthzFilter {
     }
 
     fn request_headers(&self, _: &mut (), host: &mut dyn Host) -> Flow {
-        let headers = host.headers(MapKind::RequestHeaders);
+        let mut headers = host.headers(MapKind::RequestHeaders);
         // Every request has a method. Without one the map could not be read, and no policy would match.
         if headers.get(":method").is_none() {
             host.log(Level::Error, format_args!("the request's headers cannot be read"));
             return Reply::new(500, "authz_headers_unreadable").into();
+        }
+        match self.authz.normalize(&mut headers) {
+            Ok(false) => {}
+            Ok(true) => {
+                let target = headers.get(":path").unwrap_or_default();
+                if let Err(error) = host.set_header(MapKind::RequestHeaders, ":path", target) {
+                    return refused(error, host);
+                }
+            }
+            Err(error) => {
+                host.log(Level::Info, format_args!("denied_path[{}]: {}", error.text(), Shown(&headers)));
+                let details = format!("authz_denied_path[{}]", error.text());
+                return Reply::new(400, details).with_body("Bad Request").into();
+            }
         }
         let mut attributes = HostAttributes::new(host, &self.peer_address);
         let decision = self.authz.check(&headers, &mut attributes);
@@ -103,11 +117,7 @@ impl Filter for AuthzFilter {
         if let Outcome::Allow(_) = decision.outcome {
             return match self.edit(&headers, &decision, host) {
                 Ok(()) => Flow::Continue,
-                // To go on would be to let a key, or a client's own name for its consumer, through.
-                Err(error) => {
-                    host.log(Level::Error, format_args!("the headers cannot be changed: {error}"));
-                    Reply::new(500, "authz_headers_refused").into()
-                }
+                Err(error) => refused(error, host),
             };
         }
         let hint = if peer_is_unknown { UNKNOWN_PEER } else { "" };
@@ -176,6 +186,12 @@ impl AuthzFilter {
             _ => Reply::new(403, details).with_body("RBAC: access denied"),
         }
     }
+}
+
+/// To go on would be to let a key, a client's own name for its consumer, or another path than was compared, through.
+fn refused(error: HostError, host: &mut dyn Host) -> Flow {
+    host.log(Level::Error, format_args!("the headers cannot be changed: {error}"));
+    Reply::new(500, "authz_headers_refused").into()
 }
 
 const UNKNOWN_PEER: &str = "; the peer's address is unknown: Envoy took source.address from x-forwarded-for (see \

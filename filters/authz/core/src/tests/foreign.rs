@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// The file or folder of that name, unless the data is absent.
-fn data(name: &str) -> Option<PathBuf> {
+pub(super) fn data(name: &str) -> Option<PathBuf> {
     let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.."));
     let folder = std::env::var_os("PORTCULLIS_DATA").map_or(root.join("../shared/data"), PathBuf::from);
     let path = folder.join(name);
