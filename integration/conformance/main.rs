@@ -17,7 +17,6 @@ mod crs;
 mod exchange;
 mod ftw;
 mod in_process;
-mod known;
 mod upstream;
 
 use std::io::{IsTerminal, Write};

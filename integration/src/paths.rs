@@ -1,13 +1,8 @@
 //! Where the repository, Envoy, the modules and the data are.
 
 use std::env;
-use std::path::{Path, PathBuf};
-
-/// The repository's root.
-pub fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().expect("the crate lies in the repository").to_path_buf()
-}
+use std::path::PathBuf;
+pub use suites::{data, root};
 
 /// The Envoy binary: `PORTCULLIS_ENVOY`, by default `.tools/envoy/bin/envoy`.
 ///
@@ -33,16 +28,6 @@ pub fn module(name: &str) -> PathBuf {
 /// The directory of the compiled modules: `PORTCULLIS_MODULES`, by default `dist/`.
 pub fn modules() -> PathBuf {
     from_env("PORTCULLIS_MODULES", "dist")
-}
-
-/// A file or folder of the conformance data, or `None`, after printing `skipped: <path> not present`.
-pub fn data(path: &str) -> Option<PathBuf> {
-    let full = from_env("PORTCULLIS_DATA", "../shared/data").join(path);
-    if !full.exists() {
-        println!("skipped: {} not present", full.display());
-        return None;
-    }
-    Some(full)
 }
 
 /// Where each Envoy gets its working directory.

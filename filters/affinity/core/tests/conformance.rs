@@ -4,8 +4,8 @@
 use portcullis_affinity_core::{Affinity, Client, Config, Endpoint, Outcome, Session};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use std::path::PathBuf;
 use std::time::Duration;
+use suites::{Known, Outcome as Suite};
 
 const NOW: Duration = Duration::from_secs(1_800_000_000);
 
@@ -16,17 +16,17 @@ fn user_agents_of_ingress_nginx() {
         user_agent: Option<String>,
         samesite_none_ok: bool,
     }
-    let Some(Cases { cases }) = data::<Cases<Case>>("derived/ingress-nginx-samesite-none-ua.json") else {
+    let Some(Cases { cases }) = read::<Cases<Case>>("derived/ingress-nginx-samesite-none-ua.json") else {
         return;
     };
     let affinity =
         load(r#"{"same_site": "none", "secure": "always", "conditional_same_site_none": true}"#).unwrap();
-    let mut suite = Suite::new("SameSite=None (ingress-nginx)", 9);
+    let mut suite = Suite::default();
     for case in cases {
         let rejects = affinity.rejects_same_site_none(case.user_agent.as_deref().map(str::as_bytes));
-        suite.check(rejects != case.samesite_none_ok, &format!("{:?}", case.user_agent));
+        suite.add(format!("{:?}", case.user_agent), check(rejects != case.samesite_none_ok));
     }
-    suite.end();
+    suite.finish("SameSite=None (ingress-nginx)", 9, &Known::default());
 }
 
 #[test]
@@ -37,24 +37,24 @@ fn cookie_paths_of_envoy() {
         applies: Vec<String>,
         does_not_apply: Vec<String>,
     }
-    let Some(Cases { cases }) = data::<Cases<Case>>("derived/envoy-session-cookie-path.json") else { return };
-    let mut suite = Suite::new("cookie path (Envoy)", 20);
+    let Some(Cases { cases }) = read::<Cases<Case>>("derived/envoy-session-cookie-path.json") else { return };
+    let mut suite = Suite::default();
     for case in cases {
         let path = serde_json::to_string(&case.cookie_path).unwrap();
         let Some(affinity) = load(&format!(r#"{{"path": {path}}}"#)) else {
             // Envoy takes it for all paths, which is `/` here.
             assert_eq!(case.cookie_path, "", "only an empty path is refused");
-            suite.skipped += case.applies.len() + case.does_not_apply.len();
+            suite.skip(case.applies.len() + case.does_not_apply.len());
             continue;
         };
         for (targets, expected) in [(&case.applies, true), (&case.does_not_apply, false)] {
             for target in targets {
                 let applies = affinity.applies_to(target.as_bytes());
-                suite.check(applies == expected, &format!("{path} and {target:?}"));
+                suite.add(format!("{path} and {target:?}"), check(applies == expected));
             }
         }
     }
-    suite.end();
+    suite.finish("cookie path (Envoy)", 20, &Known::default());
 }
 
 /// The `cookie` headers that browsers send in http-state's cases: ours beside them is found at every place, and taken
@@ -72,10 +72,10 @@ fn cookie_headers_of_http_state() {
         name: String,
         value: String,
     }
-    let Some(cases) = data::<Vec<Case>>("http-state/tests/data/parser.json") else { return };
+    let Some(cases) = read::<Vec<Case>>("http-state/tests/data/parser.json") else { return };
     let affinity = load("{}").unwrap();
     let ours = cookie(&affinity);
-    let mut suite = Suite::new("cookie headers (http-state)", 200);
+    let mut suite = Suite::default();
     for Case { test, received, sent } in cases {
         // What a server set is no `cookie` header, but a client may send anything.
         let pairs = sent.iter().map(|pair| format!("{}={}", pair.name, pair.value)).collect::<Vec<_>>();
@@ -100,46 +100,14 @@ fn cookie_headers_of_http_state() {
             let header = format!("{}={}", pair.name, pair.value);
             holds &= matches!(affinity.open([header.as_bytes()], NOW), Session::Rejected(_));
         }
-        suite.check(holds, &test);
+        suite.add(test, check(holds));
     }
-    suite.end();
+    suite.finish("cookie headers (http-state)", 200, &Known::default());
 }
 
 #[derive(Deserialize)]
 struct Cases<T> {
     cases: Vec<T>,
-}
-
-/// Counts, and says what fails.
-struct Suite {
-    name: &'static str,
-    least: usize,
-    passed: usize,
-    failed: usize,
-    skipped: usize,
-}
-
-impl Suite {
-    /// With fewer cases than `least` the data is not what it should be.
-    fn new(name: &'static str, least: usize) -> Self {
-        Self { name, least, passed: 0, failed: 0, skipped: 0 }
-    }
-
-    fn check(&mut self, holds: bool, case: &str) {
-        if holds {
-            self.passed += 1;
-        } else {
-            println!("FAILED {}: {case}", self.name);
-            self.failed += 1;
-        }
-    }
-
-    fn end(self) {
-        let Self { name, least, passed, failed, skipped } = self;
-        println!("{name}: {passed} passed, {failed} failed, {skipped} skipped");
-        assert_eq!(failed, 0, "{name}");
-        assert!(passed >= least, "{name}: only {passed} cases");
-    }
 }
 
 /// The filter with these cookie settings; `None` where they are refused.
@@ -159,14 +127,10 @@ fn cookie(affinity: &Affinity) -> String {
     String::from_utf8(set_cookie).unwrap().split(';').next().unwrap().to_owned()
 }
 
-/// A file of the test data; `None` where it is absent, which is said.
-fn data<T: DeserializeOwned>(file: &str) -> Option<T> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../..");
-    let data = std::env::var_os("PORTCULLIS_DATA").map_or_else(|| root.join("../shared/data"), PathBuf::from);
-    let path = data.join(file);
-    let Ok(text) = std::fs::read(&path) else {
-        println!("skipped: {} not present", path.display());
-        return None;
-    };
-    Some(serde_json::from_slice(&text).unwrap())
+fn read<T: DeserializeOwned>(file: &str) -> Option<T> {
+    suites::data(file).map(|path| suites::json(&path))
+}
+
+fn check(holds: bool) -> Result<(), &'static str> {
+    if holds { Ok(()) } else { Err("does not hold") }
 }

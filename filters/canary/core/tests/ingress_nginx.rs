@@ -1,21 +1,22 @@
 //! ingress-nginx's own canary tests, on the decision: `derived/ingress-nginx-canary-cases.json`.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
 use portcullis_canary_core::{Canary, Facts};
 use sdk_shim_http::Headers;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
+use suites::Known;
 
 const FILE: &str = "ingress-nginx-canary-cases.json";
 
 #[test]
 fn rows() {
-    let Some(path) = common::data("derived").map(|data| data.join(FILE)) else { return };
-    let cases = common::json(&path);
-    let mut skips = common::Skips::read(include_str!("skips/ingress_nginx.txt"));
+    let Some(path) = suites::data(&format!("derived/{FILE}")) else { return };
+    let cases: Value = suites::json(&path);
+    let known = Known::parse("skips/ingress_nginx.txt", include_str!("skips/ingress_nginx.txt"));
+    let mut skipped = BTreeMap::new();
     let mut ran = 0;
     for case in cases["unit"].as_array().unwrap() {
         let rows = [(&case["request"], case["canary"].as_bool().unwrap())];
@@ -24,7 +25,7 @@ fn rows() {
     for case in cases["e2e"].as_array().unwrap() {
         let policy = &case["policy"];
         if policy.get("affinity").is_some() {
-            skips.meet(FILE, "scenario");
+            skipped.insert(format!("{FILE}: scenario"), policy.to_string());
         } else if let Some(distribution) = case.get("distribution") {
             ran += run_distribution(policy, distribution);
         } else {
@@ -33,7 +34,7 @@ fn rows() {
             ran += run(policy, &rows);
         }
     }
-    skips.check(&[FILE.to_owned()]);
+    assert_eq!(known.compare(&skipped, |_| true), [""; 0]);
     println!("{ran} rows of {FILE}");
     assert!(ran > 0);
 }

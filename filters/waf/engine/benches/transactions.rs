@@ -41,7 +41,7 @@ fn main() -> ExitCode {
             measured_transaction(&waf, named(&all, name), warm);
         }
         ["--repeat", name, times] => {
-            let (waf, all) = (waf(true), transactions(data().as_deref()));
+            let (waf, all) = (waf(true), transactions(suites::data("bench-requests").as_deref()));
             let times = times.parse::<u32>().expect("a number");
             (0..times)
                 .fold(Scratch::new(), |memory, _| measured_transaction(&waf, named(&all, name), memory));
@@ -62,7 +62,7 @@ fn times(source: &str) {
         "{:20} {:>10} {:>10} {:>16} {:>14}",
         "", "fastest us", "median us", "without scan us", "rules matched"
     );
-    for transaction in transactions(data().as_deref()) {
+    for transaction in transactions(suites::data("bench-requests").as_deref()) {
         let (fastest, median) = time(&fast, &transaction, 40);
         let (without, _) = time(&naive, &transaction, 2);
         let (matched, _) = inspect(&fast, &transaction, Scratch::new());
@@ -163,9 +163,9 @@ fn parsed(name: &'static str, bytes: &[u8], denied: bool) -> Request {
 }
 
 fn waf(prefilter: bool) -> Waf {
-    let rules = root().join(".tools/crs");
+    let rules = suites::root().join(".tools/crs");
     let read = |path: PathBuf| fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let recommended = read(root().join("filters/waf/wasm/rules/recommended.conf"));
+    let recommended = read(suites::root().join("filters/waf/wasm/rules/recommended.conf"));
     let setup = read(rules.join("crs-setup.conf.example"));
     let documents = [
         Document { name: "recommended.conf", text: &recommended },
@@ -180,17 +180,7 @@ fn waf(prefilter: bool) -> Waf {
 
 /// Which Core Rule Set there is.
 fn source() -> Option<String> {
-    let source = fs::read_to_string(root().join(".tools/crs/SOURCE")).ok()?;
+    let source = fs::read_to_string(suites::root().join(".tools/crs/SOURCE")).ok()?;
     let version = source.split(',').next()?.trim();
     (version != "none").then(|| version.to_owned())
-}
-
-/// The folder of the benign bodies.
-fn data() -> Option<PathBuf> {
-    let folder = std::env::var_os("PORTCULLIS_DATA").map_or_else(|| "../shared/data".into(), PathBuf::from);
-    Some(root().join(folder).join("bench-requests")).filter(|folder| folder.exists())
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")
 }

@@ -16,11 +16,7 @@ const SAMPLE: usize = 300;
 
 #[test]
 fn requirements_hold_for_every_match() {
-    let rules = data_dir().join("crs/rules");
-    if !rules.is_dir() {
-        println!("skipped: {} not present", rules.display());
-        return;
-    }
+    let Some(rules) = suites::data("crs/rules") else { return };
     let operators = operators(&rules);
     assert!(operators.len() > 250, "only {} operators were found", operators.len());
     let corpus = corpus();
@@ -111,7 +107,7 @@ fn corpus() -> Vec<Vec<u8>> {
         inputs.insert(line.to_vec());
     };
     for folder in ["libinjection/data", "crs-tests", "secrules-language-tests/operators"] {
-        for file in files(&data_dir().join(folder), "") {
+        for file in suites::data(folder).map(|folder| files(&folder, "")).into_iter().flatten() {
             let content = std::fs::read(file).expect("a corpus file");
             content.split(|&byte| byte == b'\n').filter(|line| line.len() < 2000).for_each(&mut add);
         }
@@ -140,12 +136,5 @@ struct Files<'a>(&'a Path);
 impl Resources for Files<'_> {
     fn read(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         std::fs::read(self.0.join(name)).ok().map(Cow::Owned)
-    }
-}
-
-fn data_dir() -> PathBuf {
-    match std::env::var_os("PORTCULLIS_DATA") {
-        Some(folder) => PathBuf::from(folder),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/data"),
     }
 }

@@ -13,20 +13,18 @@
     reason = "a test fails by panicking"
 )]
 
-mod common;
-
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use common::Outcome;
 use portcullis_engine::{Connection, Document, Intervention, Options, Transaction, Waf};
 use portcullis_seclang::Loader;
 use portcullis_seclang::loader::LoadError;
 use serde::Deserialize;
+use suites::{Known, Outcome};
 
 #[test]
 fn modsecurity_regression() {
-    let Some(folder) = common::data("modsecurity-regression") else { return };
+    let Some(folder) = suites::data("modsecurity-regression") else { return };
     let mut outcome = Outcome::default();
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -40,13 +38,14 @@ fn modsecurity_regression() {
                 format!("{stem}#{} {title}", index + 1).split_whitespace().collect::<Vec<_>>().join(" ");
             // As upstream does where the library is not compiled in.
             if case.enabled != 1 || matches!(case.resource.as_deref(), Some("lua" | "ssdeep" | "curl")) {
-                outcome.skipped += 1;
+                outcome.skip(1);
                 continue;
             }
             outcome.add(name, run(case, &format!("{stem}.json"), &folder));
         }
     }
-    outcome.compare("modsec", "tests/modsec-failures.txt");
+    let known = Known::parse("modsec-failures.txt", include_str!("modsec-failures.txt"));
+    outcome.finish("modsec", 1, &known);
 }
 
 /// `test-cases/data/x` is `data/x` of the folder.

@@ -4,9 +4,6 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark may panic")]
 
-#[path = "../tests/common/mod.rs"]
-mod common;
-
 use std::fs;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -42,7 +39,7 @@ fn main() {
         report(name, &[input.as_bytes().to_vec()]);
     }
     report("all of these", &ORDINARY.map(|(_, input)| input.as_bytes().to_vec()));
-    if let Some(directory) = common::data("data") {
+    if let Some(directory) = suites::data("libinjection/data") {
         let mut lists: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
         lists.sort();
         for path in lists {
@@ -54,7 +51,7 @@ fn main() {
             );
         }
     }
-    if let Some(path) = common::data("oracle.jsonl") {
+    if let Some(path) = suites::data("libinjection/oracle.jsonl") {
         let answers = fs::read_to_string(path).unwrap();
         let inputs = answers.lines().map(|line| unhex(line.split('"').nth(3).unwrap()));
         report("oracle.jsonl", &inputs.collect::<Vec<_>>());

@@ -2,10 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
-mod common;
-
 use std::fs;
-use std::ops::AddAssign;
 use std::path::{Path, PathBuf};
 
 use portcullis_libinjection::tokens::{
@@ -13,29 +10,28 @@ use portcullis_libinjection::tokens::{
 };
 use portcullis_libinjection::{sqli, xss};
 use serde::Deserialize;
+use suites::{Known, Outcome};
 
 #[test]
 fn unit_files() {
-    let Some(directory) = common::data("tests") else { return };
+    let Some(directory) = suites::data("libinjection/tests") else { return };
     let mut files: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    let mut score = Score::default();
+    let mut outcome = Outcome::default();
     for path in files {
         let name = path.file_name().unwrap().to_string_lossy();
         let Some(print) = printer(&name) else {
             println!("skipped: {name}: not a kind of test that libinjection's driver knows");
-            score += Score { skipped: 1, ..Score::default() };
+            outcome.skip(1);
             continue;
         };
         let (input, expected) = parse(&path);
-        score += Score::of(
-            &name,
-            &input,
-            &String::from_utf8_lossy(&expected),
-            &String::from_utf8_lossy(trim_end(&print(&input))),
-        );
+        let found = print(&input);
+        let (expected, found) =
+            (String::from_utf8_lossy(&expected), String::from_utf8_lossy(trim_end(&found)));
+        outcome.add(name, equal(&expected, &found));
     }
-    score.finish("unit files");
+    outcome.finish("unit files", 1, &Known::default());
 }
 
 #[test]
@@ -47,8 +43,8 @@ fn oracle() {
         fingerprint: String,
         xss: bool,
     }
-    let Some(path) = common::data("oracle.jsonl") else { return };
-    let mut score = Score::default();
+    let Some(path) = suites::data("libinjection/oracle.jsonl") else { return };
+    let mut outcome = Outcome::default();
     for line in fs::read_to_string(path).unwrap().lines() {
         let answer: Answer = serde_json::from_str(line).unwrap();
         let input = unhex(&answer.input_hex);
@@ -60,18 +56,18 @@ fn oracle() {
             fingerprint.as_deref().unwrap_or_default(),
             xss(&input)
         );
-        score += Score::of("oracle", &input, &expected, &found);
+        outcome.add(input.escape_ascii().to_string(), equal(&expected, &found));
     }
-    score.finish("oracle");
+    outcome.finish("oracle", 1, &Known::default());
 }
 
 /// The lists, with as many exceptions as libinjection's `test-samples-*.sh` allow it.
 #[test]
 fn lists() {
-    let Some(directory) = common::data("data") else { return };
+    let Some(directory) = suites::data("libinjection/data") else { return };
     let mut files: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    let mut score = Score::default();
+    let mut outcome = Outcome::default();
     let kinds: [(&str, Detector, bool, usize); 3] = [
         ("sqli-", |line| sqli(line).is_some(), true, 18),
         ("false_", |line| sqli(line).is_some(), false, 21),
@@ -84,16 +80,16 @@ fn lists() {
             text.split(|byte| *byte == b'\n').map(trim_end).filter(|line| !matches!(line, [] | [b'#', ..]));
         let (right, wrong): (Vec<_>, Vec<_>) =
             lines.partition(|line| is_attack(&url_decode(line)) == expected);
-        println!(
-            "{prefix}*: {} lines, {} not as named, {allowed} allowed",
-            right.len() + wrong.len(),
-            wrong.len()
-        );
-        let failed = usize::from(wrong.len() > allowed);
-        let passed = usize::from(failed == 0 && !right.is_empty());
-        score += Score { passed, failed, skipped: 1 - failed - passed };
+        let (all, wrong) = (right.len() + wrong.len(), wrong.len());
+        let what = format!("{all} lines, {wrong} not as named, {allowed} allowed");
+        println!("{prefix}*: {what}");
+        match wrong > allowed {
+            true => outcome.add(prefix, Err(what)),
+            false if right.is_empty() => outcome.skip(1),
+            false => outcome.add(prefix, Ok::<_, String>(())),
+        }
     }
-    score.finish("lists");
+    outcome.finish("lists", 1, &Known::default());
 }
 
 type Detector = fn(&[u8]) -> bool;
@@ -194,33 +190,6 @@ fn url_decode(line: &[u8]) -> Vec<u8> {
     decoded
 }
 
-#[derive(Default)]
-struct Score {
-    passed: usize,
-    failed: usize,
-    skipped: usize,
-}
-
-impl Score {
-    fn of(name: &str, input: &[u8], expected: &str, found: &str) -> Self {
-        if expected == found {
-            return Self { passed: 1, ..Self::default() };
-        }
-        println!("{name}: {}\nexpected:\n{expected}\nfound:\n{found}\n", input.escape_ascii());
-        Self { failed: 1, ..Self::default() }
-    }
-
-    fn finish(&self, suite: &str) {
-        println!("{suite}: {} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped);
-        assert_eq!(self.failed, 0, "{suite}");
-        assert!(self.passed > 0, "{suite}: no test was run");
-    }
-}
-
-impl AddAssign for Score {
-    fn add_assign(&mut self, other: Self) {
-        self.passed += other.passed;
-        self.failed += other.failed;
-        self.skipped += other.skipped;
-    }
+fn equal(expected: &str, found: &str) -> Result<(), String> {
+    if expected == found { Ok(()) } else { Err(format!("expected:\n{expected}\nfound:\n{found}")) }
 }

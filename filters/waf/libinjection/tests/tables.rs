@@ -4,8 +4,6 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
-mod common;
-
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
@@ -20,7 +18,7 @@ struct Upstream {
 
 #[test]
 fn tables_are_current() {
-    let Some(path) = common::data("sqlparse_data.json") else { return };
+    let Some(path) = suites::data("libinjection/sqlparse_data.json") else { return };
     let upstream: Upstream = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
     check("keyword_list.rs", &keyword_list(&upstream.keywords));
     check("fingerprint_automaton.rs", &fingerprint_automaton(&upstream.fingerprints));

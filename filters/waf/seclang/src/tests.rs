@@ -5,23 +5,9 @@ mod crs;
 mod regression;
 mod syntax;
 
-use std::path::PathBuf;
+use suites::data;
 
 use super::*;
-
-/// A file or folder of the conformance data, or none, after saying so.
-fn data(path: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("PORTCULLIS_DATA").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../shared/data")),
-        PathBuf::from,
-    );
-    let path = root.join(path);
-    if !path.exists() {
-        println!("skipped: {} not present", path.display());
-        return None;
-    }
-    Some(path)
-}
 
 /// Prints all errors with their lines, then fails.
 fn fail(errors: &ParseErrors) -> ! {

@@ -4,52 +4,19 @@ use super::*;
 use crate::template::Template;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::Path;
+use suites::{Known, Outcome as Suite, data};
 
-/// The file or folder of that name, unless the data is absent.
-pub(super) fn data(name: &str) -> Option<PathBuf> {
-    let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.."));
-    let folder = std::env::var_os("PORTCULLIS_DATA").map_or(root.join("../shared/data"), PathBuf::from);
-    let path = folder.join(name);
-    if !path.exists() {
-        println!("skipped: {} not present", path.display());
-        return None;
-    }
-    Some(path)
+fn json(path: &Path) -> Value {
+    suites::json(path)
 }
 
-fn json(path: &PathBuf) -> Value {
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+fn finish(suite: &str, outcome: &Suite) {
+    let list = include_str!("../../tests/expected-skips.toml");
+    outcome.finish(suite, 1, &Known::section("expected-skips.toml", list, suite));
 }
 
-/// What is expected not to hold in a suite, and what did not.
-struct Skips {
-    expected: BTreeMap<String, String>,
-    found: BTreeMap<String, String>,
-}
-
-impl Skips {
-    fn new(suite: &str) -> Self {
-        let text = include_str!("../../tests/expected-skips.toml");
-        let mut suites: BTreeMap<String, BTreeMap<String, String>> = toml::from_str(text).unwrap();
-        Self { expected: suites.remove(suite).unwrap(), found: BTreeMap::new() }
-    }
-
-    fn add(&mut self, name: impl Into<String>, why: impl ToString) {
-        self.found.insert(name.into(), why.to_string());
-    }
-
-    fn compare(self, count: usize) {
-        let new: Vec<_> = self.found.iter().filter(|(name, _)| !self.expected.contains_key(*name)).collect();
-        let gone: Vec<_> = self.expected.keys().filter(|name| !self.found.contains_key(*name)).collect();
-        assert!(new.is_empty(), "does not hold: {new:#?}");
-        // Other data than the usual may lack what is listed.
-        let is_usual = std::env::var_os("PORTCULLIS_DATA").is_none();
-        assert!(gone.is_empty() || !is_usual, "listed in expected-skips.toml, but holds: {gone:#?}");
-        println!("{count} hold, {} are listed", self.found.len());
-        assert!(count > 0, "nothing was tested");
-    }
-}
+const HOLDS: Result<(), String> = Ok(());
 
 /// The `AuthorizationPolicy` and `RequestAuthentication` documents of a YAML file.
 fn documents(yaml: &str) -> Vec<Value> {
@@ -159,8 +126,7 @@ fn istio_authz_cases() {
     let Some(cases) = data("derived/istio-authz-cases.json") else { return };
     let Some(templates) = data("istio/tests/integration/security/testdata/authz") else { return };
     let tokens = tokens();
-    let mut skips = Skips::new("istio-authz-cases");
-    let mut count = 0;
+    let mut suite = Suite::default();
     for (name, test) in json(&cases)["tests"].as_object().unwrap() {
         let mut policies = Vec::new();
         let mut seen = BTreeSet::new();
@@ -173,26 +139,20 @@ fn istio_authz_cases() {
         let authz = match load(&policies) {
             Ok(authz) => authz,
             Err(errors) => {
-                skips.add(name, errors);
+                suite.add(name, Err(errors));
                 continue;
             }
         };
         for case in test["cases"].as_array().unwrap() {
-            for (text, client, expected) in rows(case, &tokens) {
-                let mut client = client;
-                if allows(&authz, &text, &mut client) == expected {
-                    count += 1;
-                } else {
-                    let path = case["path"].as_str().unwrap_or_default();
-                    skips.add(
-                        format!("{name}: {path}"),
-                        format!("{text:?} from {client:?}: expected {expected}"),
-                    );
-                }
-            }
+            let wrong = rows(case, &tokens).into_iter().find_map(|(text, mut client, expected)| {
+                let what = format!("{text:?} from {client:?}: expected {expected}");
+                (allows(&authz, &text, &mut client) != expected).then_some(what)
+            });
+            let path = case["path"].as_str().unwrap_or_default();
+            suite.add(format!("{name}: {path}"), wrong.map_or(Ok(()), Err));
         }
     }
-    skips.compare(count);
+    finish("istio-authz-cases", &suite);
 }
 
 /// The requests of a case, one for each port that speaks HTTP and for each of two clients.
@@ -240,8 +200,7 @@ fn istio_requestauthn_cases() {
     let Some(templates) = data("istio/tests/integration/security") else { return };
     let tokens = tokens();
     let payload = |token: &str| tokens[token].split('.').nth(1).unwrap().to_owned();
-    let mut skips = Skips::new("istio-requestauthn-cases");
-    let mut count = 0;
+    let mut suite = Suite::default();
     for case in json(&cases)["cases"].as_array().unwrap() {
         let name = case["name"].as_str().unwrap();
         let policies = match case["policy"].as_str().filter(|file| !file.is_empty()) {
@@ -251,7 +210,7 @@ fn istio_requestauthn_cases() {
         let authz = match load(&policies) {
             Ok(authz) => authz,
             Err(errors) => {
-                skips.add(name, errors);
+                suite.add(name, Err(errors));
                 continue;
             }
         };
@@ -305,16 +264,15 @@ fn istio_requestauthn_cases() {
             let found = upstream.get(header.to_lowercase().as_str()).cloned().unwrap_or_default();
             assert_eq!(found, evaluate(expected.as_str().unwrap()), "{name}: {header}");
         }
-        count += 1;
+        suite.add(name, HOLDS);
     }
-    skips.compare(count);
+    finish("istio-requestauthn-cases", &suite);
 }
 
 #[test]
 fn rbac_golden_policies_load() {
     let Some(folder) = data("istio/rbac-golden") else { return };
-    let mut skips = Skips::new("rbac-golden");
-    let mut count = 0;
+    let mut suite = Suite::default();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -325,13 +283,10 @@ fn rbac_golden_policies_load() {
         let dry_run = documents
             .iter()
             .any(|document| document["metadata"]["annotations"]["istio.io/dry-run"] == "true");
-        match load(&documents) {
-            Ok(_) if dry_run => skips.add(name, "dry run"),
-            Ok(_) => count += 1,
-            Err(errors) => skips.add(name, errors),
-        }
+        let loaded = load(&documents).map_err(|errors| errors.to_string());
+        suite.add(name, loaded.and_then(|_| if dry_run { Err("dry run".to_owned()) } else { Ok(()) }));
     }
-    skips.compare(count);
+    finish("rbac-golden", &suite);
 }
 
 /// Envoy's template in Istio's syntax, where that can say it: `*` and `{name}` as `{*}`, `**` and `{name=**}` as `{**}`.
@@ -361,32 +316,35 @@ fn istio_template(template: &str) -> Option<String> {
 fn envoy_uri_template() {
     let Some(path) = data("derived/envoy-uri-template.json") else { return };
     let data = json(&path);
-    let mut skips = Skips::new("envoy-uri-template");
-    let mut count = 0;
+    let mut suite = Suite::default();
     let texts = |name: &str| {
         data[name].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect::<Vec<_>>()
     };
     for template in texts("valid_templates") {
         match istio_template(template).map(|text| Template::new(&text)) {
-            Some(Ok(_)) => count += 1,
-            other => skips.add(template, format!("{other:?}")),
+            Some(Ok(_)) => suite.add(template, HOLDS),
+            other => suite.add(template, Err(format!("{other:?}"))),
         }
     }
     for template in texts("invalid_templates") {
         match istio_template(template).map(|text| Template::new(&text)) {
-            Some(Err(_)) => count += 1,
-            other => skips.add(template, format!("{other:?}")),
+            Some(Err(_)) => suite.add(template, HOLDS),
+            other => suite.add(template, Err(format!("{other:?}"))),
         }
     }
     for (rows, expected) in [("match", true), ("no_match", false)] {
         for row in data[rows].as_array().unwrap() {
             let (template, path) = (row["template"].as_str().unwrap(), row["path"].as_str().unwrap());
             match istio_template(template).map(|text| Template::new(&text).unwrap()) {
-                Some(compiled) if compiled.matches(path.as_bytes()) == expected => count += 1,
-                Some(_) => skips.add(format!("{template} on {path}"), format!("expected {expected}")),
-                None => skips.add(template, "not expressible"),
+                Some(compiled) => {
+                    let holds = compiled.matches(path.as_bytes()) == expected;
+                    let what = format!("expected {expected}");
+                    suite.add(format!("{template} on {path}"), if holds { Ok(()) } else { Err(what) });
+                }
+                // Listed with the templates.
+                None => suite.skip(1),
             }
         }
     }
-    skips.compare(count);
+    finish("envoy-uri-template", &suite);
 }

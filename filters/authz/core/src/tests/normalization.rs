@@ -1,7 +1,7 @@
-use super::foreign::data;
 use super::*;
 use crate::config::{PathNormalization, PathParameters};
 use crate::normalization::{Normalizer, PathError};
+use suites::data;
 
 fn normal(level: PathNormalization, parameters: PathParameters, target: &str) -> String {
     match (Normalizer { level, parameters }).target(target.as_bytes()) {
