@@ -50,7 +50,7 @@ format: ## Format the code
 	cargo fmt --all
 
 .PHONY: docs
-docs: ## Write the reference pages in docs/ from the filters' configuration types
+docs: ## Write the reference pages in docs/ from the filters' code
 	cargo xtask docs
 
 .PHONY: modules

@@ -1,4 +1,7 @@
-//! The configuration reference of each filter, from the types that read it, into the marked part of its page.
+//! The configuration reference of each filter, from the types that read it, into the marked part of its page; and what of SecLang
+//! the waf does.
+
+mod support;
 
 use schemars::generate::SchemaSettings;
 use sdk_shim::Filter;
@@ -18,10 +21,10 @@ pub(crate) fn write() -> Result<String, String> {
 pub(crate) fn check() -> Result<String, String> {
     for (page, text) in pages()? {
         if read(&page)? != text {
-            return Err(format!("{page} is not what the configuration types say: run `make docs`"));
+            return Err(format!("{page} is not what the code says: run `make docs`"));
         }
     }
-    Ok("docs: the reference pages are what the configuration types say".into())
+    Ok("docs: the reference pages are what the code says".into())
 }
 
 fn pages() -> Result<Vec<(String, String)>, String> {
@@ -30,6 +33,7 @@ fn pages() -> Result<Vec<(String, String)>, String> {
         page::<portcullis_canary::CanaryFilter>()?,
         page::<portcullis_affinity::AffinityFilter>()?,
         page::<portcullis_authz::AuthzFilter>()?,
+        ("docs/waf-support.md".to_owned(), support::page()),
     ])
 }
 

@@ -15,10 +15,12 @@ pub mod operators;
 mod options;
 pub mod persistent;
 mod plan;
+pub mod support;
 mod transaction;
 pub mod transformations;
 mod waf;
 
+pub use actions::Sanitised;
 pub use error::{CompileError, CompileErrorKind};
 pub use intervention::{Cause, Intervention, InterventionKind};
 pub use matched::MatchedRule;

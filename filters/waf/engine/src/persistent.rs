@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use portcullis_seclang::ast::Collection;
 
+use crate::actions::number;
+
 /// Records of all collections.
 pub const MAX_RECORDS: usize = 4096;
 /// Variables of one record.
@@ -37,6 +39,8 @@ struct Variable {
     name: Vec<u8>,
     value: Vec<u8>,
     expires: Option<Duration>,
+    /// Since when `deprecatevar` has taken nothing off.
+    fades_from: Duration,
 }
 
 impl Persistent {
@@ -89,7 +93,12 @@ impl Persistent {
             {
                 variable.value = value.to_vec();
             } else if variables.len() < MAX_VARIABLES {
-                variables.push(Variable { name: name.to_vec(), value: value.to_vec(), expires: None });
+                variables.push(Variable {
+                    name: name.to_vec(),
+                    value: value.to_vec(),
+                    expires: None,
+                    fades_from: now,
+                });
             }
         });
     }
@@ -113,6 +122,30 @@ impl Persistent {
                 if variable.name.eq_ignore_ascii_case(name) {
                     variable.expires = Some(now.saturating_add(Duration::from_secs(seconds)));
                 }
+            }
+        });
+    }
+
+    /// Takes `amount` for all of `seconds` that have passed off a number, down to 0.
+    pub(crate) fn fade(
+        &self,
+        collection: Collection,
+        record: &[u8],
+        name: &[u8],
+        (amount, seconds): (u64, u64),
+        now: Duration,
+    ) {
+        self.with(collection, record, now, false, |record| {
+            let mut variables = record.variables.iter_mut();
+            let Some(variable) = variables.find(|variable| variable.name.eq_ignore_ascii_case(name)) else {
+                return;
+            };
+            let passed = now.saturating_sub(variable.fades_from).as_secs();
+            let faded = passed.saturating_mul(amount) / seconds.max(1);
+            if faded > 0 {
+                let before = u64::try_from(number(&variable.value)).unwrap_or(0);
+                variable.value = before.saturating_sub(faded).to_string().into_bytes();
+                variable.fades_from = now;
             }
         });
     }

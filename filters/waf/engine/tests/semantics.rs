@@ -9,8 +9,11 @@
     reason = "a test fails by panicking"
 )]
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
 use portcullis_engine::{
-    Cause, Connection, Document, Intervention, InterventionKind, Limits, Options, Transaction, Waf,
+    Cause, Connection, Document, Intervention, InterventionKind, Limits, Options, Sanitised, Transaction, Waf,
 };
 use portcullis_seclang::loader::NoFiles;
 
@@ -194,6 +197,20 @@ const CASES: &[(&str, &str, &[u64], u16)] = &[
     ("SecRule REQUEST_BASENAME '@streq c.php' 'id:1,phase:1'", "/a/b/c.php?d", &[1], 0),
     ("SecRule REQUEST_URI '@streq /p?q' 'id:1,phase:1'", "http://h/p?q", &[1], 0),
     ("SecRule URLENCODED_ERROR '@eq 1' 'id:1,phase:1'", "/?a=%zz", &[1], 0),
+    // Coraza's datasets, wherever they stand.
+    (
+        "SecRule ARGS '@pmFromDataset words' 'id:1,phase:1'\nSecDataset words `\nfoo\nbar\n`",
+        "/?a=xBARx",
+        &[1],
+        0,
+    ),
+    (
+        "SecDataset nets `\n192.0.2.0/24\n`\nSecRule REMOTE_ADDR '@ipMatchFromDataset nets' 'id:1,phase:1'",
+        "/",
+        &[1],
+        0,
+    ),
+    ("SecRule ARGS_NAMES '@streq a_b[c.d]' 'id:1,phase:1,t:phpArgsNames'", "/?a.b[c.d]=1", &[1], 0),
     // Persistent collections within a transaction.
     (
         "SecAction 'id:1,phase:1,nolog,initcol:ip=%{REMOTE_ADDR},setvar:ip.n=+3'\nSecRule IP:n '@eq 3' 'id:2,phase:1'",
@@ -292,6 +309,93 @@ fn a_body_over_the_limit_is_rejected_or_cut() {
 }
 
 #[test]
+fn the_limit_without_files_is_a_body_error() {
+    let waf = compile(
+        "SecRuleEngine On
+         SecRequestBodyNoFilesLimit 120
+         SecRule REQBODY_ERROR '@eq 1' \"id:1,phase:2,logdata:'%{REQBODY_ERROR_MSG}'\"",
+        &Options::default(),
+    );
+    let upload = |field: usize, file: usize| {
+        let (field, file) = ("f".repeat(field), "x".repeat(file));
+        format!(
+            "--b\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"n\"\r\n\r\n{file}\r\n--b--\r\n"
+        )
+    };
+    let form = "application/x-www-form-urlencoded";
+    let rows = [
+        (form, format!("a={}", "x".repeat(118)), 0),
+        (form, format!("a={}", "x".repeat(119)), 1),
+        ("multipart/form-data; boundary=b", upload(5, 5000), 0),
+        ("multipart/form-data; boundary=b", upload(90, 5), 1),
+    ];
+    for (content_type, body, errors) in rows {
+        let (tx, _) = run(&waf, "/", content_type.as_bytes(), body.as_bytes());
+        assert_eq!(tx.matches().len(), errors, "{body}");
+        if let [matched] = tx.matches() {
+            assert_eq!(matched.data, b"Request body excluding files is bigger than the maximum expected.");
+        }
+    }
+}
+
+#[test]
+fn deprecatevar_lets_a_score_fade() {
+    static NOW: AtomicU64 = AtomicU64::new(1000);
+    let clock = || Duration::from_secs(NOW.load(Ordering::Relaxed));
+    let waf = compile(
+        "SecRuleEngine On
+         SecAction 'id:1,phase:1,nolog,initcol:ip=%{REMOTE_ADDR},deprecatevar:ip.n=60/300'
+         SecRule ARGS:add . 'id:2,phase:1,nolog,setvar:ip.n=+%{ARGS.add}'
+         SecRule IP:n . \"id:3,phase:1,logdata:'%{IP.n}'\"",
+        &Options { clock, ..Options::default() },
+    );
+    // Time, what is added, what is left then.
+    for (time, target, left) in [
+        (1000, "/?add=100", "100"),
+        (1004, "/", "100"),
+        (1005, "/", "99"),
+        (1006, "/?add=1", "100"),
+        (1010, "/", "99"),
+        (1310, "/", "39"),
+        (9999, "/", "0"),
+    ] {
+        NOW.store(time, Ordering::Relaxed);
+        let (tx, _) = run(&waf, target, b"", b"");
+        let data = tx.matches().first().map(|matched| String::from_utf8_lossy(&matched.data).into_owned());
+        // Later than SecCollectionTimeout the record is gone.
+        let expected = (time < 9999).then(|| left.to_owned());
+        assert_eq!(data, expected, "at {time}");
+    }
+}
+
+#[test]
+fn sanitise_says_what_the_audit_log_is_to_hide() {
+    let waf = compile(
+        "SecRuleEngine On
+         SecAction 'id:1,phase:1,nolog,sanitiseArg:Pass,sanitiseRequestHeader:X-Key,sanitizeResponseHeader:X-Out'
+         SecRule ARGS:/^s/ . 'id:2,phase:1,nolog,sanitiseMatched'
+         SecRule REQUEST_COOKIES . 'id:3,phase:1,nolog,sanitiseMatched'
+         SecRule ARGS '@verifyCC \\d{13,16}' 'id:4,phase:1,nolog,capture,sanitiseMatchedBytes:2/4'
+         SecRule ARGS:t 'x' 'id:5,phase:1,nolog,sanitiseMatchedBytes'",
+        &Options::default(),
+    );
+    let (tx, _) = run(&waf, "/?s1=a&s2=b&card=no+4012888888881881&t=xyz", b"", b"");
+    let text = |text: &str, first, last| Sanitised::Text { text: text.into(), first, last };
+    assert_eq!(
+        tx.sanitised(),
+        [
+            Sanitised::Argument(b"pass".to_vec()),
+            Sanitised::RequestHeader(b"x-key".to_vec()),
+            Sanitised::ResponseHeader(b"x-out".to_vec()),
+            Sanitised::Argument(b"s1".to_vec()),
+            Sanitised::Argument(b"s2".to_vec()),
+            text("4012888888881881", 2, 4),
+            text("xyz", 0, 0),
+        ]
+    );
+}
+
+#[test]
 fn xpath_selects_what_a_rule_looks_at() {
     let waf = compile(
         "SecRuleEngine On
@@ -365,6 +469,24 @@ fn refusals_name_the_place() {
             "SecRule XML:/p:a x id:1,xmlns:p=u\nSecRule XML:/p:a x id:2,xmlns:p=v\n",
             "inline:2:9: SecRule: XPath /p:a: another rule has the same expression with other namespaces",
         ),
+        (
+            "SecRule PERF_ALL x id:1\n",
+            "inline:1:9: SecRule: PERF_ALL is not supported: ModSecurity v3 does not",
+        ),
+        ("SecRule JSON x id:1\n", "inline:1:9: SecRule: JSON is not supported: "),
+        (
+            "SecRule ARGS '@rbl x.y' id:1\n",
+            "inline:1:15: SecRule: @rbl: @rbl is not supported: a filter makes no DNS",
+        ),
+        (
+            "SecRule ARGS '@pmFromDataset no' id:1\n",
+            "inline:1:15: SecRule: @pmFromDataset: there is no SecDataset",
+        ),
+        ("SecAction id:1,append:x\n", "inline:1:16: SecAction: append is not supported: "),
+        ("SecAction id:1,pause:5\n", "inline:1:16: SecAction: pause is not supported: "),
+        ("SecAction id:1,deprecatevar:tx.a=1/2\n", "inline:1:16: SecAction: tx is out of range: "),
+        ("SecAction id:1,ctl:hashEngine=On\n", "inline:1:16: SecAction: ctl:hashEngine is not supported: "),
+        ("SecConnEngine On\n", "inline:1:1: SecConnEngine: SecConnEngine is not supported: "),
         ("SecGeoLookupDb /x\n", "inline:1:1: SecGeoLookupDb: SecGeoLookupDb is not supported: "),
         ("SecDefaultAction 'phase:1,log'\n", "inline:1:18: SecDefaultAction: expected a disruptive action"),
         ("SecDefaultAction 'deny'\n", "inline:1:1: SecDefaultAction: SecDefaultAction must specify a phase"),

@@ -22,8 +22,8 @@ pub use directive::{
 pub use keywords::{ActionName, CtlName};
 pub use names::{
     AuditEngine, AuditLogFormat, AuditLogType, BodyProcessor, Collection, EngineMode, FailAction,
-    LimitAction, OnOff, OperatorName, ParseXml, Phase, Severity, Transformation, UploadKeep, VariableName,
-    Vocabulary,
+    LimitAction, OnOff, OperatorName, ParseXml, Phase, Severity, Transformation, UploadKeep,
+    VERSION_2_VARIABLES, VariableName, Vocabulary,
 };
 pub use rule::{Condition, Operator, Rule, Selector, Variable};
 pub use template::{Macro, Part, Template};

@@ -56,6 +56,13 @@ pub enum ParseErrorKind {
         /// The name that was probably meant.
         suggestion: Option<&'static str>,
     },
+    /// A variable of ModSecurity v2 that v3 does not have: its name, and what to use instead.
+    Version2Variable {
+        /// The variable.
+        name: &'static str,
+        /// Why, or what to use instead.
+        instead: &'static str,
+    },
     /// The directive ends too early.
     MissingArgument {
         /// What is missing.
@@ -169,6 +176,9 @@ impl fmt::Display for ParseErrorKind {
                     Some(suggestion) => write!(f, "; did you mean `{mark}{suggestion}`?"),
                     None => Ok(()),
                 }
+            }
+            K::Version2Variable { name, instead } => {
+                write!(f, "{name} is not supported: ModSecurity v3 does not have it; {instead}")
             }
             K::MissingArgument { expected } => {
                 write!(f, "expected {expected}, found the end of the directive")

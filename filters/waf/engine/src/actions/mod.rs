@@ -3,14 +3,18 @@
 //! shape the rule itself.
 
 mod ctl;
+mod deprecatevar;
 mod initcol;
+mod sanitise;
 mod setenv;
 mod setvar;
 
 pub(crate) use ctl::{Ctl, TargetRemoval};
+pub(crate) use deprecatevar::DeprecateVar;
 pub(crate) use initcol::{ExpireVar, InitCol};
+pub use sanitise::Sanitised;
 pub(crate) use setenv::SetEnv;
-pub(crate) use setvar::{SetVar, SetVarOp};
+pub(crate) use setvar::{SetVar, SetVarOp, number};
 
 use crate::plan::{Plan, Text};
 use crate::transaction::{RuleState, Transaction};
@@ -20,11 +24,16 @@ use crate::transaction::{RuleState, Transaction};
 pub(crate) enum Action {
     AuditLog,
     Ctl(Ctl),
+    DeprecateVar(DeprecateVar),
     ExpireVar(ExpireVar),
     InitCol(InitCol),
     Log,
     NoAuditLog,
     NoLog,
+    Sanitise(Sanitised),
+    SanitiseMatched,
+    /// Bytes to leave at the start and at the end.
+    SanitiseMatchedBytes(usize, usize),
     SetEnv(SetEnv),
     SetRsc(Text),
     SetSid(Text),
@@ -45,6 +54,7 @@ impl Action {
                 state.log = true;
             }
             Action::Ctl(ctl) => ctl.run(tx, plan),
+            Action::DeprecateVar(action) => action.run(tx, plan),
             Action::ExpireVar(action) => action.run(tx, plan),
             Action::InitCol(action) => action.run(tx, plan),
             Action::Log => state.log = true,
@@ -53,6 +63,9 @@ impl Action {
                 state.log = false;
                 state.audit_log = false;
             }
+            Action::Sanitise(what) => tx.sanitise(what.clone()),
+            Action::SanitiseMatched => sanitise::matched(tx, state),
+            Action::SanitiseMatchedBytes(first, last) => sanitise::matched_bytes(tx, state, *first, *last),
             Action::SetEnv(action) => action.run(tx, plan),
             Action::SetRsc(key) => {
                 tx.set_collection_key(plan, portcullis_seclang::ast::Collection::Resource, key)
@@ -79,11 +92,19 @@ impl Action {
         match self {
             Action::AuditLog => "auditlog",
             Action::Ctl(_) => "ctl",
+            Action::DeprecateVar(_) => "deprecatevar",
             Action::ExpireVar(_) => "expirevar",
             Action::InitCol(_) => "initcol",
             Action::Log => "log",
             Action::NoAuditLog => "noauditlog",
             Action::NoLog => "nolog",
+            Action::Sanitise(Sanitised::Argument(_)) => "sanitiseArg",
+            Action::Sanitise(Sanitised::RequestHeader(_)) => "sanitiseRequestHeader",
+            Action::Sanitise(Sanitised::ResponseHeader(_)) => "sanitiseResponseHeader",
+            Action::SanitiseMatched => "sanitiseMatched",
+            Action::Sanitise(Sanitised::Text { .. }) | Action::SanitiseMatchedBytes(..) => {
+                "sanitiseMatchedBytes"
+            }
             Action::SetEnv(_) => "setenv",
             Action::SetRsc(_) => "setrsc",
             Action::SetSid(_) => "setsid",

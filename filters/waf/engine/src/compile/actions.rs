@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use portcullis_seclang::ast::{self, ActionKind as A, Ctl as AstCtl, Spanned};
+use portcullis_seclang::ast::{self, ActionKind as A, Collection, Ctl as AstCtl, Spanned};
 use portcullis_seclang::source::Span;
 
 use super::rules::{Index, Skips};
 use super::{Compiler, on};
-use crate::actions::{Action, Ctl, ExpireVar, InitCol, SetEnv, SetVar, SetVarOp, TargetRemoval};
+use crate::actions::{
+    Action, Ctl, DeprecateVar, ExpireVar, InitCol, Sanitised, SetEnv, SetVar, SetVarOp, TargetRemoval,
+};
 use crate::error::CompileErrorKind;
 use crate::plan::{Disruptive, Link, PhasePlan, RuleId, Text};
+use crate::support;
 
 impl Compiler<'_> {
     /// Adds an action to a link. Disruptive ones go to `disruptive`.
@@ -54,8 +57,10 @@ impl Compiler<'_> {
                     compiled @ (Action::InitCol(_)
                     | Action::SetRsc(_)
                     | Action::SetSid(_)
-                    | Action::SetUid(_)),
-                ) => link.choose_records.push(compiled),
+                    | Action::SetUid(_)
+                    | Action::SanitiseMatched
+                    | Action::SanitiseMatchedBytes(..)),
+                ) => link.for_each_match.push(compiled),
                 Some(compiled) => link.actions.push(compiled),
                 None => {}
             },
@@ -91,15 +96,12 @@ impl Compiler<'_> {
             A::Drop => Disruptive::Drop,
             A::Pass => Disruptive::Pass,
             A::Redirect(url) => Disruptive::Redirect(self.text(url)),
-            A::Pause(_) => {
-                self.unsupported(span, "pause", "it would hold a connection open for the attacker; use deny");
+            other => {
+                if let Some(reason) = support::action(other.action_name()).refused() {
+                    self.unsupported(span, other.name(), reason);
+                }
                 return None;
             }
-            A::Proxy(_) => {
-                self.unsupported(span, "proxy", "Envoy's routes decide where a request goes");
-                return None;
-            }
-            _ => return None,
         })
     }
 
@@ -116,23 +118,11 @@ impl Compiler<'_> {
     }
 
     fn plain_action(&mut self, kind: &A, span: Span, index: &Index) -> Option<Action> {
-        let refused = match kind {
-            A::Append(_) | A::Prepend(_) => "ModSecurity v3 has no content injection",
-            A::DeprecateVar(_) => "ModSecurity v3 does not have it; use expirevar",
-            A::Exec(_) => "a filter can't start programs and has no Lua",
-            A::SanitiseArg(_)
-            | A::SanitiseMatched
-            | A::SanitiseMatchedBytes(_)
-            | A::SanitiseRequestHeader(_)
-            | A::SanitiseResponseHeader(_) => {
-                "ModSecurity v3 does not have it; the audit log redacts secrets by itself"
-            }
-            _ => "",
-        };
-        if !refused.is_empty() {
-            self.unsupported(span, action_name(kind), refused);
+        if let Some(reason) = support::action(kind.action_name()).refused() {
+            self.unsupported(span, kind.name(), reason);
             return None;
         }
+        let name = |name: &[u8]| name.to_ascii_lowercase();
         Some(match kind {
             A::AuditLog => Action::AuditLog,
             A::Log => Action::Log,
@@ -146,6 +136,27 @@ impl Compiler<'_> {
                 Action::Status(*status)
             }
             A::Ctl(ctl) => Action::Ctl(self.ctl(ctl, span, index)?),
+            A::DeprecateVar(deprecate) => {
+                if deprecate.collection == Collection::Tx {
+                    let expected = "a persistent collection: ip, global, resource, session or user";
+                    self.error(span, CompileErrorKind::Range { value: "tx".to_owned(), expected });
+                    return None;
+                }
+                Action::DeprecateVar(DeprecateVar {
+                    collection: deprecate.collection,
+                    key: self.text(&deprecate.key),
+                    amount: deprecate.amount,
+                    seconds: deprecate.seconds.max(1),
+                })
+            }
+            A::SanitiseArg(arg) => Action::Sanitise(Sanitised::Argument(name(arg))),
+            A::SanitiseMatched => Action::SanitiseMatched,
+            A::SanitiseMatchedBytes(left) => {
+                let (first, last) = left.unwrap_or_default();
+                Action::SanitiseMatchedBytes(first as usize, last as usize)
+            }
+            A::SanitiseRequestHeader(header) => Action::Sanitise(Sanitised::RequestHeader(name(header))),
+            A::SanitiseResponseHeader(header) => Action::Sanitise(Sanitised::ResponseHeader(name(header))),
             A::ExpireVar(expire) => Action::ExpireVar(ExpireVar {
                 collection: expire.collection,
                 key: self.text(&expire.key),
@@ -187,16 +198,13 @@ impl Compiler<'_> {
             AstCtl::RuleRemoveTargetById(ids, target) => self.removal(index.by_id(ids), target)?,
             AstCtl::RuleRemoveTargetByMsg(msg, target) => self.removal(index.by_msg(msg), target)?,
             AstCtl::RuleRemoveTargetByTag(tag, target) => self.removal(index.by_tag(tag), target)?,
-            AstCtl::HashEnforcement(_) | AstCtl::HashEngine(_) => {
-                self.unsupported(span, "ctl:hashEngine", "ModSecurity v3 has no link hashing");
-                return None;
-            }
-            AstCtl::ForceResponseBodyVariable(_) | AstCtl::ResponseBodyProcessor(_) => {
-                self.unsupported(
-                    span,
-                    "ctl:responseBodyProcessor",
-                    "responses are not parsed; use RESPONSE_BODY",
-                );
+            AstCtl::HashEnforcement(_)
+            | AstCtl::HashEngine(_)
+            | AstCtl::ForceResponseBodyVariable(_)
+            | AstCtl::ResponseBodyProcessor(_) => {
+                if let Some(reason) = support::ctl(ctl.ctl_name()).refused() {
+                    self.unsupported(span, format!("ctl:{}", ctl.name()), reason);
+                }
                 return None;
             }
         })
@@ -211,20 +219,5 @@ impl Compiler<'_> {
             removals.push(Arc::new(TargetRemoval { rules, variable: target.name, select }));
         }
         Some(Ctl::RemoveTargets(removals.into()))
-    }
-}
-
-fn action_name(kind: &A) -> &'static str {
-    match kind {
-        A::Append(_) => "append",
-        A::Prepend(_) => "prepend",
-        A::DeprecateVar(_) => "deprecatevar",
-        A::Exec(_) => "exec",
-        A::SanitiseArg(_) => "sanitiseArg",
-        A::SanitiseMatched => "sanitiseMatched",
-        A::SanitiseMatchedBytes(_) => "sanitiseMatchedBytes",
-        A::SanitiseRequestHeader(_) => "sanitiseRequestHeader",
-        A::SanitiseResponseHeader(_) => "sanitiseResponseHeader",
-        _ => "action",
     }
 }

@@ -1,6 +1,7 @@
 //! Data files and datasets for operators.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use portcullis_seclang::Loader;
 
@@ -9,11 +10,17 @@ pub(super) struct Resources<'c> {
     pub(super) loader: &'c dyn Loader,
     /// The file of the rule: relative names start at its directory.
     pub(super) from: &'c str,
+    /// `SecDataset`, wherever they stand.
+    pub(super) datasets: &'c HashMap<Vec<u8>, Vec<Vec<u8>>>,
 }
 
 impl crate::operators::Resources for Resources<'_> {
     fn read(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         let names = self.loader.resolve(name, self.from).ok()?;
         self.loader.read(names.first()?).ok().map(Cow::Owned)
+    }
+
+    fn dataset(&self, name: &[u8]) -> Option<&[Vec<u8>]> {
+        self.datasets.get(name).map(Vec::as_slice)
     }
 }

@@ -107,7 +107,7 @@ impl Compiler<'_> {
             multi_match: false,
             capture: false,
             block: false,
-            choose_records: Vec::new(),
+            for_each_match: Vec::new(),
             set_vars: Vec::new(),
             actions: Vec::new(),
             meta: Meta::default(),
@@ -189,7 +189,7 @@ impl Compiler<'_> {
             return Some(Operation::Dynamic { index, name });
         };
         let from = self.files.get(rule.file.0 as usize).cloned().unwrap_or_default();
-        let resources = Resources { loader: self.loader, from: &from };
+        let resources = Resources { loader: self.loader, from: &from, datasets: &self.datasets };
         match Operator::compile(name.as_str(), literal, &resources) {
             Ok(compiled) => Some(Operation::Fixed(compiled)),
             Err(error) => {

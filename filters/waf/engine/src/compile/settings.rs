@@ -1,7 +1,7 @@
 //! Directives that set something. ModSecurity v3 reference, "Configuration Directives".
 //!
 //! What only concerns files, logs or tuning of another implementation is accepted and has no effect: see
-//! [`Compiler::without_effect`]. What would weaken the protection if it were ignored is refused.
+//! [`support`]. What would weaken the protection if it were ignored is refused.
 
 use portcullis_seclang::ast::{self, Directive as D, EngineMode, LimitAction, OnOff, ParseXml};
 use portcullis_seclang::source::Span;
@@ -10,6 +10,7 @@ use super::{Compiler, on};
 use crate::error::CompileErrorKind;
 use crate::operators::Operator;
 use crate::plan::Settings;
+use crate::support::{self, Support};
 use crate::transformations::UnicodeMap;
 
 /// The settings of a rule set that says nothing.
@@ -20,7 +21,7 @@ pub(super) fn defaults() -> Settings {
         // Inspected unless SecRequestBodyAccess is Off, as in ModSecurity v3's code.
         request_body_access: true,
         request_body_limit: 13_107_200,
-        request_body_no_files_limit: 131_072,
+        request_body_no_files_limit: None,
         request_body_limit_action: LimitAction::Reject,
         json_depth_limit: 512,
         response_body_access: false,
@@ -66,7 +67,7 @@ impl<'a> Compiler<'a> {
             D::RequestBodyJsonDepthLimit(limit) => settings.json_depth_limit = size(*limit),
             D::RequestBodyLimit(limit) => settings.request_body_limit = size(*limit),
             D::RequestBodyLimitAction(action) => settings.request_body_limit_action = *action,
-            D::RequestBodyNoFilesLimit(limit) => settings.request_body_no_files_limit = size(*limit),
+            D::RequestBodyNoFilesLimit(limit) => settings.request_body_no_files_limit = Some(size(*limit)),
             D::ResponseBodyAccess(value) => settings.response_body_access = on(*value),
             D::ResponseBodyLimit(limit) => settings.response_body_limit = size(*limit),
             D::ResponseBodyLimitAction(action) => settings.response_body_limit_action = *action,
@@ -101,22 +102,21 @@ impl<'a> Compiler<'a> {
 
     /// Directives that have no effect here, and those that are refused because that would be noticed too late.
     fn without_effect(&mut self, directive: &D, span: Span) {
-        let reason = match directive {
-            D::ConnEngine(mode) if *mode != EngineMode::Off => "use Envoy's connection limits",
-            D::ConnReadStateLimit(_) | D::ConnWriteStateLimit(_) => "use Envoy's connection limits",
-            D::ContentInjection(OnOff::On) => "ModSecurity v3 has no content injection",
-            D::GeoLookupDb(_) => "there is no GeoIP database in a filter",
-            D::GsbLookupDb(_) => "there is no Google Safe Browsing database in a filter",
-            D::GuardianLog(_) => "a filter can't start programs",
-            D::HashEngine(OnOff::On) => "ModSecurity v3 has no link hashing",
-            D::HttpBlKey(_) => "a filter can't ask DNS",
-            D::RemoteRules(_) => "rules are part of the configuration, which Envoy's control plane delivers",
-            D::StreamInBodyInspection(OnOff::On) | D::StreamOutBodyInspection(OnOff::On) => {
-                "ModSecurity v3 has no STREAM_* variables"
+        let is_off = matches!(
+            directive,
+            D::ConnEngine(EngineMode::Off)
+                | D::ContentInjection(OnOff::Off)
+                | D::HashEngine(OnOff::Off)
+                | D::StreamInBodyInspection(OnOff::Off)
+                | D::StreamOutBodyInspection(OnOff::Off)
+        );
+        let Some(name) = directive.directive_name() else { return };
+        match support::directive(name) {
+            Support::OnlyOff(_) if is_off => {}
+            Support::Refused(reason) | Support::OnlyOff(reason) => {
+                self.unsupported(span, directive.name(), reason);
             }
-            D::XmlExternalEntity(OnOff::On) => "external entities are an attack, and there is no file system",
-            _ => return,
-        };
-        self.unsupported(span, directive.name(), reason);
+            Support::Full | Support::But(_) | Support::NoEffect(_) => {}
+        }
     }
 }

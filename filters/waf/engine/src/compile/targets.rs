@@ -8,13 +8,14 @@ use super::draft::DraftLink;
 use crate::body::XPath;
 use crate::error::CompileErrorKind;
 use crate::plan::{ChainId, Group, GroupId, Select, Source, Target, is_fixed_xpath};
+use crate::support;
 
 impl Compiler<'_> {
     pub(super) fn targets(&mut self, link: &DraftLink<'_>, chain: ChainId, multi_match: bool) -> Vec<Target> {
         let variables = link.variables.as_ref();
         let mut targets = Vec::new();
         for variable in variables.iter().filter(|variable| !variable.exclude) {
-            if let Some(reason) = unsupported(variable.name) {
+            if let Some(reason) = support::variable(variable.name).refused() {
                 self.unsupported(variable.span, variable.name.as_str(), reason);
                 continue;
             }
@@ -115,16 +116,5 @@ impl Compiler<'_> {
                 }
             },
         })
-    }
-}
-
-/// Why a variable can't exist here.
-pub(super) fn unsupported(variable: VariableName) -> Option<&'static str> {
-    use VariableName as V;
-    match variable {
-        V::Geo => Some("there is no GeoIP database in a filter"),
-        V::WebserverErrorLog => Some("a filter can't read Envoy's log"),
-        V::FilesTmpNames => Some("uploaded files are not stored"),
-        _ => None,
     }
 }

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use portcullis_seclang::ast::OperatorName;
+
 use super::pcre::PatternError;
+use crate::support;
 
 /// Why an operator can't be compiled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub enum OperatorError {
     Pattern(PatternError),
     /// The file that the argument names does not exist.
     NoSuchFile(String),
+    /// There is no `SecDataset` of the name that the argument is.
+    NoSuchDataset(String),
     /// `@pm` or `@pmFromFile` without a phrase.
     NoPhrases,
     /// The phrases are too many or too long for one automaton.
@@ -38,6 +43,7 @@ impl fmt::Display for OperatorError {
             Self::Unsupported { name, reason } => write!(f, "@{name} is not supported: {reason}"),
             Self::Pattern(error) => error.fmt(f),
             Self::NoSuchFile(name) => write!(f, "the file {name:?} does not exist"),
+            Self::NoSuchDataset(name) => write!(f, "there is no SecDataset {name:?}"),
             Self::NoPhrases => f.write_str("there is no phrase to look for"),
             Self::TooManyPhrases => f.write_str("the phrases are too many for one automaton"),
             Self::BadByteRange(text) => write!(f, "{text:?} is no byte (0 to 255) and no range of bytes"),
@@ -58,17 +64,8 @@ impl From<PatternError> for OperatorError {
 
 /// The error for a name that names no operator of this engine.
 pub(super) fn refusal(name: &str) -> OperatorError {
-    let reason = match name.to_ascii_lowercase().as_str() {
-        "geolookup" => "there is no GeoIP database in a WebAssembly filter",
-        "rbl" => "a WebAssembly filter makes no DNS queries",
-        "inspectfile" => "a WebAssembly filter runs no programs",
-        "fuzzyhash" => "there is no ssdeep database in a WebAssembly filter",
-        "gsblookup" => "Google withdrew the Safe Browsing database that it reads",
-        "rsub" => "ModSecurity v3 does not implement it either",
-        "validatedtd" => "DTDs are never read, so that no entity can be expanded",
-        "validateschema" => "there is no XML Schema validator",
-        "validatehash" => "the hash engine that signs links is not part of ModSecurity v3",
-        _ => return OperatorError::Unknown(name.to_owned()),
-    };
-    OperatorError::Unsupported { name: name.to_owned(), reason }
+    match OperatorName::from_name(name.as_bytes()).and_then(|known| support::operator(known).refused()) {
+        Some(reason) => OperatorError::Unsupported { name: name.to_owned(), reason },
+        None => OperatorError::Unknown(name.to_owned()),
+    }
 }

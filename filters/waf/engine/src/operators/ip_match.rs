@@ -1,4 +1,4 @@
-//! `@ipMatch`, `@ipMatchF`, `@ipMatchFromFile`: addresses and networks, IPv4 and IPv6.
+//! `@ipMatch`, `@ipMatchF`, `@ipMatchFromFile`, Coraza's `@ipMatchFromDataset`: addresses and networks, IPv4 and IPv6.
 //!
 //! Departures from ModSecurity (`ip_match.cc`, `msc_tree.cc`): a prefix length of 0 is a network of all addresses, not
 //! an error; blanks around an entry are ignored; in files, empty lines and lines that start with `#` too.
@@ -26,6 +26,11 @@ impl Networks {
         let lines = content.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
         let lines = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#"));
         Self::new(lines.flat_map(|line| line.split(|&byte| byte == b',')))
+    }
+
+    /// One entry each.
+    pub(super) fn from_items(items: &[Vec<u8>]) -> Result<Self, OperatorError> {
+        Self::new(items.iter().map(Vec::as_slice))
     }
 
     /// Whether `input` is an address of one of the networks; what is no address is not.

@@ -52,6 +52,11 @@ pub(crate) use requirement::byte_frequency;
 pub trait Resources {
     /// The content of the file called `name`, as the rule writes it; `None` if there is no such file.
     fn read(&self, name: &str) -> Option<Cow<'_, [u8]>>;
+
+    /// The items of the `SecDataset` called `name`; `None` if there is none.
+    fn dataset(&self, _name: &[u8]) -> Option<&[Vec<u8>]> {
+        None
+    }
 }
 
 /// No data files: every `FromFile` operator is refused.
@@ -111,6 +116,9 @@ impl Operator {
             "ge" => compare(ge::matches, false),
             "gt" => compare(gt::matches, false),
             "ipmatch" => Kind::IpMatch(ip_match::Networks::from_list(argument)?),
+            "ipmatchfromdataset" => {
+                Kind::IpMatch(ip_match::Networks::from_items(dataset(argument, resources)?)?)
+            }
             "ipmatchf" | "ipmatchfromfile" => {
                 Kind::IpMatch(ip_match::Networks::from_file(&file(argument, resources)?)?)
             }
@@ -118,6 +126,7 @@ impl Operator {
             "lt" => compare(lt::matches, false),
             "nomatch" => Kind::Check(|_| false),
             "pm" => Kind::Pm(pm::Pm::from_phrases(argument)?),
+            "pmfromdataset" => Kind::Pm(pm::Pm::from_items(dataset(argument, resources)?)?),
             "pmf" | "pmfromfile" => Kind::Pm(pm::Pm::from_file(&file(argument, resources)?)?),
             "rx" => Kind::Rx(rx::Rx::new(argument)?),
             "rxglobal" => Kind::RxGlobal(rx_global::RxGlobal::new(argument)?),
@@ -212,4 +221,10 @@ impl Operator {
 fn file<'a>(argument: &[u8], resources: &'a dyn Resources) -> Result<Cow<'a, [u8]>, OperatorError> {
     let name = String::from_utf8_lossy(argument.trim_ascii());
     resources.read(&name).ok_or_else(|| OperatorError::NoSuchFile(name.into_owned()))
+}
+
+fn dataset<'a>(argument: &[u8], resources: &'a dyn Resources) -> Result<&'a [Vec<u8>], OperatorError> {
+    let name = argument.trim_ascii();
+    let unknown = || OperatorError::NoSuchDataset(String::from_utf8_lossy(name).into_owned());
+    resources.dataset(name).ok_or_else(unknown)
 }

@@ -1,4 +1,4 @@
-//! `@pm`, `@pmf`, `@pmFromFile`: any of many phrases, ASCII case ignored; captures the phrase that ends first.
+//! `@pm`, `@pmf`, `@pmFromFile`, Coraza's `@pmFromDataset`: any of many phrases, ASCII case ignored; captures the phrase that ends first.
 //!
 //! Source: `pm.cc`, `pm_from_file.cc`, `acmp.cc`. Departures: bytes above 127 match themselves (ModSecurity's never
 //! match, because it reads phrases as signed characters), `|41 42|` is hexadecimal only if all of it is (ModSecurity
@@ -31,6 +31,11 @@ impl Pm {
         let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
         let lines = lines.filter(|line| line.iter().find(|&&byte| !is_space(byte)) != Some(&b'#'));
         Self::new(lines.map(Box::from).collect())
+    }
+
+    /// One phrase each.
+    pub(super) fn from_items(items: &[Vec<u8>]) -> Result<Self, OperatorError> {
+        Self::new(items.iter().map(|item| item.as_slice().into()).collect())
     }
 
     pub(super) fn matches(&self, input: &[u8], captures: Option<&mut Captures>) -> bool {

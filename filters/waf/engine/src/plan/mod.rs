@@ -66,7 +66,8 @@ pub(crate) struct Settings {
     pub(crate) engine: EngineMode,
     pub(crate) request_body_access: bool,
     pub(crate) request_body_limit: usize,
-    pub(crate) request_body_no_files_limit: usize,
+    /// `None`: no limit of its own.
+    pub(crate) request_body_no_files_limit: Option<usize>,
     pub(crate) request_body_limit_action: LimitAction,
     pub(crate) json_depth_limit: usize,
     pub(crate) response_body_access: bool,
@@ -130,8 +131,9 @@ pub(crate) struct Link {
     pub(crate) multi_match: bool,
     pub(crate) capture: bool,
     pub(crate) block: bool,
-    /// `initcol`, `setsid`, `setuid`, `setrsc`: run before `set_vars`, which may mean the record that they choose.
-    pub(crate) choose_records: Vec<Action>,
+    /// Run for each value that matches, before `set_vars`: `initcol`, `setsid`, `setuid` and `setrsc` choose the record that those
+    /// may mean; `sanitiseMatched` and `sanitiseMatchedBytes` look at the value.
+    pub(crate) for_each_match: Vec<Action>,
     /// Run for each value that matches, whatever the rest of the chain says.
     pub(crate) set_vars: Vec<crate::actions::SetVar>,
     /// Run once the whole chain has matched.

@@ -53,6 +53,7 @@ impl Transaction {
             Some(BodyProcessor::Raw) | None => Ok(()),
         };
         self.set_body_error(result.err());
+        self.check_size_without_files(plan, body);
         self.update_arguments_size();
         if !body.is_empty() {
             self.set_number(V::RequestBodyLength, body.len());
@@ -67,6 +68,20 @@ impl Transaction {
         if plan.sources.use_variable(V::FullRequest) || plan.sources.use_variable(V::FullRequestLength) {
             self.set_full_request(body);
         }
+    }
+
+    /// `SecRequestBodyNoFilesLimit`
+    fn check_size_without_files(&mut self, plan: &Plan, body: &[u8]) {
+        use VariableName as V;
+        let Some(limit) = plan.settings.request_body_no_files_limit else { return };
+        if body.len().saturating_sub(self.files_size) <= limit {
+            return;
+        }
+        let message = "Request body excluding files is bigger than the maximum expected.";
+        debug!(self, 5, "{message} Limit: {limit}");
+        self.set_flag(V::ReqbodyError, true);
+        self.set_bytes(V::ReqbodyErrorMsg, message.as_bytes());
+        self.set_flag(V::InboundDataError, true);
     }
 
     fn set_body_error(&mut self, error: Option<BodyError>) {
@@ -94,6 +109,7 @@ impl Transaction {
         sink.body_at = body.as_ptr().addr();
         let result = body::multipart(&content_type, body, limits, &mut flags, &mut sink);
         let files_size = sink.files_size;
+        self.files_size = files_size;
         if let Err(error) = result {
             debug!(self, 4, "{error}");
         }

@@ -332,7 +332,7 @@ impl Transaction {
 
     /// The actions that do not wait for the rest of the chain.
     fn run_independent(&mut self, plan: &Plan, link: &Link, state: &mut RuleState) {
-        for action in &link.choose_records {
+        for action in &link.for_each_match {
             action.run(self, plan, state);
         }
         for set_var in &link.set_vars {

@@ -24,7 +24,7 @@ use portcullis_seclang::ast::{
 };
 
 use crate::Intervention;
-use crate::actions::TargetRemoval;
+use crate::actions::{Sanitised, TargetRemoval};
 use crate::matched::MatchedRule;
 use crate::plan::{Plan, RuleId};
 use candidates::Candidates;
@@ -59,12 +59,15 @@ pub struct Transaction {
     /// What to count before [`MatchedRule`]s are dropped, so that the decision stays correct.
     matches_dropped: usize,
     audit_relevant: bool,
+    sanitised: Vec<Sanitised>,
     highest_severity: Option<Severity>,
     started: Option<Duration>,
     current: Option<(RuleId, usize)>,
     matched_vars_stale: bool,
     headers_truncated: bool,
     arguments_size: usize,
+    /// Bytes of the files in a multipart body.
+    files_size: usize,
     debug: Option<Box<dyn DebugSink>>,
     debug_level: u8,
 }
@@ -163,12 +166,14 @@ impl Transaction {
             matches: Vec::new(),
             matches_dropped: 0,
             audit_relevant: false,
+            sanitised: Vec::new(),
             highest_severity: None,
             started: None,
             current: None,
             matched_vars_stale: false,
             headers_truncated: false,
             arguments_size: 0,
+            files_size: 0,
             debug: None,
             debug_level: 0,
         };
@@ -272,6 +277,11 @@ impl Transaction {
         self.overrides.audit_parts.as_deref().unwrap_or(&self.plan.settings.audit_log_parts)
     }
 
+    /// What rules have said that the audit log is not to show.
+    pub fn sanitised(&self) -> &[Sanitised] {
+        &self.sanitised
+    }
+
     /// Ends the transaction and gives its memory back for the next one.
     pub fn finish(mut self) -> Scratch {
         let keep = self.plan.limits.keep;
@@ -304,6 +314,18 @@ impl Transaction {
                 *word |= 1 << (rule % 64);
             }
         }
+    }
+
+    /// Notes what the audit log is to hide; of more than [`Limits::tx_names`](crate::Limits::tx_names) of them, nothing more.
+    pub(crate) fn sanitise(&mut self, what: Sanitised) {
+        if !self.sanitised.contains(&what) && self.sanitised.len() < self.plan.limits.tx_names {
+            self.sanitised.push(what);
+        }
+    }
+
+    /// What the operator that was asked last has captured as a whole.
+    pub(crate) fn captured(&self) -> Option<&[u8]> {
+        self.memory.captures.get(0)
     }
 
     pub(crate) fn remove_target(&mut self, removal: &Arc<TargetRemoval>) {

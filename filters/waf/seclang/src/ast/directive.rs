@@ -50,6 +50,14 @@ macro_rules! directives {
                 }
             }
 
+            /// Which directive it is; `None` for those of rules.
+            pub fn directive_name(&self) -> Option<DirectiveName> {
+                match self {
+                    Directive::Rule(_) => None,
+                    $(Directive::$Variant(_) => Some(DirectiveName::$Variant),)*
+                }
+            }
+
             /// The name as the reference manual spells it.
             pub fn name(&self) -> &'static str {
                 match self {

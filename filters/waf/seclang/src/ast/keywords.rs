@@ -96,27 +96,35 @@ macro_rules! same_names {
 impl ActionKind {
     /// The name as the reference manual spells it.
     pub fn name(&self) -> &'static str {
-        let name = same_names!(self, ActionKind => ActionName {
+        self.action_name().as_str()
+    }
+
+    /// Which action it is.
+    pub fn action_name(&self) -> ActionName {
+        same_names!(self, ActionKind => ActionName {
             AuditLog, Block, Capture, Chain, Deny, Drop, Log, MultiMatch, NoAuditLog, NoLog, Pass, SanitiseMatched
         } {
             Accuracy, Allow, Append, Ctl, DeprecateVar, Exec, ExpireVar, Id, InitCol, LogData, Maturity, Msg, Pause,
             Phase, Prepend, Proxy, Redirect, Rev, SanitiseArg, SanitiseMatchedBytes, SanitiseRequestHeader,
             SanitiseResponseHeader, SetEnv, SetRsc, SetSid, SetUid, SetVar, Severity, Skip, SkipAfter, Status, Tag,
             Transformation, Ver, XmlNs
-        });
-        name.as_str()
+        })
     }
 }
 
 impl Ctl {
     /// The option's name as the reference manual spells it.
     pub fn name(&self) -> &'static str {
-        let name = same_names!(self, Ctl => CtlName {} {
+        self.ctl_name().as_str()
+    }
+
+    /// Which option it is.
+    pub fn ctl_name(&self) -> CtlName {
+        same_names!(self, Ctl => CtlName {} {
             AuditEngine, AuditLogParts, DebugLogLevel, ForceRequestBodyVariable, ForceResponseBodyVariable,
             HashEnforcement, HashEngine, ParseXmlIntoArgs, RequestBodyAccess, RequestBodyLimit, RequestBodyProcessor,
             ResponseBodyAccess, ResponseBodyLimit, ResponseBodyProcessor, RuleEngine, RuleRemoveById,
             RuleRemoveByMsg, RuleRemoveByTag, RuleRemoveTargetById, RuleRemoveTargetByMsg, RuleRemoveTargetByTag
-        });
-        name.as_str()
+        })
     }
 }

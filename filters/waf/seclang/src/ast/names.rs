@@ -176,6 +176,33 @@ vocabulary! {
     }
 }
 
+/// Variables of ModSecurity v2 that v3 does not have, in alphabetical order, each with why or what to use instead.
+pub const VERSION_2_VARIABLES: &[(&str, &str)] = &[
+    ("PERF_ALL", "Envoy's statistics measure filters"),
+    ("PERF_COMBINED", "Envoy's statistics measure filters"),
+    ("PERF_GC", "Envoy's statistics measure filters"),
+    ("PERF_LOGGING", "Envoy's statistics measure filters"),
+    ("PERF_PHASE1", "Envoy's statistics measure filters"),
+    ("PERF_PHASE2", "Envoy's statistics measure filters"),
+    ("PERF_PHASE3", "Envoy's statistics measure filters"),
+    ("PERF_PHASE4", "Envoy's statistics measure filters"),
+    ("PERF_PHASE5", "Envoy's statistics measure filters"),
+    ("PERF_RULES", "Envoy's statistics measure filters"),
+    ("PERF_SREAD", "Envoy's statistics measure filters"),
+    ("PERF_SWRITE", "Envoy's statistics measure filters"),
+    ("SCRIPT_BASENAME", "a proxy knows no scripts: use REQUEST_BASENAME"),
+    ("SCRIPT_FILENAME", "a proxy knows no scripts: use REQUEST_FILENAME"),
+    ("SCRIPT_GID", "a proxy knows no scripts"),
+    ("SCRIPT_GROUPNAME", "a proxy knows no scripts"),
+    ("SCRIPT_MODE", "a proxy knows no scripts"),
+    ("SCRIPT_UID", "a proxy knows no scripts"),
+    ("SCRIPT_USERNAME", "a proxy knows no scripts"),
+    ("SDBM_DELETE_ERROR", "collections live in memory"),
+    ("STREAM_INPUT_BODY", "use REQUEST_BODY"),
+    ("STREAM_OUTPUT_BODY", "use RESPONSE_BODY"),
+    ("USERAGENT_IP", "use REMOTE_ADDR, which Envoy takes from X-Forwarded-For as it is configured to"),
+];
+
 impl VariableName {
     /// Whether it has members, so that a selector makes sense.
     pub fn is_collection(self) -> bool {
@@ -308,6 +335,7 @@ vocabulary! {
         ParityEven7bit = "parityEven7bit",
         ParityOdd7bit = "parityOdd7bit",
         ParityZero7bit = "parityZero7bit",
+        PhpArgsNames = "phpArgsNames",
         RemoveComments = "removeComments",
         RemoveCommentsChar = "removeCommentsChar",
         RemoveNulls = "removeNulls",

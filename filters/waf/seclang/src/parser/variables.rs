@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::Context;
 use crate::{
     NameKind,
-    ast::{Quote, Selector, Spanned, Text, Variable, VariableName},
+    ast::{Quote, Selector, Spanned, Text, VERSION_2_VARIABLES, Variable, VariableName},
     error::ParseErrorKind,
     lexer::{Value, is_escaped},
 };
@@ -40,8 +40,16 @@ impl Context {
                 }
                 Err(Wrong::UnknownName(range)) => {
                     let name = value.bytes.get(range.clone()).unwrap_or_default();
-                    let names = VariableName::ALL.iter().map(|name| name.as_str());
-                    self.unknown(NameKind::Variable, name, names, value.span_of(range));
+                    let version_2 = VERSION_2_VARIABLES
+                        .iter()
+                        .find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name));
+                    let span = value.span_of(range);
+                    if let Some(&(name, instead)) = version_2 {
+                        self.error(ParseErrorKind::Version2Variable { name, instead }, span);
+                    } else {
+                        let names = VariableName::ALL.iter().map(|name| name.as_str());
+                        self.unknown(NameKind::Variable, name, names, span);
+                    }
                 }
                 Err(Wrong::Other(kind)) => {
                     self.error(kind, value.span_of(start..scanner.at));
