@@ -130,7 +130,9 @@ pub fn directive(name: DirectiveName) -> Support {
             NoEffect("uploaded files are inspected in memory and not stored")
         }
         D::UnicodeCodePage => NoEffect("the code page of SecUnicodeMapFile counts"),
-        D::XmlExternalEntity => NoEffect("external entities are never read"),
+        D::XmlExternalEntity => {
+            NoEffect("external entities are never read; the DTD of @validateDTD is part of the rule set")
+        }
     }
 }
 
@@ -188,8 +190,10 @@ pub fn operator(name: OperatorName) -> Support {
         O::Rsub => Refused("ModSecurity v3 does not implement it either"),
         O::ValidateHash => Refused(HASHES),
         O::ValidateNid => Refused("Coraza's; use @rx and @verifySSN, @verifyCPF or @verifySVNR"),
-        O::ValidateSchema => Refused("there is no XML Schema validator"),
-        O::ValidateDtd => Refused("DTDs are never read, so that no entity can be expanded"),
+        O::ValidateSchema => Refused("there is no XML Schema validator; @validateDTD is there"),
+        O::ValidateDtd => {
+            But("the DTD is one file of the rule set, without external entities and conditional sections")
+        }
         O::IpMatchFromFile | O::PmFromFile => But("files of the Core Rule Set and of its plugins; no URLs"),
         O::IpMatchFromDataset | O::PmFromDataset => But("Coraza's"),
         O::Pm => But("bytes over 127 match themselves"),

@@ -18,6 +18,7 @@ const OPERATORS: &[(OperatorName, &str)] = &[
     (OperatorName::PmFromDataset, "words"),
     (OperatorName::PmFromFile, "words.data"),
     (OperatorName::ValidateByteRange, "1-255"),
+    (OperatorName::ValidateDtd, "x.dtd"),
 ];
 
 /// Actions that need a value.

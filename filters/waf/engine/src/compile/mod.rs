@@ -63,6 +63,7 @@ struct Compiler<'a> {
     xpaths: Vec<(Vec<u8>, XPath)>,
     /// Expressions in exclusions, with directive and place.
     excluded_xpaths: Vec<(&'static str, Span, Vec<u8>)>,
+    validates_xml: bool,
     tx: TxNames,
     prefilter: PrefilterBuilder,
     dynamic_count: u32,
@@ -107,6 +108,7 @@ impl<'a> Compiler<'a> {
             group_index: HashMap::new(),
             xpaths: Vec::new(),
             excluded_xpaths: Vec::new(),
+            validates_xml: false,
             tx: TxNames::new(),
             prefilter: PrefilterBuilder::default(),
             dynamic_count: 0,
@@ -252,6 +254,7 @@ impl<'a> Compiler<'a> {
             chains: self.chains,
             groups: self.groups,
             xpaths: self.xpaths,
+            validates_xml: self.validates_xml,
             tx: self.tx,
             prefilter,
             limits: self.options.limits.clone(),

@@ -191,7 +191,10 @@ impl Compiler<'_> {
         let from = self.files.get(rule.file.0 as usize).cloned().unwrap_or_default();
         let resources = Resources { loader: self.loader, from: &from, datasets: &self.datasets };
         match Operator::compile(name.as_str(), literal, &resources) {
-            Ok(compiled) => Some(Operation::Fixed(compiled)),
+            Ok(compiled) => {
+                self.validates_xml |= compiled.dtd().is_some();
+                Some(Operation::Fixed(compiled))
+            }
             Err(error) => {
                 self.error(
                     operator.span,

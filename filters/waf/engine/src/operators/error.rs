@@ -4,6 +4,7 @@ use std::fmt;
 
 use portcullis_seclang::ast::OperatorName;
 
+use super::DtdError;
 use super::pcre::PatternError;
 use crate::support;
 
@@ -20,6 +21,8 @@ pub enum OperatorError {
         /// Why.
         reason: &'static str,
     },
+    /// The file that `@validateDTD` names is no DTD, or one that needs others.
+    Dtd(DtdError),
     /// The pattern of `@rx`, `@rxGlobal` or one of the `@verify` operators is not valid.
     Pattern(PatternError),
     /// The file that the argument names does not exist.
@@ -41,6 +44,7 @@ impl fmt::Display for OperatorError {
         match self {
             Self::Unknown(name) => write!(f, "there is no operator @{name}"),
             Self::Unsupported { name, reason } => write!(f, "@{name} is not supported: {reason}"),
+            Self::Dtd(error) => write!(f, "the DTD can't be used: {error}"),
             Self::Pattern(error) => error.fmt(f),
             Self::NoSuchFile(name) => write!(f, "the file {name:?} does not exist"),
             Self::NoSuchDataset(name) => write!(f, "there is no SecDataset {name:?}"),
@@ -55,6 +59,12 @@ impl fmt::Display for OperatorError {
 }
 
 impl std::error::Error for OperatorError {}
+
+impl From<DtdError> for OperatorError {
+    fn from(error: DtdError) -> Self {
+        Self::Dtd(error)
+    }
+}
 
 impl From<PatternError> for OperatorError {
     fn from(error: PatternError) -> Self {

@@ -28,6 +28,7 @@ mod rx_global;
 mod str_eq;
 mod str_match;
 mod validate_byte_range;
+mod validate_dtd;
 mod validate_url_encoding;
 mod validate_utf8_encoding;
 mod verify_cc;
@@ -41,12 +42,16 @@ mod tests;
 
 use std::borrow::Cow;
 
+use crate::body::Limits;
+
 pub use byte_set::ByteSet;
 pub use captures::Captures;
 pub use error::OperatorError;
 pub use pcre::{LimitExceeded, MATCH_LIMIT, PatternError, PatternErrorKind};
 pub use requirement::Requirement;
 pub(crate) use requirement::byte_frequency;
+pub use validate_dtd::DtdError;
+pub(crate) use validate_dtd::{Dtd, Validity};
 
 /// Where operators find the data files that they name (`@pmFromFile`, `@ipMatchFromFile`).
 pub trait Resources {
@@ -88,6 +93,7 @@ enum Kind {
     Rx(rx::Rx),
     RxGlobal(rx_global::RxGlobal),
     ValidateByteRange(ByteSet),
+    ValidateDtd(Box<Dtd>),
     Verify(verify_cc::Verify),
 }
 
@@ -134,6 +140,7 @@ impl Operator {
             "strmatch" => compare(str_match::matches, true),
             "unconditionalmatch" => Kind::Check(|_| true),
             "validatebyterange" => Kind::ValidateByteRange(validate_byte_range::parse(argument)?),
+            "validatedtd" => Kind::ValidateDtd(Box::new(Dtd::parse(&file(argument, resources)?)?)),
             "validateurlencoding" => Kind::Check(validate_url_encoding::matches),
             "validateutf8encoding" => Kind::Check(validate_utf8_encoding::matches),
             "verifycc" => Kind::Verify(verify_cc::Verify::new(argument, verify_cc::is_valid)?),
@@ -178,6 +185,7 @@ impl Operator {
             Kind::Rx(rx) => rx.matches(input, captures)?,
             Kind::RxGlobal(rx) => rx.matches(input, captures)?,
             Kind::ValidateByteRange(allowed) => validate_byte_range::matches(*allowed, input),
+            Kind::ValidateDtd(dtd) => !matches!(dtd.validate(input, &Limits::default()), Validity::Valid),
             Kind::Verify(verify) => verify.matches(input, captures)?,
         })
     }
@@ -198,12 +206,20 @@ impl Operator {
         }
     }
 
+    /// The DTD of `@validateDTD`, which looks at the whole body instead of a variable.
+    pub(crate) fn dtd(&self) -> Option<&Dtd> {
+        match &self.0 {
+            Kind::ValidateDtd(dtd) => Some(dtd),
+            _ => None,
+        }
+    }
+
     /// What every matching input fulfils; of no use for an argument with macros.
     #[must_use]
     pub fn requirement(&self) -> Requirement {
         match &self.0 {
             Kind::Compare { argument, holds_argument: true, .. } => Requirement::any_of([argument.as_ref()]),
-            Kind::Compare { .. } | Kind::Check(_) => Requirement::default(),
+            Kind::Compare { .. } | Kind::Check(_) | Kind::ValidateDtd(_) => Requirement::default(),
             Kind::DetectSqli | Kind::DetectXss => Requirement { min_length: 1, ..Requirement::default() },
             // The shortest addresses: "::" and "0.0.0.0".
             Kind::IpMatch(_) => Requirement { min_length: 2, ..Requirement::default() },

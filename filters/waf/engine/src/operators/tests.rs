@@ -140,8 +140,12 @@ fn captures_stay_when_nothing_matches() {
 fn refusals_say_why() {
     const CASES: &[(&str, &[u8], &str)] = &[
         ("nope", b"", "there is no operator @nope"),
-        ("geoLookup", b"", "@geoLookup is not supported: there is no GeoIP database in a WebAssembly filter"),
-        ("rbl", b"x", "@rbl is not supported: a WebAssembly filter makes no DNS queries"),
+        (
+            "geoLookup",
+            b"",
+            "@geoLookup is not supported: there is no GeoIP database in a filter; Envoy's geoip filter sets headers that rules can read",
+        ),
+        ("rbl", b"x", "@rbl is not supported: a filter makes no DNS queries"),
         ("pmFromFile", b"missing", "the file \"missing\" does not exist"),
         ("pm", b"  ", "there is no phrase to look for"),
         ("ipMatch", b"10.0.0.1,nope", "\"nope\" is no IP address and no network such as 10.0.0.0/8"),

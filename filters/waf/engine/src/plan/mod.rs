@@ -38,6 +38,8 @@ pub(crate) struct Plan {
     pub(crate) groups: Vec<Group>,
     /// XPath expressions but the fixed ones, each with its text, by which rules find what it found.
     pub(crate) xpaths: Vec<(Vec<u8>, XPath)>,
+    /// A rule validates XML bodies, so they are kept as they are.
+    pub(crate) validates_xml: bool,
     pub(crate) tx: TxNames,
     pub(crate) prefilter: Prefilter,
     pub(crate) limits: Limits,

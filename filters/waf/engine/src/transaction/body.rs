@@ -49,7 +49,12 @@ impl Transaction {
                 let mut sink = Sink::new(self, plan, Origin::Structured);
                 body::json(body, &limits, &mut sink)
             }
-            Some(BodyProcessor::Xml) => self.parse_xml(plan, body, &limits),
+            Some(BodyProcessor::Xml) => {
+                if plan.validates_xml {
+                    self.document = Some(self.memory.values.push(body));
+                }
+                self.parse_xml(plan, body, &limits)
+            }
             Some(BodyProcessor::Raw) | None => Ok(()),
         };
         self.set_body_error(result.err());

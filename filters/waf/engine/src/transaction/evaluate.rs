@@ -4,7 +4,7 @@ use portcullis_seclang::ast::{AllowScope, EngineMode, Phase, Severity};
 
 use super::{Found, Hex, Transaction, ValueId, debug};
 use crate::intervention::{Cause, Intervention, InterventionKind};
-use crate::plan::{Chain, Condition, Entry, Link, Plan, Rule, RuleId, Target};
+use crate::plan::{Chain, Condition, Entry, Link, Operation, Plan, Rule, RuleId, Target};
 
 /// What the actions of a rule that matched have said so far.
 #[derive(Debug)]
@@ -199,6 +199,11 @@ impl Transaction {
         if self.debugs(4) {
             self.debug_condition(plan, if index == 0 { rule.id } else { 0 }, condition);
         }
+        if let Operation::Fixed(operator) = &condition.operation
+            && let Some(dtd) = operator.dtd()
+        {
+            return self.validate(plan, index, link, condition, dtd, state);
+        }
         let check = self.usable_check(condition);
         let mut matched = false;
         for target in &condition.targets {
@@ -331,7 +336,7 @@ impl Transaction {
     }
 
     /// The actions that do not wait for the rest of the chain.
-    fn run_independent(&mut self, plan: &Plan, link: &Link, state: &mut RuleState) {
+    pub(super) fn run_independent(&mut self, plan: &Plan, link: &Link, state: &mut RuleState) {
         for action in &link.for_each_match {
             action.run(self, plan, state);
         }
@@ -341,7 +346,7 @@ impl Transaction {
         }
     }
 
-    fn note_match(&mut self, plan: &Plan, found: Found) {
+    pub(super) fn note_match(&mut self, plan: &Plan, found: Found) {
         debug!(self, 9, "Matched vars updated.");
         if std::mem::take(&mut self.matched_vars_stale) {
             self.memory.matched_vars.clear();

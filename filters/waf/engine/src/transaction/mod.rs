@@ -12,6 +12,7 @@ mod outcome;
 mod request;
 mod response;
 mod text;
+mod validate;
 mod values;
 mod variables;
 
@@ -68,6 +69,8 @@ pub struct Transaction {
     arguments_size: usize,
     /// Bytes of the files in a multipart body.
     files_size: usize,
+    /// The XML body, where a rule validates it.
+    document: Option<ValueId>,
     debug: Option<Box<dyn DebugSink>>,
     debug_level: u8,
 }
@@ -174,6 +177,7 @@ impl Transaction {
             headers_truncated: false,
             arguments_size: 0,
             files_size: 0,
+            document: None,
             debug: None,
             debug_level: 0,
         };

@@ -1,0 +1,268 @@
+//! `@validateDTD`: whether an XML body breaks a DTD. Sources: ModSecurity v3, `validate_dtd.cc`; XML 1.0 (Fifth Edition),
+//! section 3; for the words of the violations, libxml2's `valid.c`.
+//!
+//! The DTD is a file of the rule set, read when the rules are loaded and refused there if it is none. It is one file: external
+//! parameter entities and conditional sections are refused. What the document itself declares or names is not looked at.
+//! As in ModSecurity the operator matches what is not valid, what is not well formed, and what is no XML body at all.
+
+mod dtd;
+mod model;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::ops::ControlFlow;
+
+use crate::body::{self, BodyError, Limits, XmlSink};
+use dtd::{AttributeDefault, AttributeType, Content};
+use model::Matching;
+
+pub(crate) use dtd::Dtd;
+pub use dtd::DtdError;
+
+/// How many violations are told.
+const MAX_VIOLATIONS: usize = 16;
+
+/// Why a document is not valid, in libxml2's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Violation {
+    NoElement(String),
+    Content(String),
+    NotEmpty(String),
+    NotAmong { child: String, element: String },
+    NoAttribute { attribute: String, element: String },
+    Missing { attribute: String, element: String },
+    NotEnumerated { attribute: String, element: String },
+    NotFixed { attribute: String, element: String },
+    Syntax { attribute: String, element: String },
+    SameId(String),
+    UnknownId(String),
+}
+
+/// What a document is to a DTD.
+pub(crate) enum Validity {
+    Valid,
+    NotWellFormed,
+    Invalid(Vec<Violation>),
+}
+
+impl Dtd {
+    pub(crate) fn validate(&self, document: &[u8], limits: &Limits) -> Validity {
+        let mut validator = Validator::new(self);
+        match body::xml(document, limits, &mut validator) {
+            Ok(()) => {}
+            Err(BodyError::Stopped) if !validator.violations.is_empty() => {}
+            Err(_) => return Validity::NotWellFormed,
+        }
+        validator.check_references();
+        if validator.violations.is_empty() {
+            Validity::Valid
+        } else {
+            Validity::Invalid(validator.violations)
+        }
+    }
+}
+
+/// Follows a document.
+struct Validator<'d> {
+    dtd: &'d Dtd,
+    open: Vec<Open<'d>>,
+    /// The attributes of the element that starts next.
+    attributes: Vec<(String, String)>,
+    ids: HashSet<String>,
+    references: Vec<String>,
+    violations: Vec<Violation>,
+}
+
+/// An element that has started.
+struct Open<'d> {
+    name: String,
+    content: Option<&'d Content>,
+    matching: Matching,
+    /// It was told already that its content is wrong.
+    is_wrong: bool,
+}
+
+impl<'d> Validator<'d> {
+    fn new(dtd: &'d Dtd) -> Self {
+        Validator {
+            dtd,
+            open: Vec::new(),
+            attributes: Vec::new(),
+            ids: HashSet::new(),
+            references: Vec::new(),
+            violations: Vec::new(),
+        }
+    }
+
+    fn tell(&mut self, violation: Violation) -> ControlFlow<()> {
+        self.violations.push(violation);
+        if self.violations.len() < MAX_VIOLATIONS {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    }
+
+    /// A child element, or text, within the element that is open.
+    fn child(&mut self, name: Option<&str>) -> ControlFlow<()> {
+        let Some(open) = self.open.last_mut() else { return ControlFlow::Continue(()) };
+        if open.is_wrong {
+            return ControlFlow::Continue(());
+        }
+        let element = || open.name.clone();
+        let violation = match (open.content, name) {
+            (None | Some(Content::Any), _) | (Some(Content::Mixed(_)), None) => {
+                return ControlFlow::Continue(());
+            }
+            (Some(Content::Empty), _) => Violation::NotEmpty(element()),
+            (Some(Content::Mixed(names)), Some(child)) if names.iter().any(|known| known == child) => {
+                return ControlFlow::Continue(());
+            }
+            (Some(Content::Mixed(_)), Some(child)) => {
+                Violation::NotAmong { child: child.to_owned(), element: element() }
+            }
+            (Some(Content::Children(model)), Some(child)) if model.step(&mut open.matching, child) => {
+                return ControlFlow::Continue(());
+            }
+            (Some(Content::Children(_)), _) => Violation::Content(element()),
+        };
+        // Of a mixed content each child stands for itself.
+        open.is_wrong = !matches!(violation, Violation::NotAmong { .. });
+        self.tell(violation)
+    }
+
+    fn check_attributes(&mut self, element: &str) -> ControlFlow<()> {
+        let attributes = std::mem::take(&mut self.attributes);
+        let Some(declared) = self.dtd.attributes(element) else { return ControlFlow::Continue(()) };
+        let names = |attribute: &str| (attribute.to_owned(), element.to_owned());
+        for (name, value) in &attributes {
+            let (attribute, element) = names(name);
+            let Some(declaration) = declared.iter().find(|declaration| declaration.name == *name) else {
+                self.tell(Violation::NoAttribute { attribute, element })?;
+                continue;
+            };
+            let value = declaration.kind.normalised(value);
+            let violation = match &declaration.kind {
+                AttributeType::Enumeration(values) if !values.contains(&value) => {
+                    Some(Violation::NotEnumerated { attribute, element })
+                }
+                kind if !kind.allows(&value) => Some(Violation::Syntax { attribute, element }),
+                _ if matches!(&declaration.default, AttributeDefault::Fixed(fixed) if *fixed != value) => {
+                    Some(Violation::NotFixed { attribute, element })
+                }
+                AttributeType::Id if !self.ids.insert(value.clone()) => Some(Violation::SameId(value)),
+                AttributeType::IdReferences => {
+                    self.references.extend(value.split(' ').map(str::to_owned));
+                    None
+                }
+                _ => None,
+            };
+            if let Some(violation) = violation {
+                self.tell(violation)?;
+            }
+        }
+        for declaration in declared {
+            if declaration.default == AttributeDefault::Required
+                && !attributes.iter().any(|(name, _)| *name == declaration.name)
+            {
+                let (attribute, element) = names(&declaration.name);
+                self.tell(Violation::Missing { attribute, element })?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn check_references(&mut self) {
+        for reference in std::mem::take(&mut self.references) {
+            if !self.ids.contains(&reference) && self.tell(Violation::UnknownId(reference)).is_break() {
+                return;
+            }
+        }
+    }
+}
+
+impl XmlSink for Validator<'_> {
+    fn text(&mut self, text: &[u8]) -> ControlFlow<()> {
+        let is_blank = text.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+        let is_empty_element =
+            self.open.last().is_some_and(|open| matches!(open.content, Some(Content::Empty)));
+        if text.is_empty() || is_blank && !is_empty_element {
+            ControlFlow::Continue(())
+        } else {
+            self.child(None)
+        }
+    }
+
+    fn attribute(&mut self, name: &[u8], value: &[u8]) -> ControlFlow<()> {
+        self.attributes.push((text(name), text(value)));
+        ControlFlow::Continue(())
+    }
+
+    fn namespace(&mut self, prefix: &[u8], uri: &[u8]) -> ControlFlow<()> {
+        let name = if prefix.is_empty() { "xmlns".to_owned() } else { format!("xmlns:{}", text(prefix)) };
+        self.attributes.push((name, text(uri)));
+        ControlFlow::Continue(())
+    }
+
+    fn start_element(&mut self, name: &[u8]) -> ControlFlow<()> {
+        let name = text(name);
+        self.child(Some(&name))?;
+        let content = self.dtd.content(&name);
+        if content.is_none() {
+            self.tell(Violation::NoElement(name.clone()))?;
+        }
+        self.check_attributes(&name)?;
+        self.open.push(Open { name, content, matching: Matching::default(), is_wrong: false });
+        ControlFlow::Continue(())
+    }
+
+    fn end_element(&mut self) {
+        let Some(open) = self.open.pop() else { return };
+        if let Some(Content::Children(model)) = open.content
+            && !open.is_wrong
+            && !model.accepts(&open.matching)
+        {
+            // One more than the limit does no harm.
+            let _ = self.tell(Violation::Content(open.name));
+        }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use Violation as V;
+        match self {
+            V::NoElement(name) => write!(f, "No declaration for element {name}"),
+            V::Content(element) => write!(f, "Element {element} content does not follow the DTD"),
+            V::NotEmpty(element) => write!(f, "Element {element} was declared EMPTY this one has content"),
+            V::NotAmong { child, element } => {
+                write!(f, "Element {child} is not declared in {element} list of possible children")
+            }
+            V::NoAttribute { attribute, element } => {
+                write!(f, "No declaration for attribute {attribute} of element {element}")
+            }
+            V::Missing { attribute, element } => {
+                write!(f, "Element {element} does not carry attribute {attribute}")
+            }
+            V::NotEnumerated { attribute, element } => {
+                write!(f, "Value for attribute {attribute} of {element} is not among the enumerated set")
+            }
+            V::NotFixed { attribute, element } => {
+                write!(f, "Value for attribute {attribute} of {element} is different from default")
+            }
+            V::Syntax { attribute, element } => {
+                write!(f, "Syntax of value for attribute {attribute} of {element} is not valid")
+            }
+            V::SameId(id) => write!(f, "ID {id} already defined"),
+            V::UnknownId(id) => write!(f, "IDREF attribute references an unknown ID \"{id}\""),
+        }
+    }
+}
+
+/// The parser hands over UTF-8.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
