@@ -1,5 +1,6 @@
 //! The authz filter in Envoy.
 
+mod jwks;
 mod native;
 mod native_jwt;
 

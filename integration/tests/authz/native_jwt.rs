@@ -4,7 +4,7 @@ use integration::config::native;
 use integration::prelude::*;
 
 /// Keys that were made for these tests; their private halves are gone.
-const KEYS: &str = r#"{"keys":[{"kty":"RSA","kid":"rsa","alg":"RS256","use":"sig","n":"uC3RmlKk2-5BGTOBhtfWGWk5nEJKFrJSpHs2ut65x3pOUyb4ywURD7-_wH6rCvQpflCsiOVM_-zyjscDJkha8RzQsmuTlzvTr6ru0ZGjjBEEpdhpD5Zu0eK4W6kIGG8OWRJCAdTCYbFA5wY1Nf38Cx9MlMRenR2XMFk3vUlZk6Mbc3d4k3xN4P9QWDxi9LyOPU8tmfEq_5ib15HvrEXnO3Y_Lht0bkTlmw8bBmPOG-Y9CVhvxXlkjpkAoqkboZ_35kPbZy6EloD24Bl202j6UTN3bJuQsLKTlXgs__PMY__ZVQgp1w4OwMv-WIucNBNTe-wnRJ-hBXb26z96aFNrOw","e":"AQAB"},{"kty":"EC","kid":"ec","alg":"ES256","crv":"P-256","x":"csLdq_hqEq5TQNyHR2APIBNJ4I31dLds7G0TMYNoryE","y":"n7v2iOd1sKRb6_6p8StXjICVeZ_52IiXatJnbwZAy4w"}]}"#;
+pub(super) const KEYS: &str = r#"{"keys":[{"kty":"RSA","kid":"rsa","alg":"RS256","use":"sig","n":"uC3RmlKk2-5BGTOBhtfWGWk5nEJKFrJSpHs2ut65x3pOUyb4ywURD7-_wH6rCvQpflCsiOVM_-zyjscDJkha8RzQsmuTlzvTr6ru0ZGjjBEEpdhpD5Zu0eK4W6kIGG8OWRJCAdTCYbFA5wY1Nf38Cx9MlMRenR2XMFk3vUlZk6Mbc3d4k3xN4P9QWDxi9LyOPU8tmfEq_5ib15HvrEXnO3Y_Lht0bkTlmw8bBmPOG-Y9CVhvxXlkjpkAoqkboZ_35kPbZy6EloD24Bl202j6UTN3bJuQsLKTlXgs__PMY__ZVQgp1w4OwMv-WIucNBNTe-wnRJ-hBXb26z96aFNrOw","e":"AQAB"},{"kty":"EC","kid":"ec","alg":"ES256","crv":"P-256","x":"csLdq_hqEq5TQNyHR2APIBNJ4I31dLds7G0TMYNoryE","y":"n7v2iOd1sKRb6_6p8StXjICVeZ_52IiXatJnbwZAy4w"}]}"#;
 
 /// Tokens of `https://issuer.example`, RS256 unless they say otherwise.
 const TOKENS: [(&str, &str); 8] = [
@@ -42,7 +42,7 @@ const TOKENS: [(&str, &str); 8] = [
     ),
 ];
 
-fn token(name: &str) -> &'static str {
+pub(super) fn token(name: &str) -> &'static str {
     TOKENS.iter().find(|(other, _)| *other == name).unwrap().1
 }
 

@@ -13,10 +13,12 @@
 //!
 //! This crate knows no host, so that the filters' cores, the linter and the tests share it.
 
+mod duration;
 mod error;
 mod parse;
 mod secret;
 
+pub use duration::duration;
 pub use error::{ConfigError, ConfigErrors, Path};
 pub use parse::{MAX_CONFIG_BYTES, parse};
 pub use secret::{Environment, Secret};

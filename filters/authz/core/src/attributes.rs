@@ -23,6 +23,12 @@ pub trait Attributes {
     /// The time, in seconds since 1970-01-01 UTC. Asked where a request carries a token.
     fn now(&mut self) -> u64;
 
+    /// Whether the request may wait for the keys of this source ([`Authz::sources`](crate::Authz::sources)). Asked where there are none yet, or
+    /// none of the token's `kid`. If not, the token is refused.
+    fn may_await_keys(&mut self, _source: usize) -> bool {
+        false
+    }
+
     /// Whether `signature` is that of `message` by `key`. A host that can do it faster than [`Key::verify`] must give the same
     /// answer.
     fn verify(&mut self, key: &Key, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {

@@ -2,9 +2,10 @@ use crate::Attributes;
 use crate::changes::Changes;
 use crate::compile::is_name;
 use crate::config::{Config, JwtRule};
+use crate::remote::{Record, Source};
 use cache::{Cache, Entry};
-use portcullis_jwt::{Claims, Token, TokenError};
-use provider::Provider;
+use portcullis_jwt::{Claims, Jwks, Signature, Token, TokenError};
+use provider::{Keys, Provider};
 use sdk_shim_config::{ConfigErrors, Environment, Path};
 use sdk_shim_http::Headers;
 use serde_json::Value;
@@ -12,6 +13,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::time::Duration;
 
 mod cache;
 mod outputs;
@@ -29,6 +31,7 @@ pub const CLOCK_SKEW_SECONDS: u64 = 60;
 #[derive(Debug)]
 pub(crate) struct Authentication {
     providers: Vec<Provider>,
+    sources: Vec<Source>,
     /// The names of all headers that a rule writes, in lower case.
     written: BTreeSet<String>,
     cache: RefCell<Cache>,
@@ -61,6 +64,14 @@ pub enum TokenDenial {
     Audience,
     /// More than [`MAX_TOKENS_PER_REQUEST`].
     TooMany,
+}
+
+/// Why a request is not let through yet, or not at all.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Refusal {
+    Token(TokenDenial),
+    /// It waits for the keys of this source.
+    AwaitKeys(usize),
 }
 
 impl TokenDenial {
@@ -158,9 +169,26 @@ impl Authentication {
             errors.add(&path, config.jwt_cache_size.to_string(), format!("at most {MAX_CACHE_SIZE}"));
         }
         rules.sort_by(|(one, _), (other, _)| one.issuer.cmp(&other.issuer));
+        Source::check(&config.remote_jwks, errors);
+        let mut sources: Vec<Source> = Vec::new();
         let mut providers = Vec::with_capacity(rules.len());
         for (rule, path) in &rules {
-            providers.extend(Provider::new(rule, env, path, errors, &mut warnings));
+            let keys = match &rule.jwks {
+                Some(jwks) => {
+                    if rule.jwks_uri.is_some() {
+                        errors.add(&path.field("jwksUri"), "jwksUri beside jwks", "only one of them");
+                    }
+                    provider::read_jwks(jwks, env, &path.field("jwks"), errors, &mut warnings)
+                }
+                None => Source::new(rule, &config.remote_jwks, path, errors).map(|source| {
+                    let known = sources.iter().position(|other| other.is_same(&source));
+                    Keys::Remote(known.unwrap_or_else(|| {
+                        sources.push(source);
+                        sources.len() - 1
+                    }))
+                }),
+            };
+            providers.extend(Provider::new(rule, keys, path, errors));
         }
         let read: BTreeSet<&str> = providers.iter().flat_map(Provider::header_names).collect();
         for (rule, path) in &rules {
@@ -174,7 +202,7 @@ impl Authentication {
         let written = rules.iter().flat_map(|(rule, path)| provider::written_headers(rule, path));
         let written = written.map(|(name, _)| name).collect();
         let cache = RefCell::new(Cache::new(config.jwt_cache_size));
-        (!rules.is_empty()).then_some(Self { providers, written, cache, warnings })
+        (!rules.is_empty()).then_some(Self { providers, sources, written, cache, warnings })
     }
 
     /// Who the request is from; `None` for nobody in particular: it has no token, or is a CORS preflight, which cannot have
@@ -183,12 +211,12 @@ impl Authentication {
         &self,
         headers: &Headers,
         attributes: &mut dyn Attributes,
-    ) -> Result<Option<Identity>, TokenDenial> {
+    ) -> Result<Option<Identity>, Refusal> {
         if is_preflight(headers) {
             return Ok(None);
         }
         let mut denial = None;
-        let mut tokens = Tokens { cache: &self.cache, read: Vec::new(), now: None };
+        let mut tokens = Tokens { rules: self, read: Vec::new(), now: None };
         for (index, provider) in self.providers.iter().enumerate() {
             match tokens.check(index, provider, headers, attributes) {
                 Ok(Some(verified)) => {
@@ -196,11 +224,52 @@ impl Authentication {
                     return Ok(Some(Identity { verified, provider: index, space_delimited }));
                 }
                 Ok(None) => {}
-                // Envoy answers with what the first rule says that found a token.
-                Err(error) => denial = denial.or(Some(error)),
+                Err(Refusal::Token(error)) => denial = denial.or(Some(error)),
+                Err(refusal @ Refusal::AwaitKeys(_)) => return Err(refusal),
             }
         }
-        denial.map_or(Ok(None), Err)
+        // Envoy answers with what the first rule says that found a token.
+        denial.map_or(Ok(None), |denial| Err(Refusal::Token(denial)))
+    }
+
+    /// Where keys are fetched.
+    pub(crate) fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// Takes over what is known of a source. Tokens that old keys have verified are forgotten.
+    pub(crate) fn adopt(&self, source: usize, record: &Record, now: Duration) {
+        if self.sources.get(source).is_some_and(|source| source.adopt(record, now)) {
+            self.cache.borrow_mut().clear();
+        }
+    }
+
+    /// The keys that a rule's tokens are verified with.
+    fn keys(
+        &self,
+        provider: &Provider,
+        kid: Option<&str>,
+        attributes: &mut dyn Attributes,
+    ) -> Result<Rc<Jwks>, Refusal> {
+        let index = match &provider.keys {
+            Keys::Own(jwks) => return Ok(Rc::clone(jwks)),
+            Keys::Remote(index) => *index,
+        };
+        let missing = Refusal::Token(TokenDenial::Token(TokenError::NoKeySet));
+        let source = self.sources.get(index).ok_or(missing)?;
+        match source.jwks() {
+            Some(jwks) => {
+                let unknown = kid.is_some_and(|kid| !kid.is_empty() && !jwks.knows(kid));
+                if unknown && attributes.may_await_keys(index) {
+                    return Err(Refusal::AwaitKeys(index));
+                }
+                Ok(jwks)
+            }
+            None if !source.is_answered() && attributes.may_await_keys(index) => {
+                Err(Refusal::AwaitKeys(index))
+            }
+            None => Err(missing),
+        }
     }
 
     #[cfg(test)]
@@ -236,11 +305,19 @@ fn is_preflight(headers: &Headers) -> bool {
 }
 
 /// A token that was read, if it could be.
-type Read = Result<Entry, TokenError>;
+type Read = Result<Known, TokenError>;
+
+/// What is known of a token of a request.
+#[derive(Clone)]
+struct Known {
+    entry: Entry,
+    /// What it is verified with; `None` where it was remembered.
+    signature: Option<Rc<(Signature, usize)>>,
+}
 
 /// The tokens of a request, each read once for all rules.
 struct Tokens<'a> {
-    cache: &'a RefCell<Cache>,
+    rules: &'a Authentication,
     read: Vec<(Cow<'a, [u8]>, Read)>,
     now: Option<u64>,
 }
@@ -253,11 +330,11 @@ impl<'a> Tokens<'a> {
         provider: &'a Provider,
         headers: &'a Headers,
         attributes: &mut dyn Attributes,
-    ) -> Result<Option<Rc<Verified>>, TokenDenial> {
+    ) -> Result<Option<Rc<Verified>>, Refusal> {
         let mut first = None;
         for (count, text) in provider.tokens(headers).enumerate() {
             if count >= MAX_TOKENS_PER_REQUEST {
-                return Err(TokenDenial::TooMany);
+                return Err(Refusal::Token(TokenDenial::TooMany));
             }
             let verified = self.check_one(index, provider, text, attributes)?;
             first = first.or(Some(verified));
@@ -272,43 +349,55 @@ impl<'a> Tokens<'a> {
         provider: &Provider,
         text: Cow<'a, [u8]>,
         attributes: &mut dyn Attributes,
-    ) -> Result<Rc<Verified>, TokenDenial> {
-        let entry = self.read(text.clone()).map_err(TokenDenial::Token)?;
-        let claims = &entry.token.claims;
+    ) -> Result<Rc<Verified>, Refusal> {
+        let invalid = |error| Refusal::Token(TokenDenial::Token(error));
+        let known = self.read(text.clone()).map_err(invalid)?;
+        let token = known.entry.token;
+        let claims = &token.claims;
         if claims.issuer != provider.issuer {
-            return Err(TokenDenial::UnknownIssuer);
+            return Err(Refusal::Token(TokenDenial::UnknownIssuer));
         }
         let now = *self.now.get_or_insert_with(|| attributes.now());
-        claims.check_time(now, CLOCK_SKEW_SECONDS).map_err(TokenDenial::Token)?;
+        claims.check_time(now, CLOCK_SKEW_SECONDS).map_err(invalid)?;
         if !provider.takes_audience(&claims.audiences) {
-            return Err(TokenDenial::Audience);
+            return Err(Refusal::Token(TokenDenial::Audience));
         }
-        if entry.provider != Some(index) {
-            let token = Token::parse(&text).map_err(TokenDenial::Token)?;
-            provider.jwks.verify(&token, &mut Asking(attributes)).map_err(TokenDenial::Token)?;
-            let entry = Entry { provider: Some(index), token: entry.token.clone() };
-            self.cache.borrow_mut().insert(&text, entry);
+        if known.entry.provider == Some(index) {
+            return Ok(token);
         }
-        Ok(entry.token)
+        // Remembered for another rule with the same issuer: only its text says what it is verified with.
+        let known = if known.signature.is_some() {
+            Ok(known.signature)
+        } else {
+            parse(&text).map(|read| read.signature)
+        };
+        let Some(signature) = known.map_err(invalid)? else { return Err(invalid(TokenError::Format)) };
+        let (signature, signed) = &*signature;
+        let jwks = self.rules.keys(provider, signature.kid.as_deref(), attributes)?;
+        let signing_input = text.get(..*signed).unwrap_or_default();
+        jwks.verify(signature, signing_input, &mut Asking(attributes)).map_err(invalid)?;
+        let entry = Entry { provider: Some(index), token: Rc::clone(&token) };
+        self.rules.cache.borrow_mut().insert(&text, entry);
+        Ok(token)
     }
 
     fn read(&mut self, text: Cow<'a, [u8]>) -> Read {
-        if let Some((_, entry)) = self.read.iter().find(|(other, _)| *other == text) {
-            return entry.clone();
+        if let Some((_, known)) = self.read.iter().find(|(other, _)| *other == text) {
+            return known.clone();
         }
-        let cached = self.cache.borrow_mut().get(&text);
-        let entry = cached.map_or_else(|| parse(&text), Ok);
-        self.read.push((text, entry.clone()));
-        entry
+        let cached = self.rules.cache.borrow_mut().get(&text);
+        let known = cached.map_or_else(|| parse(&text), |entry| Ok(Known { entry, signature: None }));
+        self.read.push((text, known.clone()));
+        known
     }
 }
 
 fn parse(text: &[u8]) -> Read {
     let token = Token::parse(text)?;
     let claims = Claims::parse(&token.payload)?;
-    token.signature()?;
+    let signature = Rc::new((token.signature()?, token.signing_input.len()));
     let token = Rc::new(Verified { claims, payload_base64url: token.payload_base64url.into() });
-    Ok(Entry { provider: None, token })
+    Ok(Known { entry: Entry { provider: None, token }, signature: Some(signature) })
 }
 
 /// Verifies with what the host offers.

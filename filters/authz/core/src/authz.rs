@@ -1,14 +1,16 @@
 use crate::api_keys::{ApiKeys, KeyError};
 use crate::attributes::Attributes;
-use crate::authentication::{Authentication, Identity, TokenDenial};
+use crate::authentication::{Authentication, Identity, Refusal, TokenDenial};
 use crate::changes::{Changes, Edit};
 use crate::compile::{Compiled, compile};
 use crate::config::{Config, PeerAddressSource};
 use crate::facts::{Facts, host};
 use crate::normalization::{Normalizer, PathError};
+use crate::remote::{Record, Source};
 use sdk_shim_config::{ConfigErrors, Environment, Path};
 use sdk_shim_http::Headers;
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// The compiled configuration: decides on requests.
 ///
@@ -53,6 +55,8 @@ pub enum Outcome {
     DenyKeyInvalid,
     /// It may not: its token is refused.
     DenyToken(TokenDenial),
+    /// Nothing is decided yet: its token needs keys of this source, and [`Attributes::may_await_keys`] said that it may wait.
+    AwaitKeys(usize),
 }
 
 impl Authz {
@@ -117,8 +121,11 @@ impl Authz {
         {
             None => None,
             Some(Ok(identity)) => identity,
-            Some(Err(denial)) => {
-                let outcome = Outcome::DenyToken(denial);
+            Some(Err(refusal)) => {
+                let outcome = match refusal {
+                    Refusal::Token(denial) => Outcome::DenyToken(denial),
+                    Refusal::AwaitKeys(source) => Outcome::AwaitKeys(source),
+                };
                 return Decision { outcome, consumer, identity: None, audit: None };
             }
         };
@@ -149,6 +156,18 @@ impl Authz {
             rules.changes(decision.identity.as_ref(), &mut changes);
         }
         changes.edits(headers)
+    }
+
+    /// Where keys are fetched, for the host to do so.
+    pub fn sources(&self) -> &[Source] {
+        self.authentication.as_ref().map_or(&[], Authentication::sources)
+    }
+
+    /// Takes over what the workers know of a source, by its index: its keys, or that there are none.
+    pub fn adopt(&self, source: usize, record: &Record, now: Duration) {
+        if let Some(rules) = &self.authentication {
+            rules.adopt(source, record, now);
+        }
     }
 
     /// The value of `WWW-Authenticate` for a request whose API key is refused. `None` where no keys are configured.

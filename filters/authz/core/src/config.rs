@@ -1,9 +1,11 @@
 //! The configuration as it is written: Istio's `spec`s as they are, each with a name, and API keys.
 
 mod paths;
+mod remote_jwks;
 mod request_authentication;
 
 pub use paths::{PathNormalization, PathParameters};
+pub use remote_jwks::RemoteJwks;
 pub use request_authentication::{
     ClaimToHeader, JwtHeader, JwtRule, RequestAuthentication, RequestAuthenticationSpec,
 };
@@ -25,6 +27,9 @@ pub struct Config {
     /// Whose tokens (JWT) are accepted. None: tokens are not looked at.
     #[serde(default)]
     pub request_authentication: Vec<RequestAuthentication>,
+    /// How key sets are fetched for rules without `jwks`.
+    #[serde(default)]
+    pub remote_jwks: RemoteJwks,
     /// How many verified tokens each worker remembers, so that a signature is verified once: 0 to 100,000, tokens of up to
     /// 4 KiB. Their times are checked each time. Default: 1,000.
     #[serde(default = "default_jwt_cache_size")]

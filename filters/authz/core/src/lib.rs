@@ -3,7 +3,7 @@
 //!
 //! Semantics: the Istio reference "Authorization Policy", and where that and the code differ, what Istio compiles a
 //! policy to (`pilot/pkg/security/authz`, `pilot/pkg/security/authn`) and how Envoy's filters `rbac` and `jwt_authn` evaluate
-//! it. What is not implemented yet (`CUSTOM`, `jwksUri`) is refused at load.
+//! it. What is not implemented yet (`CUSTOM`) is refused at load.
 //!
 //! Departures from both, each on the safe side unless it says otherwise:
 //!
@@ -55,6 +55,7 @@ mod matcher;
 mod normalization;
 mod pattern;
 mod policies;
+pub mod remote;
 mod template;
 
 pub use api_keys::{MAX_KEY_BYTES, MAX_KEYS_PER_REQUEST, MAX_SALTS};

@@ -1,4 +1,4 @@
-//! Tables of policies with requests; API keys; tokens; foreign suites; random requests against a naive evaluation.
+//! Tables of policies with requests; API keys; tokens; fetched keys; foreign suites; random requests against a naive evaluation.
 
 mod api_keys;
 mod foreign;
@@ -7,6 +7,7 @@ mod naive;
 mod normalization;
 mod random;
 mod refused;
+mod remote;
 mod tokens;
 
 use super::*;

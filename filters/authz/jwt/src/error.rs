@@ -28,6 +28,7 @@ pub enum TokenError {
     NotYetValid,
     Expired,
     NoKey,
+    NoKeySet,
     Ed25519Length,
     Signature,
 }
@@ -60,6 +61,7 @@ impl TokenError {
             Self::NotYetValid => "Jwt not yet valid",
             Self::Expired => "Jwt is expired",
             Self::NoKey => "Jwks doesn't have key to match kid or alg from Jwt",
+            Self::NoKeySet => "Jwks remote fetch is failed",
             Self::Ed25519Length => "Jwt ED25519 signature is wrong length",
             Self::Signature => "Jwt verification fails",
         }

@@ -1,5 +1,5 @@
 use crate::json::object;
-use crate::{Key, KeyError, Token, TokenError, Verifier};
+use crate::{Key, KeyError, Signature, TokenError, Verifier};
 use serde_json::Value;
 use std::fmt;
 
@@ -109,19 +109,23 @@ impl Jwks {
     /// the algorithm (as Envoy, source/common/jwt/verify.cc).
     ///
     /// # Errors
-    /// [`TokenError::NoKey`], [`TokenError::Signature`], [`TokenError::SignatureBase64`], [`TokenError::Ed25519Length`].
-    pub fn verify(&self, token: &Token<'_>, verifier: &mut dyn Verifier) -> Result<(), TokenError> {
-        let signature = token.signature()?;
+    /// [`TokenError::NoKey`], [`TokenError::Signature`], [`TokenError::Ed25519Length`].
+    pub fn verify(
+        &self,
+        signature: &Signature,
+        signing_input: &[u8],
+        verifier: &mut dyn Verifier,
+    ) -> Result<(), TokenError> {
         let mut result = Err(TokenError::NoKey);
         for key in &self.keys {
-            let other_kid = matches!((&token.kid, &key.kid), (Some(kid), Some(own)) if kid != own);
+            let other_kid = matches!((&signature.kid, &key.kid), (Some(kid), Some(own)) if kid != own);
             // As Envoy, which takes an empty `kid` for none.
-            let other_kid = other_kid && token.kid.as_ref().is_some_and(|kid| !kid.is_empty());
-            if other_kid || !key.suits(token.algorithm) {
+            let other_kid = other_kid && signature.kid.as_ref().is_some_and(|kid| !kid.is_empty());
+            if other_kid || !key.suits(signature.algorithm) {
                 continue;
             }
-            key.check_length(&signature)?;
-            if verifier.verify(key, token.algorithm, token.signing_input, &signature) {
+            key.check_length(&signature.bytes)?;
+            if verifier.verify(key, signature.algorithm, signing_input, &signature.bytes) {
                 return Ok(());
             }
             result = Err(TokenError::Signature);

@@ -21,6 +21,17 @@ pub struct Token<'a> {
     signature_base64url: &'a [u8],
 }
 
+/// What a token's signature is verified with, beside what is signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// The header's `alg`.
+    pub algorithm: Algorithm,
+    /// The header's `kid`.
+    pub kid: Option<String>,
+    /// The decoded signature.
+    pub bytes: Vec<u8>,
+}
+
 impl<'a> Token<'a> {
     /// Reads a token up to its payload, which need not be JSON (RFC 7515 5.2, steps 1 to 6).
     ///
@@ -57,11 +68,12 @@ impl<'a> Token<'a> {
         Ok(Self { algorithm, kid, payload, payload_base64url, signing_input, signature_base64url })
     }
 
-    /// The decoded signature.
+    /// The signature.
     ///
     /// # Errors
     /// [`TokenError::SignatureBase64`].
-    pub fn signature(&self) -> Result<Vec<u8>, TokenError> {
-        decode_base64url(self.signature_base64url).ok_or(TokenError::SignatureBase64)
+    pub fn signature(&self) -> Result<Signature, TokenError> {
+        let bytes = decode_base64url(self.signature_base64url).ok_or(TokenError::SignatureBase64)?;
+        Ok(Signature { algorithm: self.algorithm, kid: self.kid.clone(), bytes })
     }
 }

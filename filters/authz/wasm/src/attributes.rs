@@ -1,6 +1,7 @@
+use crate::jwks::KeySources;
 use portcullis_authz_core::config::PeerAddressSource;
 use portcullis_authz_core::jwt::{Algorithm, Key};
-use portcullis_authz_core::{Attributes, PeerAddress};
+use portcullis_authz_core::{Attributes, Authz, PeerAddress};
 use sdk_shim::{Host, Property, SignatureHash, socket_address};
 use std::net::{IpAddr, SocketAddr};
 
@@ -11,11 +12,17 @@ pub(crate) struct HostAttributes<'a> {
     /// `source.address`, which the peer's and the client's address are both told from.
     source: Option<Option<Vec<u8>>>,
     peer_is_unknown: bool,
+    /// Where the request may wait for keys. `None` where it has waited.
+    keys: Option<(&'a KeySources, &'a Authz)>,
 }
 
 impl<'a> HostAttributes<'a> {
-    pub(crate) fn new(host: &'a mut dyn Host, peer_address: &'a PeerAddressSource) -> Self {
-        Self { host, peer_address, source: None, peer_is_unknown: false }
+    pub(crate) fn new(
+        host: &'a mut dyn Host,
+        peer_address: &'a PeerAddressSource,
+        keys: Option<(&'a KeySources, &'a Authz)>,
+    ) -> Self {
+        Self { host, peer_address, source: None, peer_is_unknown: false, keys }
     }
 
     /// Whether the peer's address was asked for and could not be told.
@@ -72,6 +79,10 @@ impl Attributes for HostAttributes<'_> {
 
     fn now(&mut self) -> u64 {
         self.host.now().as_secs()
+    }
+
+    fn may_await_keys(&mut self, source: usize) -> bool {
+        self.keys.is_some_and(|(keys, authz)| keys.may_wait(authz, source, self.host))
     }
 
     /// By Envoy where it can: some twenty times faster for RSA and ECDSA.

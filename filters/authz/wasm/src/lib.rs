@@ -5,20 +5,28 @@
 //! filter state `wasm.authz`, in the log and in the metrics.
 
 mod attributes;
+mod jwks;
 
 use attributes::HostAttributes;
+use jwks::KeySources;
 use portcullis_authz_core::config::{Action, Config, PeerAddressSource};
 use portcullis_authz_core::{Authz, Decision, Edit, Outcome, TokenDenial};
 use sdk_shim::{
-    ConfigErrors, Counter, Filter, Flow, Headers, Host, HostError, Level, MapKind, Reply, Setup,
+    ConfigErrors, Counter, Filter, Flow, Headers, Host, HostError, Level, MapKind, OnError, Reply, Setup,
     export_filter, split_target,
 };
+use std::convert::Infallible;
 use std::fmt;
+use std::rc::Rc;
 
-/// The authz filter.
+/// The authz filter. Requests that wait share it.
 #[derive(Debug)]
-pub struct AuthzFilter {
-    authz: Authz,
+pub struct AuthzFilter(Rc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    authz: Rc<Authz>,
+    key_sources: Rc<KeySources>,
     peer_address: PeerAddressSource,
     /// By the index of the policy.
     by_policy: Vec<Verdict>,
@@ -45,7 +53,8 @@ impl Filter for AuthzFilter {
     type Request = ();
 
     fn new(config: Config, setup: &mut Setup<'_>) -> Result<Self, ConfigErrors> {
-        let authz = Authz::new(&config, setup.env())?;
+        let authz = Rc::new(Authz::new(&config, setup.env())?);
+        let key_sources = KeySources::start(&authz, config.remote_jwks.max_waiting, setup);
         authz.warnings().iter().for_each(|warning| setup.warn(warning));
         let mut verdict = |text: &str, policy: &str, decision: &str| Verdict {
             text: text.to_owned(),
@@ -66,7 +75,7 @@ impl Filter for AuthzFilter {
         let (token_accepted, token_invalid, token_audience) =
             (tokens("accepted"), tokens("invalid"), tokens("audience"));
         let mut keys = |outcome| setup.counter("authz_api_keys_total", &[("outcome", outcome)]);
-        Ok(Self {
+        Ok(Self(Rc::new(Inner {
             by_policy,
             allowed,
             denied,
@@ -78,17 +87,28 @@ impl Filter for AuthzFilter {
             token_audience,
             peer_address: config.peer_address,
             authz,
-        })
+            key_sources,
+        })))
     }
 
     fn request_headers(&self, _: &mut (), host: &mut dyn Host) -> Flow {
+        self.0.decide(true, host)
+    }
+}
+
+impl Inner {
+    /// Decides on the request whose headers the host has now. `may_wait`: whether it has not waited for
+    /// keys yet.
+    fn decide(self: &Rc<Self>, may_wait: bool, host: &mut dyn Host) -> Flow {
         let mut headers = host.headers(MapKind::RequestHeaders);
         // Every request has a method. Without one the map could not be read, and no policy would match.
         if headers.get(":method").is_none() {
             host.log(Level::Error, format_args!("the request's headers cannot be read"));
             return Reply::new(500, "authz_headers_unreadable").into();
         }
-        match self.authz.normalize(&mut headers) {
+        // Once only: what a request that has waited carries is normalised already.
+        let normalized = if may_wait { self.authz.normalize(&mut headers) } else { Ok(false) };
+        match normalized {
             Ok(false) => {}
             Ok(true) => {
                 let target = headers.get(":path").unwrap_or_default();
@@ -102,8 +122,12 @@ impl Filter for AuthzFilter {
                 return Reply::new(400, details).with_body("Bad Request").into();
             }
         }
-        let mut attributes = HostAttributes::new(host, &self.peer_address);
+        let keys = may_wait.then_some((&*self.key_sources, &*self.authz));
+        let mut attributes = HostAttributes::new(host, &self.peer_address, keys);
         let decision = self.authz.check(&headers, &mut attributes);
+        if let Outcome::AwaitKeys(source) = decision.outcome {
+            return self.await_keys(source);
+        }
         let peer_is_unknown = attributes.peer_is_unknown();
         let of_token;
         let verdict = match decision.outcome {
@@ -124,13 +148,22 @@ impl Filter for AuthzFilter {
         host.log(Level::Info, format_args!("{}: {}{hint}", verdict.text, Shown(&headers)));
         self.denial(&headers, &decision, verdict).into()
     }
-}
 
-impl AuthzFilter {
+    fn await_keys(self: &Rc<Self>, source: usize) -> Flow {
+        let filter = Rc::clone(self);
+        Flow::run(OnError::Deny, |host| {
+            let keys = self.key_sources.wait(&self.authz, source, &host);
+            async move {
+                keys.await;
+                Ok::<_, Infallible>(host.with(move |host| filter.decide(false, host)).await)
+            }
+        })
+    }
+
     fn verdict(&self, decision: &Decision<'_>) -> &Verdict {
         match decision.outcome {
             Outcome::Allow(None) => &self.allowed,
-            Outcome::DenyNoMatch | Outcome::DenyToken(_) => &self.denied,
+            Outcome::DenyNoMatch | Outcome::DenyToken(_) | Outcome::AwaitKeys(_) => &self.denied,
             Outcome::DenyKeyMissing => &self.key_missing,
             Outcome::DenyKeyInvalid => &self.key_invalid,
             Outcome::Allow(Some(policy)) => self.by_policy.get(policy).unwrap_or(&self.allowed),

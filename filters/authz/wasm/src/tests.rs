@@ -1,3 +1,5 @@
+mod jwks;
+
 use super::*;
 use sdk_shim::{Loaded, load};
 use sdk_shim_testing::scenario::File;

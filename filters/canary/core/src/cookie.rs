@@ -1,7 +1,6 @@
 use crate::config::{CookieConfig, SameSite, Secure};
 use crate::names::{self, quote};
-use crate::schedule::duration;
-use sdk_shim_config::{ConfigErrors, Path};
+use sdk_shim_config::{ConfigErrors, Path, duration};
 use sdk_shim_http::SetCookie;
 
 /// Browsers keep no cookie longer (RFC 6265bis 5.5).

@@ -2,7 +2,7 @@ use crate::config::ScheduleConfig;
 use crate::loading::Loading;
 use crate::names::quote;
 use crate::share::buckets;
-use sdk_shim_config::{ConfigErrors, Path};
+use sdk_shim_config::{ConfigErrors, Path, duration};
 use std::time::{Duration, UNIX_EPOCH};
 
 const MAX_ENTRIES: usize = 64;
@@ -158,12 +158,4 @@ fn time(text: &str, path: &Path, errors: &mut ConfigErrors) -> Option<Duration> 
         errors.add(path, quote(text), "a time in UTC from 1970 on, such as 2026-03-01T09:00:00Z");
     }
     time
-}
-
-pub(crate) fn duration(text: &str, path: &Path, errors: &mut ConfigErrors) -> Option<Duration> {
-    let duration = humantime::parse_duration(text);
-    if duration.is_err() {
-        errors.add(path, quote(text), "a duration that is not negative, such as 90m or 2days 6h");
-    }
-    duration.ok()
 }

@@ -3,17 +3,26 @@ use crate::changes::Changes;
 use crate::compile::is_header_name;
 use crate::config::JwtRule;
 use portcullis_jwt::Jwks;
-use sdk_shim_config::{ConfigErrors, Environment, Path};
+use sdk_shim_config::{ConfigErrors, Environment, Path, Secret};
 use sdk_shim_http::{Cookies, Headers, Query, is_token, split_target};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+/// Where a rule's keys are.
+#[derive(Clone, Debug)]
+pub(super) enum Keys {
+    /// In the configuration.
+    Own(Rc<Jwks>),
+    /// They are fetched: an index into the sources.
+    Remote(usize),
+}
+
 /// A rule, compiled: what Envoy calls a provider.
 #[derive(Debug)]
 pub(super) struct Provider {
     pub(super) issuer: String,
-    pub(super) jwks: Jwks,
+    pub(super) keys: Keys,
     pub(super) outputs: Outputs,
     /// Empty: any.
     audiences: Vec<String>,
@@ -29,10 +38,9 @@ pub(super) struct Provider {
 impl Provider {
     pub(super) fn new(
         rule: &JwtRule,
-        env: &Environment<'_>,
+        keys: Option<Keys>,
         path: &Path,
         errors: &mut ConfigErrors,
-        warnings: &mut Vec<String>,
     ) -> Option<Self> {
         if rule.issuer.is_empty() {
             errors.add(&path.field("issuer"), "an empty text", "the `iss` of the tokens");
@@ -101,10 +109,9 @@ impl Provider {
                 errors.add(&path, format!("{:?}", output.claim), "the name of a claim");
             }
         }
-        let jwks = read_jwks(rule, env, path, errors, warnings)?;
         Some(Self {
             issuer: rule.issuer.clone(),
-            jwks,
+            keys: keys?,
             outputs: Outputs::new(rule),
             audiences: audiences.iter().map(|audience| bare_audience(audience).to_owned()).collect(),
             headers,
@@ -166,32 +173,23 @@ pub(super) fn written_headers(rule: &JwtRule, path: &Path) -> Vec<(String, Path)
     payload.chain(claims).collect()
 }
 
-fn read_jwks(
-    rule: &JwtRule,
+/// The keys that stand in a rule.
+pub(super) fn read_jwks(
+    jwks: &Secret,
     env: &Environment<'_>,
     path: &Path,
     errors: &mut ConfigErrors,
     warnings: &mut Vec<String>,
-) -> Option<Jwks> {
-    if rule.jwks_uri.is_some() {
-        let expected = "no such field: key sets are not fetched yet; put the keys into `jwks`";
-        errors.add(&path.field("jwksUri"), "jwksUri", expected);
-        return None;
-    }
-    let path = path.field("jwks");
-    let Some(jwks) = &rule.jwks else {
-        errors.add(&path, "nothing", "a JWKS as text");
-        return None;
-    };
-    match Jwks::parse(jwks.resolve(env, &path, errors)?.as_bytes()) {
+) -> Option<Keys> {
+    match Jwks::parse(jwks.resolve(env, path, errors)?.as_bytes()) {
         Ok(jwks) => {
             let skipped = jwks.skipped().iter();
             warnings
                 .extend(skipped.map(|(index, error)| format!("{path}: keys[{index}] is not used: {error}")));
-            Some(jwks)
+            Some(Keys::Own(Rc::new(jwks)))
         }
         Err(error) => {
-            errors.add(&path, error.to_string(), "a JWKS (RFC 7517) with a usable key");
+            errors.add(path, error.to_string(), "a JWKS (RFC 7517) with a usable key");
             None
         }
     }

@@ -46,7 +46,8 @@ pub struct JwtRule {
     /// variable of the filter. At most 64 KiB and 100 keys. Keys that cannot be used are left out with a warning.
     #[serde(default)]
     pub jwks: Option<Secret>,
-    /// Not implemented: put the keys into `jwks`.
+    /// Where the issuer's keys are fetched, `http` or `https`; the cluster for it stands in `remote_jwks`. Neither this nor
+    /// `jwks`: the issuer is asked where its keys are (OpenID Connect Discovery 1.0, section 4).
     #[serde(default)]
     pub jwks_uri: Option<String>,
     /// Headers that carry a token. Where none of the three lists is given: `Authorization: Bearer`, and the parameter
@@ -72,9 +73,9 @@ pub struct JwtRule {
     /// Claims whose text policies take for a list, separated by blanks, beside `scope` and `permission`.
     #[serde(default)]
     pub space_delimited_claims: Option<Vec<String>>,
-    /// Belongs to `jwksUri`.
+    /// How long a fetch of the keys may take: 1ms to 1m. Default: `5s`. A request waits for it a second longer.
     #[serde(default)]
-    pub timeout: Option<Ignored>,
+    pub timeout: Option<String>,
 }
 
 /// A header that carries a token.

@@ -7,14 +7,14 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-const SECRET: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
-const OTHER: &[u8; 32] = b"fedcba9876543210fedcba9876543210";
+pub(super) const SECRET: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
+pub(super) const OTHER: &[u8; 32] = b"fedcba9876543210fedcba9876543210";
 
 fn base64url(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn sign(secret: &[u8], claims: &Value) -> String {
+pub(super) fn sign(secret: &[u8], claims: &Value) -> String {
     let input = format!("{}.{}", base64url(r#"{"alg":"HS256"}"#), base64url(claims.to_string()));
     let mac = Hmac::<Sha256>::new_from_slice(secret).unwrap().chain_update(&input).finalize();
     format!("{input}.{}", base64url(mac.into_bytes()))
@@ -24,11 +24,11 @@ fn token(claims: &Value) -> String {
     sign(SECRET, claims)
 }
 
-fn of(issuer: &str) -> String {
+pub(super) fn of(issuer: &str) -> String {
     token(&json!({"iss": issuer, "sub": "sub"}))
 }
 
-fn jwks(secret: &[u8]) -> String {
+pub(super) fn jwks(secret: &[u8]) -> String {
     json!({"keys": [{"kty": "oct", "k": base64url(secret)}]}).to_string()
 }
 
@@ -348,7 +348,10 @@ fn the_cache_changes_nothing() {
 fn refused_rules() {
     let cases = [
         (json!({"issuer": ""}), "issuer: found an empty text, expected the `iss` of the tokens"),
-        (json!({"jwks": null}), "jwks: found nothing, expected a JWKS as text"),
+        (
+            json!({"jwks": null}),
+            "jwksUri: found nothing, no jwks either, and the issuer \"a\", expected a URI that begins with http:// or https://",
+        ),
         (
             json!({"jwks": "{}"}),
             "jwks: found an object without a list `keys`, expected a JWKS (RFC 7517) with a usable key",
@@ -357,9 +360,14 @@ fn refused_rules() {
             json!({"jwks": "${NONE}"}),
             "jwks: found a reference to the environment variable NONE, which is not set, expected a variable that vm_config.environment_variables sets",
         ),
+        (json!({"jwksUri": "https://a"}), "jwksUri: found jwksUri beside jwks, expected only one of them"),
         (
-            json!({"jwksUri": "https://a"}),
-            "jwksUri: found jwksUri, expected no such field: key sets are not fetched yet; put the keys into `jwks`",
+            json!({"jwks": null, "jwksUri": "https://a"}),
+            "jwksUri: found \"https://a\", expected a host that remote_jwks has a cluster for (clusters, or cluster for all)",
+        ),
+        (
+            json!({"jwks": null, "jwksUri": "https://a", "timeout": "2m"}),
+            "timeout: found `2m`, expected 1ms to 60s\nrequest_authentication[0].spec.jwtRules[0].jwksUri: found \"https://a\", expected a host that remote_jwks has a cluster for (clusters, or cluster for all)",
         ),
         (
             json!({"audiences": []}),
