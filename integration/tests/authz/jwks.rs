@@ -71,7 +71,11 @@ fn each_failure_is_answered_counted_and_logged_and_ends() {
         (|jwks| jwks.slow(&keys(), Duration::from_secs(30)), "timeout", "there was no answer in time"),
         (|jwks| jwks.wrong("<html>"), "malformed", "the answer is no JSON object"),
         (|jwks| jwks.wrong("{\"keys\": []}"), "no_usable_key", "the answer is no usable key"),
-        (|jwks| jwks.wrong(&" ".repeat(2 << 20)), "too_large", "the answer has 2097152 bytes, more than 64512"),
+        (
+            |jwks| jwks.wrong(&" ".repeat(2 << 20)),
+            "too_large",
+            "the answer has 2097152 bytes, more than 64512",
+        ),
         (
             |jwks| {
                 let elsewhere = Reply::new(302).header("location", "http://evil.example/");
@@ -82,21 +86,40 @@ fn each_failure_is_answered_counted_and_logged_and_ends() {
         ),
         (Jwks::down, "unreachable", "the cluster cannot be reached (503)"),
     ];
-    for (break_it, outcome, reason) in cases {
-        let (app, jwks) = (Upstream::start("app"), Jwks::start(&keys()));
+    let app = Upstream::start("app");
+    let servers = cases.each_ref().map(|(break_it, ..)| {
+        let jwks = Jwks::start(&keys());
         break_it(&jwks);
-        let envoy = config(&app, &jwks, wasm(&json!({"timeout": "500ms"}), &json!({}))).start();
-        let answer = envoy.send(with_token("rs"));
+        jwks
+    });
+    let config = Config::new().cluster(Cluster::new("app", [&app]));
+    let config = cases.iter().zip(&servers).fold(config, |config, ((_, outcome, _), jwks)| {
+        let uri = format!("http://issuer.example/{outcome}");
+        let rule = json!({"timeout": "500ms", "jwksUri": uri});
+        let filter = wasm(&rule, &json!({"clusters": {"issuer.example": outcome}}));
+        config
+            .cluster(Cluster::new(outcome, [jwks.upstream()]))
+            .listener(Listener::new(outcome).filter(filter).route_to("app"))
+    });
+    let envoy = config.start();
+    for (_, outcome, reason) in &cases {
+        let client = envoy.client_of(outcome);
+        let answer = client.send(with_token("rs"));
         assert_eq!((answer.status, answer.text().as_str()), (401, FAILED), "{outcome}");
-        assert_eq!(envoy.send(Request::get("/")).status, 200, "{outcome}: what has no token passes");
+        assert_eq!(client.send(Request::get("/")).status, 200, "{outcome}: what has no token passes");
         envoy.wait_for_log(reason);
-        assert!(metric(&envoy, &format!("outcome={outcome}")) > 0, "{outcome}");
+        let name = format!("/{outcome};outcome={outcome}");
+        assert!(metric(&envoy, &name) > 0, "{outcome}: {}", envoy.admin().get("/stats?filter=jwks"));
+    }
+    for jwks in &servers {
         jwks.up();
         jwks.serve(&keys());
-        let recovers = || (envoy.send(with_token("rs")).status == 200).then_some(());
-        assert!(integration::runtime::poll(Duration::from_secs(20), recovers).is_some(), "{outcome}");
-        envoy.assert_no_vm_failure();
     }
+    for (_, outcome, _) in cases {
+        let recovers = || (envoy.client_of(outcome).send(with_token("rs")).status == 200).then_some(());
+        assert!(integration::runtime::poll(Duration::from_secs(60), recovers).is_some(), "{outcome}");
+    }
+    envoy.assert_no_vm_failure();
 }
 
 #[test]
