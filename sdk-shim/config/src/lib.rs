@@ -15,6 +15,7 @@
 
 mod duration;
 mod error;
+mod locate;
 mod parse;
 mod secret;
 

@@ -1,6 +1,6 @@
+use crate::locate::{Place, locate};
 use crate::{ConfigError, ConfigErrors, Path};
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_path_to_error::Segment;
 
 /// The largest configuration that is read, in bytes: 16 MiB.
 pub const MAX_CONFIG_BYTES: usize = 16 << 20;
@@ -25,56 +25,62 @@ pub fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, ConfigErrors> {
             if binary { "a JSON object, such as in a google.protobuf.StringValue" } else { "a JSON object" };
         return Err(ConfigError::new(Path::root(), format!("`{}`", start.escape_debug()), expected).into());
     }
-    let mut deserializer = serde_json::Deserializer::from_slice(if empty { b"{}" } else { json });
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        wrong_type(json, &error).unwrap_or_else(|| describe(&to_path(error.path()), error.inner(), empty))
+    let json = if empty { b"{}" } else { json };
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let value = T::deserialize(&mut deserializer).map_err(|error| {
+        let place = locate(json, error.line(), error.column());
+        wrong_type(json, &error, &place).unwrap_or_else(|| describe(place, &error, empty))
     })?;
-    deserializer.end().map_err(|error| describe(&Path::root(), &error, false))?;
+    deserializer.end().map_err(|error| syntax(Path::root(), &error))?;
     Ok(value)
 }
 
 /// serde_json calls it a syntax error where an enum stands as a number or a boolean: here it is told from broken JSON.
 /// To read the configuration again into a tree of values would make every module larger by a sixth.
-fn wrong_type(json: &[u8], error: &serde_path_to_error::Error<serde_json::Error>) -> Option<ConfigErrors> {
-    let inner = error.inner();
-    if !inner.is_syntax() || serde_json::from_slice::<IgnoredAny>(json).is_err() {
+fn wrong_type(json: &[u8], error: &serde_json::Error, place: &Place<'_>) -> Option<ConfigErrors> {
+    if !error.is_syntax() || place.token.is_empty() || serde_json::from_slice::<IgnoredAny>(json).is_err() {
         return None;
     }
-    let line = json.split(|byte| *byte == b'\n').nth(inner.line().checked_sub(1)?)?;
-    let (before, after) = line.split_at_checked(inner.column().checked_sub(1)?)?;
-    let delimits = |byte: &u8| byte.is_ascii_whitespace() || b"{}[],:".contains(byte);
-    let start = before.iter().rev().take_while(|byte| !delimits(byte)).count();
-    let end = after.iter().take_while(|byte| !delimits(byte)).count();
-    let found = line.get(before.len() - start..before.len() + end).filter(|found| !found.is_empty())?;
-    let found = format!("`{}`", found.escape_ascii());
-    Some(ConfigError::new(to_path(error.path()), found, "a value of another type, such as a string").into())
+    let found = format!("`{}`", place.token.escape_ascii());
+    Some(ConfigError::new(place.path.clone(), found, "a value of another type, such as a string").into())
 }
 
-fn to_path(path: &serde_path_to_error::Path) -> Path {
-    path.iter().fold(Path::root(), |path, segment| match segment {
-        Segment::Seq { index } => path.index(*index),
-        Segment::Map { key } => path.field(key),
-        Segment::Enum { variant } => path.field(variant),
-        Segment::Unknown => path,
-    })
+fn syntax(path: Path, error: &serde_json::Error) -> ConfigErrors {
+    ConfigError::new(path, error.to_string(), "well-formed JSON").into()
 }
 
 /// Takes serde's message apart: its texts for what was found and expected are fixed by `serde::de::Error`.
-fn describe(path: &Path, error: &serde_json::Error, empty: bool) -> ConfigErrors {
-    let place = format!(" at line {} column {}", error.line(), error.column());
-    let text = error.to_string();
-    let message = text.strip_suffix(&place).unwrap_or(&text);
+fn describe(place: Place<'_>, error: &serde_json::Error, empty: bool) -> ConfigErrors {
     if error.is_syntax() || error.is_eof() {
-        return ConfigError::new(path.clone(), format!("{message}{place}"), "well-formed JSON").into();
+        return syntax(place.path, error);
     }
+    let text = error.to_string();
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    let message = text.strip_suffix(&position).unwrap_or(&text);
     if let Some(name) = message.strip_prefix("missing field ") {
-        let path = path.field(name.trim_matches('`'));
+        let path = place.path.field(name.trim_matches('`'));
         let found = if empty { "nothing (the configuration is empty)" } else { "nothing" };
         return ConfigError::new(path, found, "a value: the field is required").into();
     }
     if let Some(name) = message.strip_prefix("duplicate field ") {
-        return ConfigError::new(path.clone(), format!("field {name} twice"), "each field once").into();
+        return ConfigError::new(place.path, format!("field {name} twice"), "each field once").into();
     }
+    if message.starts_with("invalid type: unit variant, ") {
+        // A text stands for a variant that has more to say.
+        let name = String::from_utf8_lossy(place.scalar);
+        let expected = format!("an object with the member {name}");
+        return ConfigError::new(place.last.unwrap_or(place.path), name, expected).into();
+    }
+    // Said before any of it is read.
+    let is_unread =
+        ["map", "sequence"].iter().any(|kind| message.starts_with(&format!("invalid type: {kind}")));
+    let path = match (place.key, place.last) {
+        (Some(key), _) if message.starts_with("unknown field ") => place.path.field(&key),
+        // What is wrong with a value as a whole is found when all of it was read, and what is around it with it.
+        (None, None) if is_unread && place.token == b"[" => place.path.index(0),
+        (None, Some(last)) if !is_unread && !message.starts_with("invalid length ") => last,
+        _ => place.path,
+    };
     let (found, expected) = message
         .split_once(", expected ")
         .or_else(|| message.split_once(", there are "))
@@ -83,5 +89,5 @@ fn describe(path: &Path, error: &serde_json::Error, empty: bool) -> ConfigErrors
         .iter()
         .find_map(|prefix| found.strip_prefix(prefix))
         .unwrap_or(found);
-    ConfigError::new(path.clone(), found, expected).into()
+    ConfigError::new(path, found, expected).into()
 }

@@ -52,6 +52,10 @@ fn names_the_place() {
             "rules[0].action: found unknown variant `log`, expected `allow` or `deny`",
         ),
         (
+            r#"{"rules": [{"name": "a", "action": "deny"}, {"name": "b"}]}"#,
+            r#"rules[0].action: found "deny", expected an object with the member "deny""#,
+        ),
+        (
             r#"{"rules": [{"name": "a", "action": {"deny": {"status": 70000}}}]}"#,
             "rules[0].action.deny.status: found integer `70000`, expected u16",
         ),
@@ -75,6 +79,119 @@ fn names_the_place() {
         assert_eq!(&errors.to_string(), expected, "for {json}");
     }
     parse::<Config>(br#"{"rules": [{"name": "a", "action": {"deny": {"status": 403}}}]}"#).unwrap();
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Large {
+    on: bool,
+    share: f64,
+    #[serde(default)]
+    names: Vec<String>,
+    actions: Vec<Action>,
+    nested: Option<Box<Large>>,
+    even: Option<Even>,
+}
+
+/// Refuses a value when all of it was read.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "u32")]
+#[allow(dead_code)]
+struct Even(u32);
+
+impl TryFrom<u32> for Even {
+    type Error = &'static str;
+
+    fn try_from(number: u32) -> Result<Self, Self::Error> {
+        if number.is_multiple_of(2) { Ok(Self(number)) } else { Err("an odd number") }
+    }
+}
+
+/// Replaces each value in turn, and each name of a member, and compares with a library that has paths carried along.
+#[test]
+fn finds_the_paths_that_carrying_them_along_finds() {
+    let good = serde_json::json!({
+        "on": true, "share": 0.5, "names": ["a", "b \" ] } , : \\", "c"],
+        "actions": ["allow", {"deny": {"status": 403}}, "allow"],
+        "nested": {"on": false, "share": 1, "actions": [{"deny": {"status": 1}}], "even": 2},
+    });
+    let mut compared = 0;
+    for pointer in pointers(&good) {
+        let mut mutants = Vec::new();
+        for other in ["null", "7", "-1.5", "true", "\"x\"", "[]", "{}", "[[]]", "{\"x\": 1}", "\"deny\""] {
+            let mut mutant = good.clone();
+            *mutant.pointer_mut(&pointer).unwrap() = serde_json::from_str(other).unwrap();
+            mutants.push(mutant);
+        }
+        if let Some(serde_json::Value::Object(members)) = good.pointer(&pointer) {
+            for name in members.keys() {
+                let mut mutant = good.clone();
+                let members = mutant.pointer_mut(&pointer).unwrap().as_object_mut().unwrap();
+                let value = members.remove(name).unwrap();
+                mutants.push(good.clone());
+                mutants
+                    .last_mut()
+                    .unwrap()
+                    .pointer_mut(&pointer)
+                    .unwrap()
+                    .as_object_mut()
+                    .unwrap()
+                    .remove(name);
+                members.insert(format!("{name}\u{e9}\n"), value);
+                mutants.push(mutant);
+            }
+        }
+        for mutant in mutants {
+            for text in [mutant.to_string(), serde_json::to_string_pretty(&mutant).unwrap()] {
+                let carried = serde_path_to_error::deserialize::<_, Large>(
+                    &mut serde_json::Deserializer::from_str(&text),
+                );
+                match (parse::<Large>(text.as_bytes()), carried) {
+                    (Ok(_), Ok(_)) => {}
+                    (Err(found), Err(carried)) => {
+                        compared += 1;
+                        let path = carried.path().to_string().replace('?', "");
+                        let path = path.trim_matches('.');
+                        // A variant's name is no place of its own where it is all that stands there.
+                        let is_name = carried.inner().to_string().contains("unit variant, ");
+                        let path = if is_name { path.trim_end_matches(".deny") } else { path };
+                        let found = found.iter().next().unwrap().path().as_str().to_owned();
+                        let is_missing = carried.inner().to_string().starts_with("missing field");
+                        let found = if is_missing {
+                            found.rsplit_once('.').map_or("", |(object, _)| object).to_owned()
+                        } else {
+                            found
+                        };
+                        assert_eq!(found, path, "{} in {text}", carried.inner());
+                    }
+                    (found, carried) => panic!("{text}: {found:?}, {carried:?}"),
+                }
+            }
+        }
+    }
+    assert!(compared > 300, "{compared}");
+}
+
+/// The JSON pointers to all values but the whole.
+fn pointers(value: &serde_json::Value) -> Vec<String> {
+    let members: Vec<(String, &serde_json::Value)> = match value {
+        serde_json::Value::Object(members) => {
+            members.iter().map(|(name, member)| (name.clone(), member)).collect()
+        }
+        serde_json::Value::Array(list) => {
+            list.iter().enumerate().map(|(index, member)| (index.to_string(), member)).collect()
+        }
+        _ => return Vec::new(),
+    };
+    let below = members.into_iter().flat_map(|(name, member)| {
+        let deeper = pointers(member).into_iter().map({
+            let name = name.clone();
+            move |pointer| format!("/{name}{pointer}")
+        });
+        std::iter::once(format!("/{name}")).chain(deeper).collect::<Vec<_>>()
+    });
+    below.collect()
 }
 
 #[test]

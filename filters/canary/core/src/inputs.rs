@@ -4,6 +4,7 @@ use crate::trust::Trust;
 use sdk_shim_http::{Cookies, Headers, Query, split_target};
 use smallvec::SmallVec;
 use std::borrow::Cow;
+use std::io::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -47,10 +48,14 @@ pub(crate) struct Inputs<'a> {
     queries: Option<Values<'a>>,
     matched: SmallVec<[Option<u64>; 4]>,
     source_ip: Option<Option<IpAddr>>,
+    source_ip_text: Option<IpText>,
     trusted: Option<bool>,
     random: Option<u64>,
     now: Option<Duration>,
 }
+
+/// At most 39 bytes: an IPv4 address in an IPv6 one is written as IPv4.
+type IpText = SmallVec<[u8; 64]>;
 
 type Values<'a> = SmallVec<[Option<&'a [u8]>; 8]>;
 
@@ -69,6 +74,7 @@ impl<'a> Inputs<'a> {
             queries: None,
             matched: SmallVec::from_elem(None, asked.patterns.len()),
             source_ip: None,
+            source_ip_text: None,
             trusted: None,
             random: None,
             now: None,
@@ -175,6 +181,18 @@ impl<'a> Inputs<'a> {
 
     pub(crate) fn source_ip(&mut self) -> Option<IpAddr> {
         *self.source_ip.get_or_insert_with(|| self.facts.source_ip())
+    }
+
+    /// The client's address as text, so that others can compute the same draws.
+    pub(crate) fn source_ip_text(&mut self) -> Option<&[u8]> {
+        let address = self.source_ip()?.to_canonical();
+        let text = self.source_ip_text.get_or_insert_with(|| {
+            let mut text = IpText::new();
+            // Writing to memory does not fail.
+            let _ = write!(text, "{address}");
+            text
+        });
+        Some(text)
     }
 
     /// Whether the client is a trusted source.

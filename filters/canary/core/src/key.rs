@@ -4,10 +4,9 @@ use crate::inputs::Inputs;
 use crate::loading::{Loading, NO_CLAIMS};
 use crate::names;
 use crate::names::quote;
-use murmur3::murmur3_32;
+use hash32::{Hasher as _, Murmur3Hasher};
 use sdk_shim_config::Path;
-use smallvec::SmallVec;
-use std::io::Write;
+use std::hash::Hasher as _;
 
 /// The most keys that one release may name.
 pub const MAX_KEYS: usize = 8;
@@ -107,14 +106,8 @@ impl Keys {
                     });
                 }
                 Key::SourceIp => {
-                    if let Some(address) = drawn.inputs.source_ip() {
-                        // The text, so that others can compute the same: at most 39 bytes, IPv4 in IPv6 as IPv4.
-                        let mut text = [0; 48];
-                        let mut rest = text.as_mut_slice();
-                        let _fits = write!(rest, "{}", address.to_canonical());
-                        let unused = rest.len();
-                        let used = text.len() - unused;
-                        return Some(use_key(text.get(..used).unwrap_or_default()));
+                    if let Some(text) = drawn.inputs.source_ip_text() {
+                        return Some(use_key(text));
                     }
                 }
                 Key::Random => return Some(use_key(&drawn.inputs.random().to_le_bytes())),
@@ -127,8 +120,8 @@ impl Keys {
 /// A seed, and what tells users apart.
 #[derive(Debug)]
 pub(crate) struct Hasher {
-    /// The seed and a colon, as Unleash joins its group id and the user's id.
-    prefix: Vec<u8>,
+    /// What has been hashed at load: the seed and a colon, as Unleash joins its group id and the user's id.
+    seeded: Murmur3Hasher,
     pub(crate) keys: Keys,
 }
 
@@ -145,16 +138,18 @@ impl Hasher {
         if let Some(seed) = seed.filter(|seed| !(1..=MAX_SEED_BYTES).contains(&seed.len())) {
             loading.errors.add(&path.field("seed"), quote(seed), format!("1 to {MAX_SEED_BYTES} bytes"));
         }
-        Self { prefix: format!("{}:", seed.unwrap_or(default_seed)).into_bytes(), keys }
+        let mut seeded = Murmur3Hasher::default();
+        seeded.write(seed.unwrap_or(default_seed).as_bytes());
+        seeded.write(b":");
+        Self { seeded, keys }
     }
 
     /// `murmur3(seed:key)`; `None` where the request has no key.
     pub(crate) fn hash(&self, drawn: &mut Drawn<'_, '_>) -> Option<u32> {
         self.keys.with(drawn, |key| {
-            let mut text = SmallVec::<[u8; 128]>::from_slice(&self.prefix);
-            text.extend_from_slice(key);
-            // Reading from memory does not fail.
-            murmur3_32(&mut text.as_slice(), 0).unwrap_or(u32::MAX)
+            let mut hasher = self.seeded.clone();
+            hasher.write(key);
+            hasher.finish32()
         })
     }
 }

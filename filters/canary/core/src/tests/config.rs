@@ -147,7 +147,7 @@ fn refuses_with_the_place() {
         ),
         (
             r#"{"releases": [], "act": "header"}"#.into(),
-            "act.header: found unit variant, expected struct variant",
+            r#"act: found "header", expected an object with the member "header""#,
         ),
         (
             r#"{"releases": [], "act": {"header": {"name": "a:b"}}}"#.into(),
