@@ -20,6 +20,7 @@ mod ip_match;
 mod le;
 mod lt;
 mod number;
+mod on_demand;
 mod pcre;
 mod pm;
 mod requirement;

@@ -4,15 +4,32 @@
 //! match, because it reads phrases as signed characters), `|41 42|` is hexadecimal only if all of it is (ModSecurity
 //! reads no decimal digits there), and the phrase captured is the one that matched, as the rule writes it.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use std::cell::RefCell;
 
+use aho_corasick::Input;
+use aho_corasick::automaton::Automaton as _;
+use aho_corasick::nfa::contiguous::NFA;
+
+use super::on_demand::{Key, Measured, Store};
 use super::{Captures, OperatorError, Requirement};
 use crate::transformations::is_space;
 
+/// The longest list, in bytes of its phrases.
+const SIZE_LIMIT: usize = 1 << 20;
+/// How many bytes the automaton takes for each of a phrase, about.
+const EXPECTED: usize = 12;
+
+thread_local! {
+    static STORE: RefCell<Store<NFA>> = Store::new(1 << 20);
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Pm {
-    automaton: AhoCorasick,
-    phrases: Vec<Box<[u8]>>,
+    /// The phrases, one after the other.
+    text: Box<[u8]>,
+    /// Where each phrase ends.
+    ends: Box<[u32]>,
+    automaton: Key<NFA>,
 }
 
 impl Pm {
@@ -21,16 +38,17 @@ impl Pm {
     /// In a phrase `|41 42|` writes bytes in hexadecimal, and `\` keeps the meaning of `:`, `;`, `\` and `"`; if it
     /// stands before anything else, no escape is read at all, as in ModSecurity.
     pub(super) fn from_phrases(argument: &[u8]) -> Result<Self, OperatorError> {
-        let raw = || argument.split(|&byte| is_space(byte)).map(Box::from).collect();
-        Self::new(unescape(argument).unwrap_or_else(raw))
+        match unescape(argument) {
+            Some(phrases) => Self::new(phrases.iter().map(AsRef::as_ref)),
+            None => Self::new(argument.split(|&byte| is_space(byte))),
+        }
     }
 
     /// One phrase on each line; empty lines and lines whose first visible byte is `#` are skipped.
     pub(super) fn from_file(content: &[u8]) -> Result<Self, OperatorError> {
         let lines = content.split(|&byte| byte == b'\n');
         let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-        let lines = lines.filter(|line| line.iter().find(|&&byte| !is_space(byte)) != Some(&b'#'));
-        Self::new(lines.map(Box::from).collect())
+        Self::new(lines.filter(|line| line.iter().find(|&&byte| !is_space(byte)) != Some(&b'#')))
     }
 
     /// One phrase each.
@@ -39,30 +57,54 @@ impl Pm {
     }
 
     pub(super) fn matches(&self, input: &[u8], captures: Option<&mut Captures>) -> bool {
-        let Some(captures) = captures else { return self.automaton.is_match(input) };
-        let Some(found) = self.automaton.find(input) else { return false };
-        if let Some(phrase) = self.phrases.get(found.pattern().as_usize()) {
+        let input = Input::new(input).earliest(captures.is_none());
+        let search = |automaton: &mut NFA| automaton.try_find(&input).ok().flatten();
+        let Some(found) = self.automaton.with(|| self.automaton(), search).flatten() else { return false };
+        if let Some(captures) = captures
+            && let Some(phrase) = self.phrases().nth(found.pattern().as_usize())
+        {
             captures.set_only(phrase);
         }
         true
     }
 
     pub(super) fn requirement(&self) -> Requirement {
-        Requirement::any_of(self.phrases.iter().map(AsRef::as_ref))
+        Requirement::any_of(self.phrases())
     }
 
-    fn new(mut phrases: Vec<Box<[u8]>>) -> Result<Self, OperatorError> {
-        phrases.retain(|phrase| !phrase.is_empty());
-        if phrases.is_empty() {
-            return Err(OperatorError::NoPhrases);
+    fn new<'a>(phrases: impl Iterator<Item = &'a [u8]>) -> Result<Self, OperatorError> {
+        let (mut text, mut ends) = (Vec::new(), Vec::new());
+        for phrase in phrases.filter(|phrase| !phrase.is_empty()) {
+            text.extend_from_slice(phrase);
+            ends.push(text.len() as u32);
         }
-        // The automaton with one array is a tenth of the size of the one with a full table, and nearly as fast.
-        let automaton = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
-            .build(&phrases)
-            .map_err(|_| OperatorError::TooManyPhrases)?;
-        Ok(Self { automaton, phrases })
+        match ends.is_empty() {
+            true => Err(OperatorError::NoPhrases),
+            false if text.len() > SIZE_LIMIT => Err(OperatorError::TooManyPhrases),
+            false => {
+                let automaton = Key::new(&STORE, text.len() * EXPECTED);
+                Ok(Self { text: text.into(), ends: ends.into(), automaton })
+            }
+        }
+    }
+
+    fn phrases(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let from = std::mem::replace(&mut start, *end as usize);
+            self.text.get(from..*end as usize).unwrap_or_default()
+        })
+    }
+
+    /// The automaton with one array is a tenth of the size of the one with a full table, and nearly as fast.
+    fn automaton(&self) -> Option<NFA> {
+        NFA::builder().ascii_case_insensitive(true).prefilter(false).build(self.phrases()).ok()
+    }
+}
+
+impl Measured for NFA {
+    fn memory(&self) -> usize {
+        self.memory_usage()
     }
 }
 

@@ -50,6 +50,6 @@ impl RxGlobal {
     }
 
     pub(super) fn requirement(&self) -> Requirement {
-        self.0.as_ref().map(|pattern| pattern.requirement().clone()).unwrap_or_default()
+        self.0.as_ref().map(Pattern::requirement).unwrap_or_default()
     }
 }

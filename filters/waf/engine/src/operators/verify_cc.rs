@@ -44,7 +44,7 @@ impl Verify {
     }
 
     pub(super) fn requirement(&self) -> Requirement {
-        self.pattern.as_ref().map(|pattern| pattern.requirement().clone()).unwrap_or_default()
+        self.pattern.as_ref().map(Pattern::requirement).unwrap_or_default()
     }
 }
 

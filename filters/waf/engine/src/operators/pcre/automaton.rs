@@ -1,22 +1,47 @@
 //! The automata that run regular patterns: `regex-automata`, given its own syntax tree, which saves it from parsing a
 //! translated pattern.
+//!
+//! Of that crate only the lazy DFA and the PikeVM are used. Its `meta` engine has eight ways to search, which are a fifth of
+//! the module's code; what they gain is mostly in finding literals, and the scan has done that before a pattern is asked.
 
-use regex_automata::meta::{Builder, Config, Regex};
+use regex_automata::hybrid::dfa::{Cache, DFA};
+use regex_automata::nfa::thompson::pikevm::PikeVM;
+use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
+use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::{Capture, Class, ClassBytes, ClassBytesRange, Hir, Look, Repetition};
 
 use super::ast::{Assertion, Ast, Mode, Node};
-use super::{GROUPS, Groups};
+use super::{GROUPS, Groups, LimitExceeded, parse};
 use crate::operators::byte_set::ByteSet;
 
-/// The largest compiled form of one pattern, in bytes. The largest of the CRS needs less than half.
-const SIZE_LIMIT: usize = 8 << 20;
-/// The largest cache that one pattern may keep between searches, in bytes; a pattern that would need more runs slower
-/// instead.
-const CACHE_LIMIT: usize = 512 << 10;
+/// The largest automaton of one pattern, in bytes before states are shared. The largest of the CRS takes less than a tenth.
+const SIZE_LIMIT: usize = 4 << 20;
+/// The largest table that one pattern may keep between searches, in bytes, unless its automaton needs more for a search at
+/// all; a pattern that would need more runs slower instead.
+const CACHE_LIMIT: usize = 256 << 10;
 
-/// A regular pattern.
-#[derive(Clone, Debug)]
-pub(super) struct Automaton(Regex);
+/// A regular pattern, compiled.
+#[derive(Debug)]
+pub(super) struct Automaton {
+    whether: Searcher,
+    captures: Option<Box<Captures>>,
+}
+
+/// What finds groups, made when they are first asked for.
+#[derive(Debug)]
+struct Captures {
+    /// Finds where a match starts from where it ends.
+    start: Searcher,
+    groups: PikeVM,
+}
+
+#[derive(Debug)]
+struct Searcher {
+    dfa: DFA,
+    cache: Cache,
+    /// Bytes of all but the cache.
+    fixed_memory: usize,
+}
 
 /// Why there is no automaton.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,31 +52,120 @@ pub(super) enum Refusal {
     TooLarge,
 }
 
+/// How many bytes the automaton of the pattern takes at most, if there is one; without making it.
+pub(super) fn check(ast: &Ast) -> Result<usize, Refusal> {
+    let size = size(&ast.root);
+    hir(&ast.root, true).ok_or(Refusal::Irregular)?;
+    if size > SIZE_LIMIT { Err(Refusal::TooLarge) } else { Ok(size) }
+}
+
 impl Automaton {
-    pub(super) fn new(ast: &Ast) -> Result<Self, Refusal> {
-        let hir = hir(&ast.root, true).ok_or(Refusal::Irregular)?;
-        let config = Config::new()
-            .utf8_empty(false)
-            .nfa_size_limit(Some(SIZE_LIMIT))
-            .hybrid_cache_capacity(CACHE_LIMIT);
-        let regex = Builder::new().configure(config).build_from_hir(&hir);
-        regex.map(Self).map_err(|_| Refusal::TooLarge)
+    /// `None` for a pattern that [`check`] refuses.
+    pub(super) fn new(ast: &Ast) -> Option<Self> {
+        let hir = hir(&ast.root, true)?;
+        let config = thompson::Config::new().utf8(false).which_captures(WhichCaptures::None);
+        let whether = Searcher::new(&hir, &config, MatchKind::LeftmostFirst)?;
+        Some(Self { whether, captures: None })
     }
 
-    pub(super) fn is_match(&self, input: &[u8]) -> bool {
-        self.0.is_match(input)
+    pub(super) fn is_match(&mut self, input: &[u8]) -> Result<bool, LimitExceeded> {
+        Ok(self.whether.end(&Input::new(input).earliest(true))?.is_some())
     }
 
-    /// The leftmost match that starts at `start` or later.
-    pub(super) fn find_at(&self, input: &[u8], start: usize) -> Option<Groups> {
+    /// The leftmost match that starts at `start` or later. `pattern` is this automaton's.
+    pub(super) fn find_at(
+        &mut self,
+        pattern: &[u8],
+        input: &[u8],
+        start: usize,
+    ) -> Result<Option<Groups>, LimitExceeded> {
+        let Some(end) = self.whether.end(&Input::new(input).range(start..))? else { return Ok(None) };
+        let captures = match &mut self.captures {
+            Some(captures) => captures,
+            none => none.insert(Box::new(Captures::new(pattern).ok_or(LimitExceeded)?)),
+        };
+        captures.find(input, start, end).map(Some)
+    }
+
+    /// Bytes of memory.
+    pub(super) fn memory(&self) -> usize {
+        let captures = self.captures.as_ref();
+        self.whether.memory() + captures.map_or(0, |c| c.start.memory() + c.groups.get_nfa().memory_usage())
+    }
+}
+
+impl Captures {
+    fn new(pattern: &[u8]) -> Option<Self> {
+        let hir = hir(&parse::parse(pattern).ok()?.root, true)?;
+        let config = thompson::Config::new().utf8(false).reverse(true).which_captures(WhichCaptures::None);
+        let start = Searcher::new(&hir, &config, MatchKind::All)?;
+        let config = thompson::Config::new().utf8(false).which_captures(WhichCaptures::All);
+        let nfa = NFA::compiler().configure(config).build_from_hir(&hir).ok()?;
+        let groups = PikeVM::builder().build_from_nfa(nfa).ok()?;
+        Some(Self { start, groups })
+    }
+
+    /// The groups of the match that ends at `end` and starts nowhere before `start`.
+    fn find(&mut self, input: &[u8], start: usize, end: usize) -> Result<Groups, LimitExceeded> {
+        let backwards = Input::new(input).range(start..end).anchored(Anchored::Yes);
+        let start = self.start.start(&backwards)?.ok_or(LimitExceeded)?;
         let mut slots = [None; 2 * GROUPS];
-        let input = regex_automata::Input::new(input).range(start..);
-        self.0.search_slots(&input, &mut slots)?;
+        let input = Input::new(input).range(start..end).anchored(Anchored::Yes);
+        let mut cache = self.groups.create_cache();
+        self.groups.search_slots(&mut cache, &input, &mut slots).ok_or(LimitExceeded)?;
         let mut groups: Groups = [None; GROUPS];
         for (group, &[from, to]) in groups.iter_mut().zip(slots.as_chunks::<2>().0) {
             *group = from.zip(to).map(|(from, to)| (from.get(), to.get()));
         }
-        Some(groups)
+        Ok(groups)
+    }
+}
+
+impl Searcher {
+    fn new(hir: &Hir, config: &thompson::Config, kind: MatchKind) -> Option<Self> {
+        let nfa = NFA::compiler().configure(config.clone()).build_from_hir(hir).ok()?;
+        let config =
+            DFA::config().match_kind(kind).cache_capacity(CACHE_LIMIT).skip_cache_capacity_check(true);
+        let dfa = DFA::builder().configure(config).build_from_nfa(nfa).ok()?;
+        let cache = dfa.create_cache();
+        let fixed_memory = dfa.memory_usage() + dfa.get_nfa().memory_usage();
+        Some(Self { dfa, cache, fixed_memory })
+    }
+
+    /// Where the match ends that a search finds. A lazy DFA that may clear its cache as often as it likes does not fail.
+    fn end(&mut self, input: &Input<'_>) -> Result<Option<usize>, LimitExceeded> {
+        let found = self.dfa.try_search_fwd(&mut self.cache, input).map_err(|_| LimitExceeded)?;
+        Ok(found.map(|half| half.offset()))
+    }
+
+    fn start(&mut self, input: &Input<'_>) -> Result<Option<usize>, LimitExceeded> {
+        let found = self.dfa.try_search_rev(&mut self.cache, input).map_err(|_| LimitExceeded)?;
+        Ok(found.map(|half| half.offset()))
+    }
+
+    fn memory(&self) -> usize {
+        self.fixed_memory + self.cache.memory_usage()
+    }
+}
+
+/// How large the automaton of a node is at most, in bytes.
+fn size(node: &Node) -> usize {
+    // A state, and a transition of it.
+    const STATE: usize = 32;
+    const TRANSITION: usize = 8;
+    match node {
+        Node::Set(set) => STATE + TRANSITION * set.ranges().len(),
+        Node::Concat(nodes) | Node::Alternate(nodes) => {
+            nodes.iter().fold(STATE, |sum, node| sum.saturating_add(size(node)).saturating_add(TRANSITION))
+        }
+        Node::Repeat { node, min, max, .. } => {
+            let times = max.unwrap_or(*min).max(1) as usize;
+            (size(node) + STATE).saturating_mul(times).saturating_add(STATE)
+        }
+        Node::Capture(_, node) | Node::Atomic(node) | Node::Look { node, .. } => {
+            size(node).saturating_add(2 * STATE)
+        }
+        Node::Empty | Node::Assertion(_) | Node::BackReference { .. } => STATE,
     }
 }
 

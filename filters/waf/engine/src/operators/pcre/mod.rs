@@ -13,6 +13,7 @@ mod automaton;
 mod class;
 mod empty;
 mod error;
+mod matchers;
 mod parse;
 mod program;
 mod required;
@@ -25,7 +26,8 @@ pub use error::{PatternError, PatternErrorKind};
 pub use vm::MATCH_LIMIT;
 
 use super::requirement::Requirement;
-use automaton::{Automaton, Refusal};
+use automaton::Refusal;
+use matchers::Matcher;
 use program::Program;
 
 /// How many groups are reported, the whole match included: `TX.0` to `TX.9`.
@@ -38,56 +40,50 @@ pub(super) type Groups = [Option<(usize, usize)>; GROUPS];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitExceeded;
 
-/// A compiled pattern.
+/// A pattern that was found to be right.
 #[derive(Clone, Debug)]
-pub(super) struct Pattern {
-    engine: Engine,
-    requirement: Requirement,
-}
+pub(super) struct Pattern(Engine);
 
 #[derive(Clone, Debug)]
 enum Engine {
-    Automaton {
-        automaton: Automaton,
-        /// Where `^` could match after a newline that ends the input, which PCRE denies and the automaton can't, this
-        /// has the last word on such inputs.
-        exact: Option<Box<Program>>,
-    },
-    Backtrack(Box<Program>),
+    Regular(Matcher),
+    Backtrack { program: Box<Program>, requirement: Requirement },
 }
 
 impl Pattern {
     pub(super) fn new(pattern: &[u8]) -> Result<Self, PatternError> {
         let ast = parse::parse(pattern)?;
         let whole = |kind| PatternError { offset: 0, kind };
-        let backtracker = || program::compile(&ast).map(Box::new).map_err(whole);
-        let engine = match Automaton::new(&ast) {
-            Ok(automaton) => {
-                let exact = empty::line_start_can_end(&ast).then(backtracker).transpose()?;
-                Engine::Automaton { automaton, exact }
-            }
-            Err(Refusal::Irregular) => Engine::Backtrack(backtracker()?),
+        let engine = match automaton::check(&ast) {
+            Ok(size) => Engine::Regular(Matcher::new(pattern, &ast, size).map_err(whole)?),
+            Err(Refusal::Irregular) => Engine::Backtrack {
+                program: Box::new(program::compile(&ast).map_err(whole)?),
+                requirement: required::requirement(&ast),
+            },
             Err(Refusal::TooLarge) => return Err(whole(PatternErrorKind::TooLarge)),
         };
-        Ok(Self { engine, requirement: required::requirement(&ast) })
+        Ok(Self(engine))
     }
 
     /// A pattern for few searches: compiled in microseconds, but always run by the backtracking matcher.
     pub(super) fn ad_hoc(pattern: &[u8]) -> Result<Self, PatternError> {
         let ast = parse::parse(pattern)?;
         let program = program::compile(&ast).map_err(|kind| PatternError { offset: 0, kind })?;
-        Ok(Self { engine: Engine::Backtrack(Box::new(program)), requirement: Requirement::default() })
+        Ok(Self(Engine::Backtrack { program: Box::new(program), requirement: Requirement::default() }))
     }
 
-    /// What every matching input fulfils.
-    pub(super) fn requirement(&self) -> &Requirement {
-        &self.requirement
+    /// What every matching input fulfils. Takes as long as reading the pattern anew.
+    pub(super) fn requirement(&self) -> Requirement {
+        match &self.0 {
+            Engine::Regular(matcher) => matcher.requirement(),
+            Engine::Backtrack { requirement, .. } => requirement.clone(),
+        }
     }
 
     pub(super) fn is_match(&self, input: &[u8]) -> Result<bool, LimitExceeded> {
-        match self.engine_for(input) {
-            Ok(automaton) => Ok(automaton.is_match(input)),
-            Err(program) => Ok(program.search(input, 0)?.is_some()),
+        match &self.0 {
+            Engine::Regular(matcher) => matcher.is_match(input),
+            Engine::Backtrack { program, .. } => Ok(program.search(input, 0)?.is_some()),
         }
     }
 
@@ -96,17 +92,9 @@ impl Pattern {
         if start > input.len() {
             return Ok(None);
         }
-        match self.engine_for(input) {
-            Ok(automaton) => Ok(automaton.find_at(input, start)),
-            Err(program) => program.search(input, start),
-        }
-    }
-
-    fn engine_for(&self, input: &[u8]) -> Result<&Automaton, &Program> {
-        match &self.engine {
-            Engine::Automaton { exact: Some(program), .. } if input.ends_with(b"\n") => Err(program),
-            Engine::Automaton { automaton, .. } => Ok(automaton),
-            Engine::Backtrack(program) => Err(program),
+        match &self.0 {
+            Engine::Regular(matcher) => matcher.find_at(input, start),
+            Engine::Backtrack { program, .. } => program.search(input, start),
         }
     }
 }

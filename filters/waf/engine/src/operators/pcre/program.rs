@@ -66,6 +66,13 @@ pub(super) fn compile(ast: &Ast) -> Result<Program, PatternErrorKind> {
     Ok(Program { code: compiler.code, groups: ast.groups + 1, slots: compiler.slots, first })
 }
 
+impl Program {
+    /// Bytes of memory.
+    pub(super) fn memory(&self) -> usize {
+        size_of::<Self>() + self.code.len() * size_of::<Inst>()
+    }
+}
+
 struct Compiler {
     code: Vec<Inst>,
     slots: usize,

@@ -33,6 +33,18 @@ pub(super) fn requirement(ast: &Ast) -> Requirement {
     Requirement { literals, bytes: found.bytes, min_length: found.min_length }
 }
 
+/// How many bytes a match takes at least.
+pub(super) fn min_length(node: &Node) -> usize {
+    match node {
+        Node::Empty | Node::Assertion(_) | Node::Look { .. } | Node::BackReference { .. } => 0,
+        Node::Set(_) => 1,
+        Node::Capture(_, node) | Node::Atomic(node) => min_length(node),
+        Node::Concat(nodes) => nodes.iter().fold(0, |sum: usize, node| sum.saturating_add(min_length(node))),
+        Node::Alternate(nodes) => nodes.iter().map(min_length).min().unwrap_or(0),
+        Node::Repeat { node, min, .. } => min_length(node).saturating_mul(*min as usize),
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 struct Found {
     /// All that the node matches, folded to lower case.

@@ -174,7 +174,7 @@ fn required_literals() {
         ("^$", &[], 0),
     ];
     for (pattern, literals, length) in CASES {
-        let requirement = Pattern::new(pattern.as_bytes()).expect(pattern).requirement().clone();
+        let requirement = Pattern::new(pattern.as_bytes()).expect(pattern).requirement();
         let found: Vec<_> = requirement.literals.iter().map(|l| l.escape_ascii().to_string()).collect();
         assert_eq!(found, *literals, "{pattern}");
         assert_eq!(requirement.min_length, *length, "{pattern}");

@@ -17,13 +17,18 @@ const STACK_LIMIT: usize = 100_000;
 impl Program {
     /// The leftmost match that starts at `start` or later.
     pub(super) fn search(&self, input: &[u8], start: usize) -> Result<Option<Groups>, LimitExceeded> {
-        let mut search = Search {
-            program: self,
-            input,
-            slots: vec![None; self.slots],
-            stack: Vec::new(),
-            steps: MATCH_LIMIT,
-        };
+        self.search_within(MATCH_LIMIT, input, start)
+    }
+
+    /// Like [`Program::search`], in fewer steps.
+    pub(super) fn search_within(
+        &self,
+        steps: usize,
+        input: &[u8],
+        start: usize,
+    ) -> Result<Option<Groups>, LimitExceeded> {
+        let mut search =
+            Search { program: self, input, slots: vec![None; self.slots], stack: Vec::new(), steps };
         for at in start..=input.len() {
             if let Some(first) = self.first
                 && !input.get(at).is_some_and(|&byte| first.contains(byte))
