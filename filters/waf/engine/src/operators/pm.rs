@@ -53,7 +53,7 @@ impl Pm {
 
     /// One phrase each.
     pub(super) fn from_items(items: &[Vec<u8>]) -> Result<Self, OperatorError> {
-        Self::new(items.iter().map(|item| item.as_slice().into()).collect())
+        Self::new(items.iter().map(Vec::as_slice))
     }
 
     pub(super) fn matches(&self, input: &[u8], captures: Option<&mut Captures>) -> bool {
