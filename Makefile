@@ -12,6 +12,9 @@ ENVOY := .tools/envoy/bin/envoy
 CARGO_DENY := .tools/cargo/bin/cargo-deny
 CARGO_DENY_VERSION := 0.20.2
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+CARGO_HOME ?= $(HOME)/.cargo
+# The same module wherever it is built: messages of panics name files, not whose home they are in.
+REPRODUCIBLE := --config 'target.$(WASM).rustflags=["--remap-path-prefix=$(CARGO_HOME)=/cargo","--remap-path-prefix=$(CURDIR)=/portcullis"]'
 
 .PHONY: help
 help: ## Print this help
@@ -25,7 +28,7 @@ run: envoy modules ## Show all four filters at work in a real Envoy
 	@$(TARGET_DIR)/debug/demo
 
 .PHONY: test
-test: envoy modules ## Run every test, those in a real Envoy included
+test: envoy images registry ## Run every test, those in a real Envoy included
 	cargo test --workspace --lib --bins --tests --examples
 	cargo test --workspace --doc
 	@data="$${PORTCULLIS_DATA:-../shared/data}"; test -d "$$data" || \
@@ -59,7 +62,7 @@ modules: wasm-target ## Build the filters into dist/; the waf with the Core Rule
 	@mkdir -p dist/examples
 	@for filter in $(FILTERS); do \
 	    echo "Building $$filter.wasm"; \
-	    cargo rustc --package portcullis-$$filter --lib --crate-type cdylib --target $(WASM) --profile wasm; \
+	    cargo rustc $(REPRODUCIBLE) --package portcullis-$$filter --lib --crate-type cdylib --target $(WASM) --profile wasm; \
 	    $(call publish,portcullis_$$filter.wasm,dist/$$filter.wasm,wasm); \
 	done
 	@for example in $(EXAMPLES); do \
@@ -67,6 +70,14 @@ modules: wasm-target ## Build the filters into dist/; the waf with the Core Rule
 	    cargo rustc --package sdk-shim --example $$example --target $(WASM) --profile wasm-small; \
 	    $(call publish,examples/$$example.wasm,dist/examples/$$example.wasm,wasm-small); \
 	done
+
+.PHONY: images
+images: modules ## Put the filters into OCI images, with checksums and bills of materials: dist/images/
+	@cargo run --quiet --package images -- dist dist/images
+
+.PHONY: registry
+registry:
+	@OPTIONAL=1 tools/debian/unpack.sh .tools/debian docker-registry skopeo libgpgme11 libassuan0
 
 .PHONY: new-filter
 new-filter: ## Make a filter of your own in custom/, from the SDK's template: NAME=my-filter

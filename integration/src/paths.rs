@@ -2,6 +2,8 @@
 
 use std::env;
 use std::path::PathBuf;
+use std::process::Command;
+
 pub use suites::{data, root};
 
 /// The Envoy binary: `PORTCULLIS_ENVOY`, by default `.tools/envoy/bin/envoy`.
@@ -28,6 +30,20 @@ pub fn module(name: &str) -> PathBuf {
 /// The directory of the compiled modules: `PORTCULLIS_MODULES`, by default `dist/`.
 pub fn modules() -> PathBuf {
     from_env("PORTCULLIS_MODULES", "dist")
+}
+
+/// A program of a Debian package that `make` has unpacked into `.tools/debian`, with the libraries that came with it; or `None`,
+/// after printing `skipped: …`.
+pub fn debian(program: &str) -> Option<Command> {
+    let unpacked = root().join(".tools/debian/usr");
+    let binary = unpacked.join("bin").join(program);
+    if !binary.exists() {
+        println!("skipped: {program} is not there: `make registry` takes it from Debian");
+        return None;
+    }
+    let mut command = Command::new(binary);
+    command.env("LD_LIBRARY_PATH", unpacked.join("lib/x86_64-linux-gnu"));
+    Some(command)
 }
 
 /// Where each Envoy gets its working directory.

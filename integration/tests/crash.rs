@@ -9,7 +9,7 @@ use integration::prelude::*;
 fn a_vm_that_traps_is_noticed() {
     let app = Upstream::start("app");
     let module = Path::new(env!("CARGO_TARGET_TMPDIR")).join("trap.wasm");
-    std::fs::write(&module, trapping_module()).unwrap();
+    std::fs::write(&module, module_with(TRAP)).unwrap();
     let envoy = Config::new()
         .cluster(Cluster::new("app", [&app]))
         .listener(Listener::new("main").filter(Wasm::file("trap", &module)).route_to("app"))
@@ -23,8 +23,12 @@ fn a_vm_that_traps_is_noticed() {
     assert!(noticed.is_err(), "the trap went unnoticed:\n{}", envoy.log());
 }
 
-/// The smallest module that Envoy takes, whose `proxy_on_request_headers` is one `unreachable`.
-fn trapping_module() -> Vec<u8> {
+/// `unreachable`, the instruction that traps.
+const TRAP: &[u8] = &[0x00];
+
+/// The smallest module that Envoy takes, with these instructions in its `proxy_on_request_headers`. They find the context's id, the
+/// number of headers, and whether the stream ends in the locals 0, 1 and 2; one that returns leaves the action (0, continue) on the stack.
+pub(crate) fn module_with(on_request_headers: &[u8]) -> Vec<u8> {
     const FUNCTION: u8 = 0;
     const MEMORY: u8 = 2;
     let exports = [
@@ -41,8 +45,16 @@ fn trapping_module() -> Vec<u8> {
         (3, vec![3, 0, 1, 2]),
         (5, vec![1, 0, 1]),
         (7, [vec![4], exports.concat()].concat()),
-        // end; i32.const 0, end; unreachable, end
-        (10, vec![3, 2, 0, 0x0b, 4, 0, 0x41, 0, 0x0b, 3, 0, 0x00, 0x0b]),
+        // end; i32.const 0, end; …, end
+        (
+            10,
+            [
+                vec![3, 2, 0, 0x0b, 4, 0, 0x41, 0, 0x0b, size(on_request_headers) + 2, 0],
+                on_request_headers.to_vec(),
+                vec![0x0b],
+            ]
+            .concat(),
+        ),
     ];
     let sections = sections.map(|(id, content)| [vec![id, size(&content)], content].concat());
     [b"\0asm\x01\0\0\0".to_vec(), sections.concat()].concat()

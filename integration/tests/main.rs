@@ -14,6 +14,7 @@ mod canary;
 mod configs;
 mod conformance;
 mod crash;
+mod deployment;
 mod harness;
 mod sdk;
 mod waf;

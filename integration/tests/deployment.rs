@@ -1,0 +1,5 @@
+//! How the modules get to where they run, and what becomes of the traffic meanwhile.
+
+mod discovery;
+mod failure;
+mod images;
