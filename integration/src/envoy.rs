@@ -289,7 +289,7 @@ fn run(config: Config, directory: &Path, mode: &str) -> Process {
         .arg(&path)
         .args(["--mode", mode, "--disable-hot-restart", "--log-level", "info"])
         // Tests wait for lines; by default they may take ten seconds.
-        .args(["--file-flush-interval-msec", "10", "--file-flush-min-size-kb", "1"])
+        .args(["--file-flush-interval-msec", "10"])
         .args(["--concurrency", &config.concurrency.to_string()])
         .arg("--admin-address-path")
         .arg(directory.join("admin.address"))

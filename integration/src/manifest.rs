@@ -27,7 +27,12 @@ impl Schemas {
     pub fn read<P: AsRef<Path>>(files: impl IntoIterator<Item = P>) -> Result<Self, String> {
         let mut schemas = Self::default();
         for file in files {
-            documents(&read(file.as_ref())?)?.iter().for_each(|document| schemas.add(document));
+            // Envoy Gateway's come out of its Helm chart, with a condition around each.
+            let text: String = read(file.as_ref())?
+                .lines()
+                .filter(|line| !line.starts_with("{{"))
+                .fold(String::new(), |text, line| text + line + "\n");
+            documents(&text)?.iter().for_each(|document| schemas.add(document));
         }
         Ok(schemas)
     }

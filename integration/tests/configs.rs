@@ -1,8 +1,7 @@
-//! The configurations that we ship: each starts in Envoy, each manifest fits its CustomResourceDefinition.
+//! The bootstraps that we ship: each starts in Envoy. The manifests are tested in deployment/manifests.rs.
 
-use integration::manifest::Schemas;
 use integration::prelude::*;
-use integration::{bootstrap, manifest, paths};
+use integration::{bootstrap, manifest};
 
 /// One for each filter, and for the ways to use it; one for all.
 const BOOTSTRAPS: [&str; 7] = [
@@ -14,9 +13,6 @@ const BOOTSTRAPS: [&str; 7] = [
     "canary.yaml",
     "waf.yaml",
 ];
-
-/// One for each filter.
-const MANIFESTS: [&str; 4] = ["affinity.yaml", "authz.yaml", "canary.yaml", "waf.yaml"];
 
 #[test]
 fn every_filter_has_a_bootstrap_and_each_is_tested_below() {
@@ -69,18 +65,4 @@ fn is_valid_and_serves(name: &str) {
         assert!(answer.status < 500, "{name}: GET / is answered {}: {}", answer.status, answer.text());
     }
     envoy.assert_no_vm_failure();
-}
-
-#[test]
-fn every_istio_manifest_fits_its_definition() {
-    let directory = paths::root().join("envoy-configs/istio");
-    let found = manifest::yaml_files(&directory);
-    for name in MANIFESTS {
-        assert!(found.iter().any(|file| file == name), "{} is missing", directory.join(name).display());
-    }
-    let Some(definitions) = paths::data("crds/istio.yaml") else { return };
-    let schemas = Schemas::read([definitions]).unwrap();
-    let failures = found.iter().filter_map(|name| schemas.check_file(&directory.join(name)).err());
-    let failures: Vec<_> = failures.collect();
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }

@@ -3,3 +3,4 @@
 mod discovery;
 mod failure;
 mod images;
+mod manifests;

