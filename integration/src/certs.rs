@@ -56,6 +56,15 @@ impl Authority {
         self.sign("client", uris.collect(), ExtendedKeyUsagePurpose::ClientAuth)
     }
 
+    /// A client's certificate with this URI and this DNS name.
+    pub fn client_named(&self, uri: &str, dns: &str) -> Identity {
+        let names = vec![
+            SanType::URI(uri.try_into().expect("an ASCII URI")),
+            SanType::DnsName(dns.try_into().expect("a DNS name")),
+        ];
+        self.sign("client", names, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
     fn sign(&self, name: &str, san: Vec<SanType>, usage: ExtendedKeyUsagePurpose) -> Identity {
         let mut params = params(name);
         params.subject_alt_names = san;

@@ -22,8 +22,8 @@ use self::core::{Call, Core, Map, Wake};
 use self::host::{EnvoyHost, buffer, header_map, send_reply, write_log};
 use crate::stream::{Action, Stream, Transport};
 use crate::{
-    BodyKind, CalloutResponse, ConfigErrors, Filter, GrpcStatus, Level, Loaded, MetricKind, QueueId, Reply,
-    load,
+    BodyKind, CalloutResponse, ConfigErrors, Filter, GrpcEvent, GrpcStatus, GrpcStreamId, Level, Loaded,
+    MetricKind, QueueId, Reply, load,
 };
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -133,17 +133,34 @@ impl<F: Filter> Vm<F> {
         self.answered(id, Call::Http(token), response);
     }
 
-    /// `proxy_on_grpc_receive`: the answer to a unary call.
+    /// `proxy_on_grpc_receive_initial_metadata` and `proxy_on_grpc_receive_trailing_metadata`, of a stream.
+    pub fn grpc_metadata(&self, id: u32, token: u32, trailing: bool) {
+        let event = if trailing {
+            GrpcEvent::Trailers(header_map(host::GRPC_TRAILING_METADATA))
+        } else {
+            GrpcEvent::Metadata(header_map(host::GRPC_INITIAL_METADATA))
+        };
+        self.grpc_event(id, token, event);
+    }
+
+    /// `proxy_on_grpc_receive`: the answer to a unary call, or a message on a stream.
     pub fn grpc_receive(&self, id: u32, token: u32, size: usize) {
         let body = buffer(host::GRPC_RECEIVE_BUFFER, 0, size);
+        if self.core_of(id).is_some_and(|core| core.stream(token).is_some()) {
+            return self.grpc_event(id, token, GrpcEvent::Message(body));
+        }
         let grpc = Some(GrpcStatus { code: 0, message: Vec::new() });
         self.answered(id, Call::Grpc(token), CalloutResponse { body, grpc, ..CalloutResponse::default() });
     }
 
-    /// `proxy_on_grpc_close`: a call that was answered with a status only, or not at all.
+    /// `proxy_on_grpc_close`: a call that was answered with a status only, or not at all; or a stream that is at its end.
     pub fn grpc_close(&self, id: u32, token: u32, code: u32) {
-        let grpc = Some(GrpcStatus { code, message: host::status_message() });
-        self.answered(id, Call::Grpc(token), CalloutResponse { grpc, ..CalloutResponse::default() });
+        let status = GrpcStatus { code, message: host::status_message() };
+        if self.core_of(id).is_some_and(|core| core.stream(token).is_some()) {
+            return self.grpc_event(id, token, GrpcEvent::Closed(status));
+        }
+        let response = CalloutResponse { grpc: Some(status), ..CalloutResponse::default() };
+        self.answered(id, Call::Grpc(token), response);
     }
 
     /// `proxy_on_tick`.
@@ -177,6 +194,12 @@ impl<F: Filter> Vm<F> {
     pub fn log(&self, id: u32) {
         if let Some(http) = core::get(&self.streams, id).filter(|http| http.running.is_some()) {
             drive(&http, |stream, filter, host| stream.done(filter, host));
+            if http.under_way.get() > 0 {
+                // Envoy 1.40 leaves them open when the context goes.
+                for token in http.core.take_streams(id) {
+                    host::grpc_cancel(token);
+                }
+            }
             self.settle(&http.core);
         }
     }
@@ -207,28 +230,59 @@ impl<F: Filter> Vm<F> {
 
     /// Gives an answer to who asked, if it is still there.
     fn answered(&self, id: u32, call: Call, response: CalloutResponse) {
-        if let Some(http) = core::get(&self.streams, id) {
-            let Some((context, callout)) = http.core.answered(call) else { return };
-            let Some(asked) = (if context == id { Some(http) } else { self.other_stream(context) }) else {
-                return;
-            };
+        let Some(core) = self.core_of(id) else { return };
+        let Some((context, callout)) = core.answered(call) else { return };
+        if context == core.root {
+            self.in_root(context, |loaded, host| {
+                loaded.background.callout_response(callout, response, &host.waker(), host.as_host());
+            });
+        } else if let Some(asked) = self.called_for(id, context) {
             asked.under_way.set(asked.under_way.get().saturating_sub(1));
             drive(&asked, |stream, filter, host| stream.callout_response(filter, callout, response, host));
-            self.settle(&asked.core);
-        } else if let Some(root) = core::get(&self.roots, id) {
-            let Some((context, callout)) = root.core.answered(call) else { return };
-            if context == id {
-                self.in_background(&root, |loaded, host| {
-                    loaded.background.callout_response(callout, response, &host.waker(), host.as_host());
-                });
-            } else if let Some(asked) = self.other_stream(context) {
-                asked.under_way.set(asked.under_way.get().saturating_sub(1));
-                drive(&asked, |stream, filter, host| {
-                    stream.callout_response(filter, callout, response, host)
-                });
-            }
-            self.settle(&root.core);
         }
+        self.settle(&core);
+    }
+
+    /// Gives what has come on a gRPC stream to who opened it, if it is still there.
+    fn grpc_event(&self, id: u32, token: u32, event: GrpcEvent) {
+        let Some(core) = self.core_of(id) else { return };
+        let Some(open) = core.stream(token) else { return };
+        let closed = matches!(event, GrpcEvent::Closed(_));
+        if closed {
+            core.closed(token);
+            if !open.finished {
+                host::grpc_forget(token);
+            }
+        }
+        let stream_id = GrpcStreamId(token);
+        if open.context == core.root {
+            self.in_root(open.context, |loaded, host| {
+                loaded.background.grpc_event(stream_id, event, &host.waker(), host.as_host());
+            });
+        } else if let Some(opener) = self.called_for(id, open.context) {
+            if closed {
+                opener.under_way.set(opener.under_way.get().saturating_sub(1));
+            }
+            drive(&opener, |stream, filter, host| stream.grpc_event(filter, stream_id, event, host));
+        }
+        self.settle(&core);
+    }
+
+    /// The configuration that a context belongs to.
+    fn core_of(&self, id: u32) -> Option<Rc<Core>> {
+        let of_stream = core::get(&self.streams, id).map(|http| Rc::clone(&http.core));
+        of_stream.or_else(|| core::get(&self.roots, id).map(|root| Rc::clone(&root.core)))
+    }
+
+    fn in_root(&self, id: u32, step: impl FnOnce(&Loaded<F>, &mut dyn Transport)) {
+        if let Some(root) = core::get(&self.roots, id) {
+            self.in_background(&root, step);
+        }
+    }
+
+    /// The stream that something has come for, where the host calls `called`.
+    fn called_for(&self, called: u32, context: u32) -> Option<Rc<Http<F>>> {
+        if called == context { core::get(&self.streams, context) } else { self.other_stream(context) }
     }
 
     /// A stream that the host does not call now: it becomes the one that host calls are for, if the host still has it.

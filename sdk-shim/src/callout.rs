@@ -238,6 +238,8 @@ pub enum CalloutError {
     Grpc(GrpcStatus),
     /// The time that [`Handle::timeout`](crate::Handle::timeout) gave was over.
     Timeout,
+    /// More messages came on a gRPC stream than are kept for whoever receives them.
+    Unread,
 }
 
 impl fmt::Display for CalloutError {
@@ -250,6 +252,7 @@ impl fmt::Display for CalloutError {
                 write!(f, "the answer has gRPC status {} {}", status.code, status.message.escape_ascii())
             }
             Self::Timeout => f.write_str("the time was over"),
+            Self::Unread => f.write_str("more messages came than were received"),
         }
     }
 }

@@ -1,4 +1,6 @@
-use crate::{CalloutId, CalloutResponse, ConfigErrors, Flow, Headers, Host, Setup, TimerId};
+use crate::{
+    CalloutId, CalloutResponse, ConfigErrors, Flow, GrpcEvent, GrpcStreamId, Headers, Host, Setup, TimerId,
+};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
@@ -76,6 +78,18 @@ pub trait Filter: Sized + 'static {
         _request: &mut Self::Request,
         _callout: CalloutId,
         _response: CalloutResponse,
+        _host: &mut dyn Host,
+    ) -> Flow {
+        Flow::Continue
+    }
+
+    /// Something has come on a gRPC stream that [`Host::open_grpc`] opened. The flow goes on as after an answered callout:
+    /// return [`Flow::Await`] until what matters has come.
+    fn grpc_event(
+        &self,
+        _request: &mut Self::Request,
+        _stream: GrpcStreamId,
+        _event: GrpcEvent,
         _host: &mut dyn Host,
     ) -> Flow {
         Flow::Continue

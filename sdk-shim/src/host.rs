@@ -1,6 +1,6 @@
 use crate::{
-    Callout, CalloutId, Counter, Gauge, GrpcCall, Headers, Histogram, HttpCall, Level, Property, QueueId,
-    SharedValue, TimerId,
+    Callout, CalloutId, Counter, Gauge, GrpcCall, GrpcStreamCall, GrpcStreamId, Headers, Histogram, HttpCall,
+    Level, Property, QueueId, SharedValue, TimerId,
 };
 use std::fmt;
 use std::net::SocketAddr;
@@ -115,19 +115,44 @@ pub trait Host {
         Err(HostError::Refused(UNIMPLEMENTED))
     }
 
-    /// Starts an HTTP callout whose headers are text: [`Host::send`] with borrowed parts.
-    ///
-    /// # Errors
-    /// As [`Host::send`].
-    fn call(&mut self, callout: &Callout<'_>) -> Result<CalloutId, HostError> {
-        self.send(&HttpCall::from(callout))
-    }
-
     /// Starts a unary gRPC callout, which is answered likewise.
     ///
     /// # Errors
     /// As [`Host::send`].
     fn send_grpc(&mut self, _call: &GrpcCall) -> Result<CalloutId, HostError> {
+        Err(HostError::Refused(UNIMPLEMENTED))
+    }
+
+    /// Opens a gRPC stream; [`Filter::grpc_event`](crate::Filter::grpc_event) gets what comes on it. In a task,
+    /// [`Handle::open_grpc`](crate::Handle::open_grpc) does. One that is open when the filter's stream ends is cancelled.
+    ///
+    /// # Errors
+    /// As [`Host::send`].
+    fn open_grpc(&mut self, _call: &GrpcStreamCall) -> Result<GrpcStreamId, HostError> {
+        Err(HostError::Refused(UNIMPLEMENTED))
+    }
+
+    /// Sends a message on a gRPC stream.
+    ///
+    /// # Errors
+    /// [`HostError::Refused`] where it is not open.
+    fn grpc_send(&mut self, _stream: GrpcStreamId, _message: &[u8]) -> Result<(), HostError> {
+        Err(HostError::Refused(UNIMPLEMENTED))
+    }
+
+    /// Says that no more messages are sent on a gRPC stream. What the service sends still comes.
+    ///
+    /// # Errors
+    /// As [`Host::grpc_send`].
+    fn grpc_finish(&mut self, _stream: GrpcStreamId) -> Result<(), HostError> {
+        Err(HostError::Refused(UNIMPLEMENTED))
+    }
+
+    /// Breaks a gRPC stream off. Nothing comes on it any more.
+    ///
+    /// # Errors
+    /// As [`Host::grpc_send`].
+    fn grpc_cancel(&mut self, _stream: GrpcStreamId) -> Result<(), HostError> {
         Err(HostError::Refused(UNIMPLEMENTED))
     }
 
@@ -158,31 +183,6 @@ pub trait Host {
     /// [`MAX_SHARED_KEY_BYTES`] or a value over [`MAX_SHARED_VALUE_BYTES`].
     fn set_shared_data(&mut self, _key: &str, _value: &[u8], _version: Option<u32>) -> Result<(), HostError> {
         Err(HostError::Refused(UNIMPLEMENTED))
-    }
-
-    /// Changes a shared value by a function of what it is now (empty where none is set), and loses nothing however many
-    /// workers do so at once, where [`Setup::shared_data`](crate::Setup::shared_data) has it there at load. Returns what
-    /// it became.
-    ///
-    /// # Errors
-    /// As [`Host::set_shared_data`]; [`HostError::Conflict`] only after 64 attempts.
-    fn update_shared_data(
-        &mut self,
-        key: &str,
-        change: &mut dyn FnMut(&[u8]) -> Vec<u8>,
-    ) -> Result<Vec<u8>, HostError> {
-        for _ in 0..64 {
-            let current = self.shared_data(key)?;
-            let (bytes, version) =
-                current.map_or((Vec::new(), None), |value| (value.bytes, Some(value.version)));
-            let next = change(&bytes);
-            match self.set_shared_data(key, &next, version) {
-                Err(HostError::Conflict) => {}
-                Ok(()) => return Ok(next),
-                Err(error) => return Err(error),
-            }
-        }
-        Err(HostError::Conflict)
     }
 
     /// Makes or joins the queue of this name, so that this VM is told of what comes into it
@@ -226,6 +226,42 @@ pub trait Host {
     fn foreign(&mut self, _name: &str, _arguments: &[u8]) -> Result<Vec<u8>, HostError> {
         Err(HostError::Refused(UNIMPLEMENTED))
     }
+}
+
+// What is made of these calls. Not in the trait: each of its methods would be in every module.
+impl dyn Host + '_ {
+    /// Starts an HTTP callout whose headers are text: [`Host::send`] with borrowed parts.
+    ///
+    /// # Errors
+    /// As [`Host::send`].
+    pub fn call(&mut self, callout: &Callout<'_>) -> Result<CalloutId, HostError> {
+        self.send(&HttpCall::from(callout))
+    }
+
+    /// Changes a shared value by a function of what it is now (empty where none is set), and loses nothing however many
+    /// workers do so at once, where [`Setup::shared_data`](crate::Setup::shared_data) has it there at load. Returns what
+    /// it became.
+    ///
+    /// # Errors
+    /// As [`Host::set_shared_data`]; [`HostError::Conflict`] only after 64 attempts.
+    pub fn update_shared_data(
+        &mut self,
+        key: &str,
+        change: &mut dyn FnMut(&[u8]) -> Vec<u8>,
+    ) -> Result<Vec<u8>, HostError> {
+        for _ in 0..64 {
+            let current = self.shared_data(key)?;
+            let (bytes, version) =
+                current.map_or((Vec::new(), None), |value| (value.bytes, Some(value.version)));
+            let next = change(&bytes);
+            match self.set_shared_data(key, &next, version) {
+                Err(HostError::Conflict) => {}
+                Ok(()) => return Ok(next),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(HostError::Conflict)
+    }
 
     /// Verifies a signature with the host's own library: RSA PKCS#1 v1.5 and ECDSA (in DER) by the kind of the key, a
     /// public key as DER SubjectPublicKeyInfo. Some twenty times faster than in the module.
@@ -233,7 +269,7 @@ pub trait Host {
     /// # Errors
     /// [`HostError::Refused`] where the host has no such function. `Ok(false)` is everything else that is no valid
     /// signature, a key that cannot be read among it.
-    fn verify_signature(
+    pub fn verify_signature(
         &mut self,
         hash: crate::SignatureHash,
         public_key: &[u8],
@@ -249,7 +285,7 @@ pub trait Host {
     ///
     /// # Errors
     /// [`HostError::Refused`] where the host knows no such key, or has it set already.
-    fn set_envoy_filter_state(
+    pub fn set_envoy_filter_state(
         &mut self,
         key: &str,
         value: &[u8],
@@ -260,28 +296,28 @@ pub trait Host {
     }
 
     /// The filter state that [`Host::set_filter_state`] recorded under this key, in this filter or in one before it.
-    fn filter_state(&mut self, key: &str) -> Option<Vec<u8>> {
+    pub fn filter_state(&mut self, key: &str) -> Option<Vec<u8>> {
         self.property(&[key])
     }
 
     /// The text of a property; `None` where it has none or is not UTF-8.
-    fn text(&mut self, property: Property) -> Option<String> {
+    pub fn text(&mut self, property: Property) -> Option<String> {
         String::from_utf8(self.property(property.path())?).ok()
     }
 
     /// The number that a property is.
-    fn number(&mut self, property: Property) -> Option<i64> {
+    pub fn number(&mut self, property: Property) -> Option<i64> {
         let bytes = self.property(property.path())?;
         Some(i64::from_le_bytes(bytes.try_into().ok()?))
     }
 
     /// Whether a property is true; `false` where there is none.
-    fn flag(&mut self, property: Property) -> bool {
+    pub fn flag(&mut self, property: Property) -> bool {
         self.property(property.path()).is_some_and(|bytes| bytes.first() == Some(&1))
     }
 
     /// The address that a property is.
-    fn address(&mut self, property: Property) -> Option<SocketAddr> {
+    pub fn address(&mut self, property: Property) -> Option<SocketAddr> {
         crate::socket_address(&self.property(property.path())?)
     }
 }

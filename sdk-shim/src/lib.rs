@@ -31,6 +31,7 @@
 //! | request body | [`Filter::request_body`] | as [`Filter::request_body_mode`] declares |
 //! | request trailers | [`Filter::request_trailers`] | once, where the request has any |
 //! | callout answer | [`Filter::callout_response`] | once for each answered [`Host::send`] |
+//! | gRPC stream | [`Filter::grpc_event`] | for all that comes on what [`Host::open_grpc`] opened |
 //! | timer | [`Filter::woken`] | once for each [`Host::wake_after`] that has ended |
 //! | response headers, body, trailers | [`Filter::response_headers`] … | likewise, before anything went downstream |
 //! | end | [`Filter::done`] | once, when the stream has ended, however it ended |
@@ -42,7 +43,8 @@
 //! # Waiting
 //!
 //! [`Flow::run`] waits for a future, which asks its [`Handle`]: for callouts, one after the other or several at once, for
-//! time, for what another task has fetched ([`Watch`]). A stream that ends drops its future.
+//! time, for what another task has fetched ([`Watch`]). A stream that ends drops its future. A future that waits for what
+//! never comes is dropped after a minute ([`Flow::TASK_LIMIT`]), and the stream goes on as [`OnError`] says.
 //!
 //! ```
 //! use sdk_shim::{CalloutError, Flow, HttpCall, OnError, Reply};
@@ -60,12 +62,20 @@
 //! Callbacks do without a future: [`Host::send`] or [`Host::wake_after`], then [`Flow::Await`], and
 //! [`Filter::callout_response`] or [`Filter::woken`].
 //!
+//! # Configuration
+//!
+//! A filter's configuration is JSON, read into its [`Filter::Config`]. Any string in it may refer to the environment
+//! variables that the host gives to the module: `${NAME}`, where the name is letters, digits and underscores. `$${NAME}` is
+//! the text `${NAME}`. A variable that is not set is refused as other errors are, with path, found and expected.
+//!
 //! # Limits
 //!
 //! | what | limit | over it |
 //! |---|---|---|
 //! | the configuration | 16 MiB | refused |
 //! | a buffered body | what [`BodyMode::Buffered`] says, and the host's own | as [`OverLimit`] says |
+//! | a task that a stream waits for | [`Flow::TASK_LIMIT`], or what [`Flow::run_for`] says | as [`OnError`] says |
+//! | what came on a gRPC stream and was not received | [`GrpcStream::MAX_UNREAD_BYTES`] | the stream is cancelled |
 //! | timers under way, for one configuration in one VM | 65,536 | [`Host::wake_after`] fails |
 //! | a shared value or an item of a queue | [`MAX_SHARED_VALUE_BYTES`] | [`HostError::TooLarge`] |
 //! | a shared value's key | [`MAX_SHARED_KEY_BYTES`] | [`HostError::TooLarge`] |
@@ -86,6 +96,7 @@ mod callout;
 mod filter;
 mod flow;
 mod foreign;
+mod grpc;
 mod host;
 mod log;
 mod metrics;
@@ -102,6 +113,7 @@ pub use callout::{
 pub use filter::{Body, BodyMode, Filter, OverLimit, never_ends};
 pub use flow::{Flow, Reply};
 pub use foreign::{FilterStateLife, SignatureHash};
+pub use grpc::{GrpcEvent, GrpcStream, GrpcStreamCall, GrpcStreamId};
 pub use host::{
     BodyKind, HeaderWrite, Host, HostError, MAX_SHARED_KEY_BYTES, MAX_SHARED_VALUE_BYTES, MapKind,
 };

@@ -22,7 +22,7 @@ pub enum Property {
     PeerUriSan,
     /// The first DNS SAN of the client's certificate.
     PeerDnsSan,
-    /// The subject of the client's certificate, as RFC 2253 writes it.
+    /// The subject of the client's certificate, as RFC 2253 writes it. Envoy has an empty text for a client without one.
     PeerSubject,
     /// The SHA-256 of the client's certificate, in hex.
     PeerCertificateDigest,

@@ -9,7 +9,10 @@ use std::future::Future;
 /// Every violation that was found, each with its path.
 #[cold]
 pub fn load<F: Filter>(config: &[u8], env: &Environment<'_>) -> Result<Loaded<F>, ConfigErrors> {
-    let config = sdk_shim_config::parse::<F::Config>(config)?;
+    let mut missing = ConfigErrors::new();
+    let Some(config) = sdk_shim_config::parse_with::<F::Config>(config, env, &mut missing) else {
+        return Err(missing);
+    };
     let mut setup = Setup {
         env,
         metrics: Vec::new(),
@@ -18,7 +21,15 @@ pub fn load<F: Filter>(config: &[u8], env: &Environment<'_>) -> Result<Loaded<F>
         shared: Vec::new(),
         background: Background::default(),
     };
-    let filter = F::new(config, &mut setup)?;
+    let filter = match F::new(config, &mut setup) {
+        Ok(filter) => missing.into_result(filter)?,
+        Err(mut found) => {
+            // What is wrong with a value for want of its variable has been said.
+            found.retain(|error| !missing.iter().any(|missing| missing.path() == error.path()));
+            missing.extend(found);
+            return Err(missing);
+        }
+    };
     let Setup { metrics, warnings, notices, shared, background, .. } = setup;
     Ok(Loaded { filter, metrics, warnings, notices, shared, background })
 }

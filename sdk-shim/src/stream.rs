@@ -2,9 +2,10 @@
 //!
 //! A host implements [`Transport`] and calls [`Stream`] with what happens; filter authors need neither.
 
+use crate::task::Abandoned;
 use crate::{
-    Body, BodyKind, BodyMode, CalloutId, CalloutResponse, Filter, Flow, Host, Level, OverLimit, Reply, Task,
-    TimerId,
+    Body, BodyKind, BodyMode, CalloutId, CalloutResponse, Filter, Flow, GrpcEvent, GrpcStreamId, Host, Level,
+    OverLimit, Reply, Task, TimerId,
 };
 use std::task::{Poll, Waker};
 
@@ -16,7 +17,7 @@ pub trait Transport: Host {
     /// Sends a response in place of the upstream's.
     fn send_reply(&mut self, reply: &Reply);
 
-    /// How many callouts and timers of this stream are under way.
+    /// How many callouts and timers of this stream are under way, and how many of its gRPC streams open.
     fn callouts_under_way(&self) -> usize;
 
     /// What a task of this stream wakes, so that the host calls [`Stream::poll`].
@@ -47,6 +48,8 @@ pub struct Stream<F: Filter> {
     request: Direction,
     response: Direction,
     replied: bool,
+    /// What tasks that are over have left under way: no callback of the filter is for it.
+    abandoned: Vec<Abandoned>,
 }
 
 /// One direction of a stream.
@@ -98,6 +101,7 @@ impl<F: Filter> Default for Stream<F> {
             request: Direction::default(),
             response: Direction::default(),
             replied: false,
+            abandoned: Vec::new(),
         }
     }
 }
@@ -167,12 +171,11 @@ impl<F: Filter> Stream<F> {
         response: CalloutResponse,
         host: &mut dyn Transport,
     ) {
-        if self.replied {
+        if self.replied || self.was_abandoned(Abandoned::Callout(callout)) {
             return;
         }
         for which in DIRECTIONS {
-            if let Some(task) =
-                self.direction(which).task.as_ref().filter(|task| task.awaits_callout(callout))
+            if let Some(task) = self.direction(which).task.as_ref().filter(|task| task.made_callout(callout))
             {
                 task.answer(callout, response);
                 return self.poll_task(filter, which, host);
@@ -182,9 +185,33 @@ impl<F: Filter> Stream<F> {
         self.called_back(filter, flow, host);
     }
 
+    /// Something has come on a gRPC stream; where that is its end, it is open no more. Resumes what waits for it, as the
+    /// filter says.
+    pub fn grpc_event(
+        &mut self,
+        filter: &F,
+        stream: GrpcStreamId,
+        event: GrpcEvent,
+        host: &mut dyn Transport,
+    ) {
+        if self.replied {
+            return;
+        }
+        let mut event = Some(event);
+        for which in DIRECTIONS {
+            let task = self.direction(which).task.clone();
+            if task.is_some_and(|task| task.grpc_event(stream, &mut event, host.as_host())) {
+                return self.poll_task(filter, which, host);
+            }
+        }
+        let Some(event) = event else { return };
+        let flow = filter.grpc_event(&mut self.state, stream, event, host.as_host());
+        self.called_back(filter, flow, host);
+    }
+
     /// A timer has ended, and is under way no more. Resumes what waits for it, as the filter says.
     pub fn woken(&mut self, filter: &F, timer: TimerId, host: &mut dyn Transport) {
-        if self.replied {
+        if self.replied || self.was_abandoned(Abandoned::Timer(timer)) {
             return;
         }
         for which in DIRECTIONS {
@@ -213,7 +240,7 @@ impl<F: Filter> Stream<F> {
 
     /// The stream has ended. What it waits for is dropped.
     pub fn done(&mut self, filter: &F, host: &mut dyn Transport) {
-        self.drop_tasks();
+        self.drop_tasks(host);
         filter.done(&mut self.state, host.as_host());
     }
 
@@ -240,6 +267,7 @@ impl<F: Filter> Stream<F> {
         match task.poll(&host.waker(), host.as_host()) {
             Poll::Pending => self.direction(which).task = Some(task),
             Poll::Ready(flow) => {
+                self.abandoned.extend(task.abandoned());
                 if self.apply(filter, which, flow, host) == Action::Continue {
                     host.resume(which);
                 }
@@ -247,22 +275,40 @@ impl<F: Filter> Stream<F> {
         }
     }
 
-    fn drop_tasks(&mut self) {
-        self.request.task = None;
-        self.response.task = None;
+    /// Whether a task has left this under way, and is over. It comes once.
+    fn was_abandoned(&mut self, what: Abandoned) -> bool {
+        let found = self.abandoned.iter().position(|abandoned| *abandoned == what);
+        found.map(|index| self.abandoned.swap_remove(index)).is_some()
+    }
+
+    /// How much of what is under way is no callback's business.
+    fn tasks_under_way(&self) -> usize {
+        let tasks = [&self.request.task, &self.response.task].into_iter().flatten();
+        self.abandoned.len() + tasks.map(Task::under_way).sum::<usize>()
+    }
+
+    fn drop_tasks(&mut self, host: &mut dyn Transport) {
+        for task in [self.request.task.take(), self.response.task.take()].into_iter().flatten() {
+            task.cancel(host.as_host());
+        }
     }
 
     /// Does what `flow` says in the phase that the direction is in.
     fn apply(&mut self, filter: &F, which: BodyKind, flow: Flow, host: &mut dyn Transport) -> Action {
         match flow {
             Flow::Reply(reply) => self.reply(&reply, host),
-            Flow::Await if host.callouts_under_way() == 0 => self.fault("sdk_await_without_callout", host),
+            Flow::Await if host.callouts_under_way() <= self.tasks_under_way() => {
+                self.fault("sdk_await_without_callout", host)
+            }
             Flow::Await => {
                 self.direction(which).hold = Hold::Awaiting;
                 Action::Pause
             }
             Flow::Run(task) => match task.poll(&host.waker(), host.as_host()) {
-                Poll::Ready(flow) => self.apply(filter, which, flow, host),
+                Poll::Ready(flow) => {
+                    self.abandoned.extend(task.abandoned());
+                    self.apply(filter, which, flow, host)
+                }
                 Poll::Pending => {
                     let direction = self.direction(which);
                     direction.hold = Hold::Awaiting;
@@ -367,7 +413,7 @@ impl<F: Filter> Stream<F> {
 
     fn reply(&mut self, reply: &Reply, host: &mut dyn Transport) -> Action {
         self.replied = true;
-        self.drop_tasks();
+        self.drop_tasks(host);
         host.send_reply(reply);
         Action::Pause
     }

@@ -3,9 +3,10 @@
 //! A future cannot keep the host: it is there only while the host calls the module. So a task asks its [`Handle`], the
 //! executor does what was asked as soon as the future waits, and lets it go on with the outcome.
 
+use crate::grpc::Inbox;
 use crate::{
-    CalloutError, CalloutId, CalloutResponse, Flow, GrpcCall, Host, HostError, HttpCall, Level, QueueId,
-    Reply, TimerId,
+    CalloutError, CalloutId, CalloutResponse, Flow, GrpcCall, GrpcEvent, GrpcStream, GrpcStreamCall,
+    GrpcStreamId, Host, HostError, HttpCall, Level, QueueId, Reply, TimerId,
 };
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -42,14 +43,25 @@ pub struct Handle(Rc<Mailbox>);
 
 /// What goes between a future and the executor.
 #[derive(Default)]
-struct Mailbox {
-    jobs: RefCell<Vec<Job>>,
-    callouts: RefCell<Vec<(CalloutId, Rc<Slot<CalloutResponse>>)>>,
-    timers: RefCell<Vec<(TimerId, Rc<Slot<()>>)>>,
-    queues: RefCell<Vec<(QueueId, Rc<Slot<()>>)>>,
+pub(crate) struct Mailbox {
+    pub(crate) jobs: RefCell<Vec<Job>>,
+    /// What is under way, also where the future has given up waiting: whose it is has to be known when it comes.
+    callouts: Waiting<CalloutId, CalloutResponse>,
+    timers: Waiting<TimerId, ()>,
+    queues: Waiting<QueueId, ()>,
+    pub(crate) grpc: RefCell<Vec<(GrpcStreamId, Rc<Inbox>)>>,
 }
 
-type Job = Box<dyn FnOnce(&mut dyn Host)>;
+/// Something that a task started and is over without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Abandoned {
+    Callout(CalloutId),
+    Timer(TimerId),
+}
+
+type Waiting<K, T> = RefCell<Vec<(K, Rc<Slot<T>>)>>;
+
+pub(crate) type Job = Box<dyn FnOnce(&mut dyn Host)>;
 
 impl Handle {
     /// Does something with the host as it is now: between two waits its headers may have gone on, and time has passed.
@@ -79,6 +91,16 @@ impl Handle {
         answer.success().map(|answer| answer.body)
     }
 
+    /// Opens a gRPC stream, on which messages go in both directions.
+    ///
+    /// # Errors
+    /// [`CalloutError::Host`] where it cannot be opened.
+    pub async fn open_grpc(&self, call: GrpcStreamCall) -> Result<GrpcStream, CalloutError> {
+        let mailbox = Rc::clone(&self.0);
+        let opened = self.with(move |host| Ok(GrpcStream::new(host.open_grpc(&call)?, mailbox))).await;
+        opened.map_err(CalloutError::Host)
+    }
+
     /// Waits; not at all for no time.
     ///
     /// # Errors
@@ -87,8 +109,7 @@ impl Handle {
         if time.is_zero() {
             return Ok(());
         }
-        let timer = self.with(move |host| host.wake_after(time)).await?;
-        waiting(&self.0.timers, timer).wait().await;
+        self.start(|mailbox| &mailbox.timers, move |host| host.wake_after(time)).await?.wait().await;
         Ok(())
     }
 
@@ -123,7 +144,7 @@ impl Handle {
             if let Some(item) = self.with(move |host| host.dequeue(queue)).await? {
                 return Ok(item);
             }
-            waiting(&self.0.queues, queue).wait().await;
+            self.0.waits_for(queue).wait().await;
         }
     }
 
@@ -131,8 +152,27 @@ impl Handle {
         &self,
         start: impl FnOnce(&mut dyn Host) -> Result<CalloutId, HostError> + 'static,
     ) -> Result<CalloutResponse, CalloutError> {
-        let callout = self.with(start).await?;
-        Ok(waiting(&self.0.callouts, callout).wait().await)
+        Ok(self.start(|mailbox| &mailbox.callouts, start).await?.wait().await)
+    }
+
+    /// Starts something, and notes in the same step whose it is: the future may give up before it is told.
+    async fn start<K: 'static, T: 'static>(
+        &self,
+        list: fn(&Mailbox) -> &Waiting<K, T>,
+        start: impl FnOnce(&mut dyn Host) -> Result<K, HostError> + 'static,
+    ) -> Result<Rc<Slot<T>>, HostError> {
+        let mailbox = Rc::clone(&self.0);
+        self.with(move |host| {
+            let slot = Rc::new(Slot::default());
+            let started = start(host)?;
+            list(&mailbox).borrow_mut().push((started, Rc::clone(&slot)));
+            Ok(slot)
+        })
+        .await
+    }
+
+    pub(crate) fn of(mailbox: Rc<Mailbox>) -> Self {
+        Self(mailbox)
     }
 }
 
@@ -143,8 +183,12 @@ impl fmt::Debug for Handle {
 }
 
 impl Flow {
+    /// How long a task of [`Flow::run`] may take: a minute.
+    pub const TASK_LIMIT: Duration = Duration::from_secs(60);
+
     /// Everything waits for a task, whose outcome then is the phase's: see [`Handle`] for what it can do. The future is
-    /// dropped when the stream ends before it.
+    /// dropped when the stream ends before it, and after [`Flow::TASK_LIMIT`]: that is an error of the task, too, so
+    /// nothing waits for ever.
     ///
     /// The future outlives the call, so it cannot borrow the filter or the request's state: keep what it needs in an
     /// `Rc`, and clone that.
@@ -153,11 +197,22 @@ impl Flow {
         T: Future<Output = Result<Flow, E>> + 'static,
         E: fmt::Display,
     {
+        Self::run_for(Self::TASK_LIMIT, on_error, task)
+    }
+
+    /// [`Flow::run`] with another limit.
+    pub fn run_for<T, E>(limit: Duration, on_error: OnError, task: impl FnOnce(Handle) -> T) -> Self
+    where
+        T: Future<Output = Result<Flow, E>> + 'static,
+        E: fmt::Display,
+    {
         Self::Run(Task::new(|handle| {
             let future = task(handle.clone());
             async move {
-                let error = match future.await {
-                    Ok(flow) => return flow,
+                let error = match handle.timeout(limit, future).await {
+                    Ok(Ok(flow)) => return flow,
+                    Ok(Err(error)) => error.to_string(),
+                    Err(CalloutError::Timeout) => format!("it took longer than {limit:?}"),
                     Err(error) => error.to_string(),
                 };
                 handle.with(move |host| host.log(Level::Warn, format_args!("a task failed: {error}"))).await;
@@ -191,10 +246,11 @@ impl Task {
         let outcome = loop {
             alarm.rung.store(false, Ordering::Relaxed);
             if let Poll::Ready(flow) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                drop(future);
+                self.0.mailbox.run_jobs(host);
                 break Poll::Ready(flow);
             }
-            let jobs = std::mem::take(&mut *self.0.mailbox.jobs.borrow_mut());
-            jobs.into_iter().for_each(|job| job(host));
+            self.0.mailbox.run_jobs(host);
             if !alarm.rung.load(Ordering::Relaxed) {
                 *self.0.future.borrow_mut() = Some(future);
                 break Poll::Pending;
@@ -204,13 +260,20 @@ impl Task {
         outcome
     }
 
+    /// Drops the future, and does what that asks for.
+    pub(crate) fn cancel(&self, host: &mut dyn Host) {
+        let future = self.0.future.try_borrow_mut().ok().and_then(|mut future| future.take());
+        drop(future);
+        self.0.mailbox.run_jobs(host);
+    }
+
     /// Whether it was woken since it was polled.
     pub(crate) fn is_woken(&self) -> bool {
         self.0.alarm.borrow().as_ref().is_some_and(|alarm| alarm.rung.load(Ordering::Relaxed))
     }
 
-    /// Whether it waits for this callout.
-    pub(crate) fn awaits_callout(&self, callout: CalloutId) -> bool {
+    /// Whether it made this callout.
+    pub(crate) fn made_callout(&self, callout: CalloutId) -> bool {
         self.0.mailbox.callouts.borrow().iter().any(|(candidate, _)| *candidate == callout)
     }
 
@@ -228,6 +291,43 @@ impl Task {
         self.expect_poll();
         slot.fill(());
         true
+    }
+
+    /// Whether it has this gRPC stream open; the caller polls it then.
+    pub(crate) fn grpc_event(
+        &self,
+        stream: GrpcStreamId,
+        event: &mut Option<GrpcEvent>,
+        host: &mut dyn Host,
+    ) -> bool {
+        let open = self
+            .0
+            .mailbox
+            .grpc
+            .borrow()
+            .iter()
+            .find(|(open, _)| *open == stream)
+            .map(|(_, inbox)| Rc::clone(inbox));
+        let (Some(inbox), Some(event)) = (open, event.take()) else { return false };
+        self.expect_poll();
+        if !inbox.take(event) {
+            // Refused where the host has closed it meanwhile.
+            let _ = host.grpc_cancel(stream);
+        }
+        true
+    }
+
+    /// What it has under way.
+    pub(crate) fn under_way(&self) -> usize {
+        let Mailbox { callouts, timers, grpc, .. } = &*self.0.mailbox;
+        callouts.borrow().len() + timers.borrow().len() + grpc.borrow().len()
+    }
+
+    /// What it is over without.
+    pub(crate) fn abandoned(&self) -> Vec<Abandoned> {
+        let (callouts, timers) = (self.0.mailbox.callouts.borrow(), self.0.mailbox.timers.borrow());
+        let callouts = callouts.iter().map(|(callout, _)| Abandoned::Callout(*callout));
+        callouts.chain(timers.iter().map(|(timer, _)| Abandoned::Timer(*timer))).collect()
     }
 
     /// Something has come into this queue. The caller polls it then.
@@ -292,15 +392,20 @@ impl<T> Default for Slot<T> {
     }
 }
 
-type Waiting<K, T> = RefCell<Vec<(K, Rc<Slot<T>>)>>;
+impl Mailbox {
+    fn waits_for(&self, queue: QueueId) -> Rc<Slot<()>> {
+        let slot = Rc::new(Slot::default());
+        let mut queues = self.queues.borrow_mut();
+        // Whoever gave up waiting holds its slot no more.
+        queues.retain(|(_, slot)| Rc::strong_count(slot) > 1);
+        queues.push((queue, Rc::clone(&slot)));
+        slot
+    }
 
-fn waiting<K, T>(list: &Waiting<K, T>, key: K) -> Rc<Slot<T>> {
-    let slot = Rc::new(Slot::default());
-    let mut list = list.borrow_mut();
-    // Whoever gave up waiting holds its slot no more.
-    list.retain(|(_, slot)| Rc::strong_count(slot) > 1);
-    list.push((key, Rc::clone(&slot)));
-    slot
+    fn run_jobs(&self, host: &mut dyn Host) {
+        let jobs = std::mem::take(&mut *self.jobs.borrow_mut());
+        jobs.into_iter().for_each(|job| job(host));
+    }
 }
 
 fn arrived<K: PartialEq, T>(list: &Waiting<K, T>, key: K) -> Option<Rc<Slot<T>>> {
@@ -365,9 +470,20 @@ impl Background {
         waker: &Waker,
         host: &mut dyn Host,
     ) {
-        if let Some(task) = self.0.iter().find(|task| task.awaits_callout(id)) {
+        if let Some(task) = self.0.iter().find(|task| task.made_callout(id)) {
             task.answer(id, response);
             let _ = task.poll(waker, host);
+        }
+    }
+
+    /// Something has come on a gRPC stream of theirs.
+    pub fn grpc_event(&self, stream: GrpcStreamId, event: GrpcEvent, waker: &Waker, host: &mut dyn Host) {
+        let mut event = Some(event);
+        for task in &self.0 {
+            if task.grpc_event(stream, &mut event, host) {
+                let _ = task.poll(waker, host);
+                return;
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::channel::{Channel, Sender};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
@@ -29,7 +29,14 @@ type Answer = hyper::Response<Channel<Bytes, Broken>>;
 async fn respond(state: Arc<State>, request: hyper::Request<Incoming>) -> Result<Answer, Broken> {
     let (head, body) = request.into_parts();
     let index = state.record(seen(&head));
-    let early = state.reply_to(index).early;
+    let Reply { early, echo, .. } = state.reply_to(index);
+    if echo {
+        let (sender, channel) = Channel::new(1);
+        let reply = state.reply_to(index);
+        let name = state.name.clone();
+        spawn(send_back(state, index, body, sender));
+        return Ok(head_of(&reply, &name, channel));
+    }
     if early {
         spawn(receive(Arc::clone(&state), index, body));
     } else {
@@ -41,6 +48,24 @@ async fn respond(state: Arc<State>, request: hyper::Request<Incoming>) -> Result
         return Err(Broken::BeforeHeaders);
     }
     Ok(answer(reply, &state.name))
+}
+
+/// Reads the body into the record, and sends it back, frame by frame.
+async fn send_back(state: Arc<State>, index: usize, mut body: Incoming, mut sender: Sender<Bytes, Broken>) {
+    while let Some(Ok(frame)) = body.frame().await {
+        if let Ok(data) = frame.into_data() {
+            state.record_body(index, &data);
+            if sender.send_data(data).await.is_err() {
+                return;
+            }
+        }
+    }
+    if body.is_end_stream() {
+        state.record_end(index, Vec::new());
+        if let Ok(trailers) = to_map(&state.reply_to(index).trailers) {
+            let _ = sender.send_trailers(trailers).await;
+        }
+    }
 }
 
 /// Reads the body into the record, frame by frame.
@@ -71,16 +96,21 @@ fn seen(head: &hyper::http::request::Parts) -> Seen {
 
 fn answer(reply: Reply, name: &str) -> Answer {
     let (sender, channel) = Channel::new(1);
-    let mut answer = hyper::Response::new(channel);
-    *answer.status_mut() = reply.status.try_into().expect("a status code");
-    *answer.headers_mut() = to_map(&reply.headers).unwrap_or_else(|e| panic!("{e}"));
-    answer.headers_mut().insert(NAME_HEADER, name.parse().expect("a plain name"));
+    let mut answer = head_of(&reply, name, channel);
     if let Some(length) = reply.content_length() {
         answer.headers_mut().entry("content-length").or_insert_with(|| length.into());
     }
     if reply.chunked || !reply.body.is_empty() {
         spawn(write_body(sender, reply));
     }
+    answer
+}
+
+fn head_of(reply: &Reply, name: &str, channel: Channel<Bytes, Broken>) -> Answer {
+    let mut answer = hyper::Response::new(channel);
+    *answer.status_mut() = reply.status.try_into().expect("a status code");
+    *answer.headers_mut() = to_map(&reply.headers).unwrap_or_else(|e| panic!("{e}"));
+    answer.headers_mut().insert(NAME_HEADER, name.parse().expect("a plain name"));
     answer
 }
 

@@ -15,6 +15,7 @@ pub struct Reply {
     pub(super) delay: Duration,
     pub(super) broken: Option<Broken>,
     pub(super) early: bool,
+    pub(super) echo: bool,
 }
 
 /// Where an answer breaks off, if the test says so.
@@ -44,6 +45,7 @@ impl Reply {
             delay: Duration::ZERO,
             broken: None,
             early: false,
+            echo: false,
         }
     }
 
@@ -94,6 +96,13 @@ impl Reply {
     #[must_use]
     pub fn early(mut self) -> Self {
         self.early = true;
+        self
+    }
+
+    /// Sends the request's body back, each part as it comes, and the trailers when the request has ended. HTTP/2 only.
+    #[must_use]
+    pub fn echo(mut self) -> Self {
+        self.echo = true;
         self
     }
 

@@ -72,6 +72,11 @@ impl ConfigErrors {
         self.0.extend(other.0);
     }
 
+    /// Keeps the violations that this is true of.
+    pub fn retain(&mut self, keep: impl FnMut(&ConfigError) -> bool) {
+        self.0.retain(keep);
+    }
+
     /// Whether nothing was violated.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -17,11 +17,12 @@ mod duration;
 mod error;
 mod locate;
 mod parse;
+mod references;
 mod secret;
 
 pub use duration::duration;
 pub use error::{ConfigError, ConfigErrors, Path};
-pub use parse::{MAX_CONFIG_BYTES, parse};
+pub use parse::{MAX_CONFIG_BYTES, parse, parse_with};
 pub use secret::{Environment, Secret};
 
 #[cfg(test)]

@@ -25,7 +25,12 @@ pub(crate) struct Place<'a> {
 pub(crate) fn locate(json: &[u8], line: usize, column: usize) -> Place<'_> {
     let lines = json.split_inclusive(|byte| *byte == b'\n');
     let before: usize = lines.take(line.saturating_sub(1)).map(<[u8]>::len).sum();
-    Scanner { json, at: 0, inside: Vec::new(), scalar: b"" }.find(before.saturating_add(column))
+    locate_byte(json, before.saturating_add(column))
+}
+
+/// What stands at this byte, from 1.
+pub(crate) fn locate_byte(json: &[u8], end: usize) -> Place<'_> {
+    Scanner { json, at: 0, inside: Vec::new(), scalar: b"" }.find(end)
 }
 
 struct Scanner<'a> {

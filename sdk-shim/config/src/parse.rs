@@ -1,9 +1,43 @@
 use crate::locate::{Place, locate};
-use crate::{ConfigError, ConfigErrors, Path};
+use crate::{ConfigError, ConfigErrors, Environment, Path, references, secret};
 use serde::de::{DeserializeOwned, IgnoredAny};
+use std::borrow::Cow;
 
 /// The largest configuration that is read, in bytes: 16 MiB.
 pub const MAX_CONFIG_BYTES: usize = 16 << 20;
+
+/// Reads a JSON configuration as [`parse`] does, and puts the environment variables into its strings: `${NAME}` stands
+/// for the variable of that name anywhere in a string, `$${NAME}` for the text `${NAME}`. Other text with a `$` is itself.
+///
+/// What is wrong is recorded in `errors`. Where that is only variables that are not set, the configuration is returned all
+/// the same, with nothing in their place: it can be checked further, not used.
+///
+/// ```
+/// use sdk_shim_config::{ConfigErrors, parse_with};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Config { upstream: String, pattern: String }
+///
+/// let env = |name: &str| (name == "ZONE").then(|| "eu-1".to_owned());
+/// let json = br#"{"upstream": "shop.${ZONE}.internal", "pattern": "$${ZONE}|${jndi:"}"#;
+/// let mut errors = ConfigErrors::new();
+/// let config = parse_with::<Config>(json, &env, &mut errors).unwrap();
+/// assert_eq!(config.upstream, "shop.eu-1.internal");
+/// assert_eq!(config.pattern, "${ZONE}|${jndi:");
+///
+/// parse_with::<Config>(br#"{"upstream": "${NONE}", "pattern": ""}"#, &env, &mut errors);
+/// assert!(errors.to_string().starts_with("upstream: found a reference to the environment variable NONE"));
+/// ```
+pub fn parse_with<T: DeserializeOwned>(
+    json: &[u8],
+    env: &Environment<'_>,
+    errors: &mut ConfigErrors,
+) -> Option<T> {
+    let is_too_long = json.len() > MAX_CONFIG_BYTES;
+    let json = if is_too_long { Cow::Borrowed(json) } else { references::resolve(json, env, errors) };
+    let parsed = secret::without_references(|| parse(&json));
+    parsed.map_err(|found| errors.extend(found)).ok()
+}
 
 /// Reads a JSON configuration. Nothing, which is what a host passes where none is configured, reads as `{}`.
 ///

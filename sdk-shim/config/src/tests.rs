@@ -221,3 +221,83 @@ fn resolves_secrets() {
     assert!(text.starts_with("secrets[1]: found a reference to the environment variable NONE"), "{text}");
     assert_eq!(format!("{:?}", Secret::new("plain")), "Secret(…)");
 }
+
+#[test]
+fn resolves_references_in_any_string() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Texts {
+        #[serde(default)]
+        list: Vec<String>,
+        #[serde(default)]
+        map: std::collections::BTreeMap<String, Texts>,
+        #[serde(default)]
+        secret: Option<Secret>,
+    }
+    let env = |name: &str| match name {
+        "A" => Some("a".to_owned()),
+        "_b2" => Some("\"\\\n\u{1}ü${A}".to_owned()),
+        "EMPTY" => Some(String::new()),
+        _ => None,
+    };
+    // What a string says, and what it comes to.
+    let cases = [
+        ("${A}", "a"),
+        ("${A}${A}-${A}", "aa-a"),
+        ("x${_b2}y", "x\"\\\n\u{1}ü${A}y"),
+        ("$${A}", "${A}"),
+        ("$$${A}", "$${A}"),
+        ("$${A}${A}", "${A}a"),
+        ("$A {A} ${} ${1} ${a b} ${jndi:ldap} ${A", "$A {A} ${} ${1} ${a b} ${jndi:ldap} ${A"),
+        ("${${A}", "${a"),
+        ("$", "$"),
+        ("{\\\"k\\\": \\\"${A}\\\"}, [", "{\"k\": \"a\"}, ["),
+        ("\\\\${A}", "\\a"),
+    ];
+    for (text, expected) in cases {
+        let mut errors = ConfigErrors::new();
+        let json = format!(r#"{{"list": ["", "{text}"], "map": {{"${{A}}": {{}}}}}}"#);
+        let texts = parse_with::<Texts>(json.as_bytes(), &env, &mut errors);
+        assert_eq!(errors, ConfigErrors::new(), "{json}");
+        let texts = texts.expect(&json);
+        assert_eq!(texts.list, ["", expected], "{json}");
+        assert!(texts.map.contains_key("${A}"), "names of fields are not values");
+    }
+
+    // Path and variable of each that is missing, with what else is wrong.
+    let cases = [
+        (
+            r#"{"list": ["${A}", "x ${NONE}"]}"#,
+            vec!["list[1]: found a reference to the environment variable NONE"],
+        ),
+        (
+            r#"{"map": {"k": {"list": ["[{,", "${EMPTY}${NONE}"]}, "l": {"secret": "${NONE}"}}}"#,
+            vec![
+                "map.k.list[1]: found a reference to the environment variable EMPTY",
+                "map.k.list[1]: found a reference to the environment variable NONE",
+                "map.l.secret: found a reference to the environment variable NONE",
+            ],
+        ),
+        (
+            r#"{"list": ["${NONE}"], "lits": 1}"#,
+            vec!["list[0]: found a reference", "lits: found unknown field `lits`"],
+        ),
+        (r#"{"list": ["${NONE}", }"#, vec!["list[0]: found a reference", "list[1]: found expected value"]),
+        ("{\"list\": [\"${A}", vec!["list[0]: found EOF"]),
+    ];
+    for (json, expected) in cases {
+        let mut errors = ConfigErrors::new();
+        let _ = parse_with::<Texts>(json.as_bytes(), &env, &mut errors);
+        let found: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let same =
+            found.len() == expected.len() && found.iter().zip(&expected).all(|(f, e)| f.starts_with(e));
+        assert!(same, "{json}: {found:#?}");
+    }
+
+    // What a variable holds is not looked at again.
+    let mut errors = ConfigErrors::new();
+    let nested = |name: &str| (name == "OUTER").then(|| "${INNER}".to_owned());
+    let texts = parse_with::<Texts>(br#"{"secret": "${OUTER}"}"#, &nested, &mut errors).unwrap();
+    let secret = texts.secret.unwrap().resolve(&nested, &Path::root(), &mut errors);
+    assert_eq!((secret.as_deref(), errors.is_empty()), (Some("${INNER}"), true));
+}

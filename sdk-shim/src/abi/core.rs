@@ -16,6 +16,7 @@ pub(super) struct Core {
     /// The id of the root context.
     pub(super) root: u32,
     calls: RefCell<HashMap<Call, (u32, CalloutId), BuildHasherDefault<IdHasher>>>,
+    streams: RefCell<HashMap<u32, GrpcStream, BuildHasherDefault<IdHasher>>>,
     timers: RefCell<BinaryHeap<Reverse<Wake>>>,
     /// The period of the host's ticks, in milliseconds; 0 for none.
     tick: Cell<u32>,
@@ -28,6 +29,14 @@ pub(super) struct Core {
 pub(super) enum Call {
     Http(u32),
     Grpc(u32),
+}
+
+/// A gRPC stream that is open, by the host's token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct GrpcStream {
+    pub(super) context: u32,
+    /// Whether the filter has said that it sends no more.
+    pub(super) finished: bool,
 }
 
 /// A timer under way. Ordered by when it ends.
@@ -46,6 +55,7 @@ impl Core {
         Rc::new(Self {
             root,
             calls: RefCell::default(),
+            streams: RefCell::default(),
             timers: RefCell::default(),
             tick: Cell::new(0),
             next: Cell::new(0),
@@ -65,6 +75,47 @@ impl Core {
     /// Who made a call that was answered.
     pub(super) fn answered(&self, call: Call) -> Option<(u32, CalloutId)> {
         self.calls.try_borrow_mut().ok()?.remove(&call)
+    }
+
+    /// A gRPC stream of this context was opened.
+    pub(super) fn opened(&self, token: u32, context: u32) {
+        if let Ok(mut streams) = self.streams.try_borrow_mut() {
+            streams.insert(token, GrpcStream { context, finished: false });
+        }
+    }
+
+    /// A gRPC stream that is open.
+    pub(super) fn stream(&self, token: u32) -> Option<GrpcStream> {
+        self.streams.try_borrow().ok()?.get(&token).copied()
+    }
+
+    /// The filter sends no more on a gRPC stream.
+    pub(super) fn finished(&self, token: u32) {
+        if let Ok(mut streams) = self.streams.try_borrow_mut()
+            && let Some(stream) = streams.get_mut(&token)
+        {
+            stream.finished = true;
+        }
+    }
+
+    /// A gRPC stream is open no more.
+    pub(super) fn closed(&self, token: u32) -> Option<GrpcStream> {
+        self.streams.try_borrow_mut().ok()?.remove(&token)
+    }
+
+    /// Takes the gRPC streams that are open for this context.
+    pub(super) fn take_streams(&self, context: u32) -> Vec<u32> {
+        let mut taken = Vec::new();
+        if let Ok(mut streams) = self.streams.try_borrow_mut() {
+            streams.retain(|token, stream| {
+                let is_theirs = stream.context == context;
+                if is_theirs {
+                    taken.push(*token);
+                }
+                !is_theirs
+            });
+        }
+        taken
     }
 
     /// Starts a timer for this context.
@@ -121,6 +172,7 @@ impl Core {
         if let Ok(mut calls) = self.calls.try_borrow_mut() {
             calls.retain(|_, (asked, _)| *asked != context);
         }
+        self.take_streams(context);
         if let Ok(mut timers) = self.timers.try_borrow_mut() {
             timers.retain(|Reverse(wake)| wake.context != context);
         }
@@ -143,7 +195,7 @@ impl Core {
 
     #[cfg(test)]
     pub(super) fn under_way(&self) -> (usize, usize) {
-        (self.calls.borrow().len(), self.timers.borrow().len())
+        (self.calls.borrow().len() + self.streams.borrow().len(), self.timers.borrow().len())
     }
 
     fn forget_timer(&self, timer: TimerId) {

@@ -116,6 +116,16 @@ macro_rules! __export_module {
         }
 
         #[unsafe(no_mangle)]
+        extern "C" fn proxy_on_grpc_receive_initial_metadata(id: u32, token: u32, _: usize) {
+            VM.with(|vm| vm.grpc_metadata(id, token, false));
+        }
+
+        #[unsafe(no_mangle)]
+        extern "C" fn proxy_on_grpc_receive_trailing_metadata(id: u32, token: u32, _: usize) {
+            VM.with(|vm| vm.grpc_metadata(id, token, true));
+        }
+
+        #[unsafe(no_mangle)]
         extern "C" fn proxy_on_grpc_receive(id: u32, token: u32, size: usize) {
             VM.with(|vm| vm.grpc_receive(id, token, size));
         }

@@ -146,6 +146,13 @@ imports! {
         service: In, service_size: usize, _name: In, _name_size: usize, _method: In, _method_size: usize,
         _metadata: In, _metadata_size: usize, _message: In, _message_size: usize, _timeout: u32, token: *mut u32
     ) number("proxy_grpc_call", bytes(service, service_size), token);
+    proxy_grpc_stream(
+        service: In, service_size: usize, _name: In, _name_size: usize, _method: In, _method_size: usize,
+        _metadata: In, _metadata_size: usize, token: *mut u32
+    ) number("proxy_grpc_stream", bytes(service, service_size), token);
+    proxy_grpc_send(_token: u32, message: In, size: usize, _end: u32) call("proxy_grpc_send", bytes(message, size));
+    proxy_grpc_close(token: u32) call("proxy_grpc_close", token.to_string().as_bytes());
+    proxy_grpc_cancel(token: u32) call("proxy_grpc_cancel", token.to_string().as_bytes());
     proxy_get_status(_code: *mut u32, data: Out, size: Size) give("proxy_get_status", b"", data, size);
     proxy_set_tick_period_milliseconds(period: u32)
         call("proxy_set_tick_period_milliseconds", period.to_string().as_bytes());

@@ -1,12 +1,13 @@
 //! What filters can ask of Envoy, as host calls. Every status that a host can return has its result here.
 
-use super::core::{Call, Core};
+use super::core::{Call, Core, GrpcStream};
 use super::imports::*;
 use crate::host::{HeaderWrite, check_header};
 use crate::stream::Transport;
 use crate::{
-    BodyKind, CalloutId, Counter, Gauge, GrpcCall, Headers, Histogram, Host, HostError, HttpCall, Level,
-    MAX_SHARED_KEY_BYTES, MAX_SHARED_VALUE_BYTES, MapKind, QueueId, Reply, SharedValue, TimerId,
+    BodyKind, CalloutId, Counter, Gauge, GrpcCall, GrpcStreamCall, GrpcStreamId, Headers, Histogram, Host,
+    HostError, HttpCall, Level, MAX_SHARED_KEY_BYTES, MAX_SHARED_VALUE_BYTES, MapKind, QueueId, Reply,
+    SharedValue, TimerId,
 };
 use std::cell::Cell;
 use std::fmt;
@@ -149,6 +150,48 @@ impl Host for EnvoyHost<'_> {
         Ok(self.started(Call::Grpc(token)))
     }
 
+    fn open_grpc(&mut self, call: &GrpcStreamCall) -> Result<GrpcStreamId, HostError> {
+        let metadata = checked(&call.metadata)?;
+        let service = crate::foreign::grpc_service(&call.cluster);
+        let mut token = 0;
+        status(unsafe {
+            proxy_grpc_stream(
+                service.as_ptr(),
+                service.len(),
+                call.service.as_ptr(),
+                call.service.len(),
+                call.method.as_ptr(),
+                call.method.len(),
+                metadata.as_ptr(),
+                metadata.len(),
+                &mut token,
+            )
+        })?;
+        self.under_way.set(self.under_way.get() + 1);
+        self.core.opened(token, self.context_id);
+        Ok(GrpcStreamId(token))
+    }
+
+    fn grpc_send(&mut self, stream: GrpcStreamId, message: &[u8]) -> Result<(), HostError> {
+        self.open_stream(stream).filter(|stream| !stream.finished).ok_or(HostError::Refused(NOT_FOUND))?;
+        status(unsafe { proxy_grpc_send(stream.0, message.as_ptr(), message.len(), 0) })
+    }
+
+    fn grpc_finish(&mut self, stream: GrpcStreamId) -> Result<(), HostError> {
+        self.open_stream(stream).filter(|stream| !stream.finished).ok_or(HostError::Refused(NOT_FOUND))?;
+        // Of the two ways to say so, Envoy forgets a stream only after this one.
+        status(unsafe { proxy_grpc_close(stream.0) })?;
+        self.core.finished(stream.0);
+        Ok(())
+    }
+
+    fn grpc_cancel(&mut self, stream: GrpcStreamId) -> Result<(), HostError> {
+        self.open_stream(stream).ok_or(HostError::Refused(NOT_FOUND))?;
+        self.core.closed(stream.0);
+        self.under_way.set(self.under_way.get().saturating_sub(1));
+        status(grpc_cancel(stream.0))
+    }
+
     fn wake_after(&mut self, time: Duration) -> Result<TimerId, HostError> {
         let timer = self.core.start_timer(time, self.context_id)?;
         self.under_way.set(self.under_way.get() + 1);
@@ -218,6 +261,11 @@ impl EnvoyHost<'_> {
     fn started(&mut self, call: Call) -> CalloutId {
         self.under_way.set(self.under_way.get() + 1);
         self.core.started(call, self.context_id)
+    }
+
+    /// A gRPC stream of this context.
+    fn open_stream(&self, stream: GrpcStreamId) -> Option<GrpcStream> {
+        self.core.stream(stream.0).filter(|stream| stream.context == self.context_id)
     }
 
     fn record_metric(&mut self, index: usize, value: u64) {
@@ -365,6 +413,16 @@ pub(super) fn define_metric(kind: u32, name: &str) -> u32 {
     id
 }
 
+/// Breaks a gRPC stream off.
+pub(super) fn grpc_cancel(token: u32) -> u32 {
+    unsafe { proxy_grpc_cancel(token) }
+}
+
+/// Has the host forget a gRPC stream that the service has closed: Envoy keeps it until both sides are.
+pub(super) fn grpc_forget(token: u32) {
+    unsafe { proxy_grpc_close(token) };
+}
+
 /// What is said of the gRPC call that was just closed.
 pub(super) fn status_message() -> Vec<u8> {
     let mut code = 0;
@@ -397,6 +455,8 @@ const EMPTY: u32 = 7;
 const CAS_MISMATCH: u32 = 8;
 pub(super) const INTERNAL_FAILURE: u32 = 10;
 
+pub(super) const GRPC_INITIAL_METADATA: u32 = 4;
+pub(super) const GRPC_TRAILING_METADATA: u32 = 5;
 pub(super) const HTTP_CALL_RESPONSE_BODY: u32 = 4;
 pub(super) const GRPC_RECEIVE_BUFFER: u32 = 5;
 pub(super) const PLUGIN_CONFIGURATION: u32 = 7;

@@ -98,6 +98,25 @@ unsafe extern "C" {
         timeout_milliseconds: u32,
         token: *mut u32,
     ) -> u32;
+    pub(super) fn proxy_grpc_stream(
+        service: *const u8,
+        service_size: usize,
+        service_name: *const u8,
+        service_name_size: usize,
+        method: *const u8,
+        method_size: usize,
+        metadata: *const u8,
+        metadata_size: usize,
+        token: *mut u32,
+    ) -> u32;
+    pub(super) fn proxy_grpc_send(
+        token: u32,
+        message: *const u8,
+        message_size: usize,
+        end_of_stream: u32,
+    ) -> u32;
+    pub(super) fn proxy_grpc_close(token: u32) -> u32;
+    pub(super) fn proxy_grpc_cancel(token: u32) -> u32;
     pub(super) fn proxy_get_status(code: *mut u32, data: *mut *mut u8, size: *mut usize) -> u32;
     pub(super) fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     pub(super) fn proxy_set_effective_context(id: u32) -> u32;

@@ -3,8 +3,9 @@ use super::fake;
 use super::host::{self, EnvoyHost};
 use super::*;
 use crate::{
-    CalloutId, Counter, FilterStateLife, Flow, Gauge, GrpcCall, HeaderWrite, Histogram, Host, HostError,
-    HttpCall, MapKind, MetricDefinition, OnError, Setup, SharedValue, SignatureHash, TimerId, Watch,
+    CalloutId, Counter, FilterStateLife, Flow, Gauge, GrpcCall, GrpcStreamCall, HeaderWrite, Histogram, Host,
+    HostError, HttpCall, MapKind, MetricDefinition, OnError, Setup, SharedValue, SignatureHash, TimerId,
+    Watch,
 };
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ fn every_status_of_every_call_has_its_result() {
             assert_eq!(host.replace_body(BodyKind::Response, b"x"), result);
             given("proxy_get_property", b"p");
             assert_eq!(host.property(&["a", "b"]), ok.then(|| b"p".to_vec()));
-            assert_eq!(host.filter_state("k"), ok.then(|| b"p".to_vec()));
+            assert_eq!(host.as_host().filter_state("k"), ok.then(|| b"p".to_vec()));
             assert_eq!(host.set_filter_state("k", b"v"), result);
             host.clear_route_cache();
             host.now();
@@ -52,7 +53,25 @@ fn every_status_of_every_call_has_its_result() {
             let callout = host.send(&HttpCall::get("c", "/"));
             assert_eq!(callout.map(drop), result);
             assert_eq!(host.send_grpc(&GrpcCall::new("c", "s", "m", b"")).map(drop), result);
+            let opened = host.open_grpc(&GrpcStreamCall::new("c", "s", "m"));
+            assert_eq!(opened.map(drop), result);
+            assert_eq!(host.callouts_under_way(), if ok { 3 } else { 0 });
+            // A stream that is not open is none, whatever the host says.
+            let refused = |result| if ok { result } else { Err(HostError::Refused(1)) };
+            let stream = opened.unwrap_or(GrpcStreamId(99));
+            assert_eq!(host.grpc_send(stream, b"x"), refused(Ok(())));
+            assert_eq!(host.grpc_finish(stream), refused(Ok(())));
+            assert_eq!(host.grpc_send(stream, b"x"), Err(HostError::Refused(1)), "finished");
+            assert_eq!(host.grpc_finish(stream), Err(HostError::Refused(1)), "finished");
+            assert_eq!(host.grpc_cancel(stream), refused(Ok(())));
+            assert_eq!(host.grpc_cancel(stream), Err(HostError::Refused(1)), "cancelled");
             assert_eq!(host.callouts_under_way(), if ok { 2 } else { 0 });
+            fake::answer("", 0);
+            let stream = host.open_grpc(&GrpcStreamCall::new("c", "s", "m")).unwrap();
+            fake::answer("", status);
+            assert_eq!(host.grpc_send(stream, b"x"), result);
+            assert_eq!(host.grpc_finish(stream), result);
+            assert_eq!(host.grpc_cancel(stream), result);
             assert_eq!(
                 host.wake_after(Duration::from_secs(1)).map(drop),
                 if ok { Ok(()) } else { Err(HostError::Refused(host::INTERNAL_FAILURE)) }
@@ -72,7 +91,7 @@ fn every_status_of_every_call_has_its_result() {
                 1 | 7 | 8 => Err(HostError::Refused(status)),
                 other => Err(HostError::Refused(other)),
             };
-            assert_eq!(host.update_shared_data("k", &mut |value| [value, b"x"].concat()), updated);
+            assert_eq!(host.as_host().update_shared_data("k", &mut |value| [value, b"x"].concat()), updated);
             assert_eq!(host.register_queue("q").map(drop), result);
             assert_eq!(host.resolve_queue("vm", "q").map(drop), result);
             assert_eq!(host.enqueue(QueueId(1), b"i"), result);
@@ -85,9 +104,9 @@ fn every_status_of_every_call_has_its_result() {
             assert_eq!(host.dequeue(QueueId(1)), item);
             given("proxy_call_foreign_function", b"\x08\x01");
             assert_eq!(host.foreign("f", b"").map(drop), result);
-            let verified = host.verify_signature(SignatureHash::Sha256, b"k", b"s", b"t");
+            let verified = host.as_host().verify_signature(SignatureHash::Sha256, b"k", b"s", b"t");
             assert_eq!(verified, result.map(|()| true));
-            assert_eq!(host.set_envoy_filter_state("k", b"v", FilterStateLife::Request), result);
+            assert_eq!(host.as_host().set_envoy_filter_state("k", b"v", FilterStateLife::Request), result);
             send_reply(&Reply::new(403, "x"));
             host.resume(BodyKind::Request);
             given("proxy_get_buffer_bytes", b"body");
@@ -128,7 +147,8 @@ fn a_signature_is_valid_only_where_the_host_says_so() {
     ];
     for (answer, expected) in cases {
         fake::value("proxy_call_foreign_function", answer);
-        let verified = with_host(|host| host.verify_signature(SignatureHash::Sha256, b"", b"", b""));
+        let verified =
+            with_host(|host| host.as_host().verify_signature(SignatureHash::Sha256, b"", b"", b""));
         assert_eq!(verified, Ok(expected), "{}", answer.escape_ascii());
     }
     let long = vec![b's'; 300];
@@ -191,6 +211,17 @@ impl Filter for Scripted {
                 handle.call_grpc(GrpcCall::new("c", "s", "m", b"")).await?;
                 handle.sleep(Duration::from_millis(5)).await?;
                 Ok::<_, crate::CalloutError>(Flow::Continue)
+            }),
+            "stream" => Flow::run(OnError::Deny, async |handle| {
+                let stream = handle.open_grpc(GrpcStreamCall::new("c", "s", "m")).await?;
+                stream.send(b"question").await?;
+                while let Some(message) = stream.receive().await? {
+                    if message == b"enough" {
+                        return Ok(Flow::Continue);
+                    }
+                }
+                let ended = stream.trailers().get("a").map_or(0, <[u8]>::len) + stream.metadata().len();
+                Ok::<_, crate::CalloutError>(Reply::new(403, format!("closed_{ended}")).into())
             }),
             "keys" => {
                 let keys = self.keys.wait();
@@ -285,7 +316,7 @@ fn a_stream_that_ends_drops_its_future() {
         let token = 2 + gone_after;
         if gone_after > 0 {
             vm.grpc_receive(id, token, 0);
-            assert_eq!(under_way(&vm), (0, 1));
+            assert_eq!(under_way(&vm), (0, 2), "the sleep and the task's limit");
         }
         if gone_after > 1 {
             fake::set_now(u64::from(gone_after) * 1_000_000_000);
@@ -299,6 +330,53 @@ fn a_stream_that_ends_drops_its_future() {
         assert!(DROPPED.get(), "{gone_after}");
         assert_eq!(under_way(&vm), (0, 0), "{gone_after}");
     }
+}
+
+#[test]
+fn a_grpc_stream_gets_what_comes_until_either_side_ends_it() {
+    let vm = vm(r#"{"headers": "stream"}"#);
+    // Tokens count from 1, and the first was the metric's; the clock stands at 0, so a limit's timer takes none.
+    for (id, token) in [(2, 2), (3, 3), (4, 4), (5, 5)] {
+        vm.create(id, 1);
+        assert_eq!(vm.headers(id, BodyKind::Request, true), PAUSE);
+        assert_eq!(fake::calls("proxy_grpc_stream").len(), 1);
+        assert_eq!(fake::calls("proxy_grpc_send"), ["question"]);
+        fake::value("proxy_get_header_map_pairs", PAIRS);
+        fake::value("proxy_get_buffer_bytes", b"more");
+        vm.grpc_metadata(id, token, false);
+        vm.grpc_receive(id, token, 4);
+    }
+    assert_eq!(under_way(&vm), (4, 4));
+
+    // The filter has enough: the stream is cancelled, and what comes on it is nobody's.
+    fake::value("proxy_get_buffer_bytes", b"enough");
+    vm.grpc_receive(2, 2, 6);
+    assert_eq!(fake::calls("proxy_continue_stream"), ["0"]);
+    assert_eq!(fake::calls("proxy_grpc_cancel"), ["2"]);
+    vm.grpc_receive(2, 2, 6);
+    vm.grpc_close(2, 2, 0);
+    assert!(fake::calls("proxy_send_local_response").is_empty());
+
+    // The service closes it. Envoy keeps it until we do, too.
+    vm.grpc_metadata(3, 3, true);
+    vm.grpc_close(3, 3, 0);
+    assert_eq!(fake::calls("proxy_send_local_response"), ["closed_2"]);
+    assert_eq!(fake::calls("proxy_grpc_close"), ["3"]);
+    assert!(fake::calls("proxy_grpc_cancel").is_empty());
+
+    // It fails.
+    vm.grpc_close(4, 4, 14);
+    assert_eq!(fake::calls("proxy_send_local_response"), ["sdk_task_failed"]);
+
+    // The client leaves.
+    for id in [2, 3, 4, 5] {
+        vm.log(id);
+        vm.delete(id);
+    }
+    assert_eq!(fake::calls("proxy_grpc_cancel"), ["5"]);
+    assert_eq!(under_way(&vm), (0, 0));
+    vm.grpc_receive(5, 5, 6);
+    vm.grpc_close(5, 5, 14);
 }
 
 #[test]
@@ -351,6 +429,7 @@ fn nothing_panics_on_contexts_and_tokens_that_nobody_knows() {
             vm.http_call_response(id, 3, usize::MAX, usize::MAX, usize::MAX);
             vm.grpc_receive(id, 9, 0);
             vm.grpc_close(id, 9, 0);
+            vm.grpc_metadata(id, 9, true);
             vm.tick(id);
             vm.queue_ready(id, 4);
             vm.log(id);

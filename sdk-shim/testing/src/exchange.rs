@@ -100,6 +100,7 @@ pub fn run<F: Filter>(
     exchange.host.response.open = true;
     exchange.stream.done(exchange.filter, &mut exchange.host);
     exchange.host.pending.retain(|pending| pending.owner == Owner::Root);
+    exchange.host.cancel_streams();
     let waited = exchange.host.now.saturating_sub(begun);
     Outcome { upstream: upstream.message, response: outcome_response, details, waited, host: exchange.host }
 }
@@ -223,12 +224,16 @@ impl<F: Filter> Exchange<'_, F> {
                     }
                     Event::Timer(timer) => loaded.background.woken(timer, &waker, host),
                     Event::Queue(queue) => loaded.background.queue_ready(queue, &waker, host),
+                    Event::Grpc(stream, event) => loaded.background.grpc_event(stream, event, &waker, host),
                 }
             }),
             (Owner::Stream, Event::Callout(id, answer)) => {
                 self.stream.callout_response(self.filter, id, answer, &mut self.host);
             }
             (Owner::Stream, Event::Timer(timer)) => self.stream.woken(self.filter, timer, &mut self.host),
+            (Owner::Stream, Event::Grpc(stream, event)) => {
+                self.stream.grpc_event(self.filter, stream, event, &mut self.host);
+            }
             (Owner::Stream, Event::Queue(_)) => {}
         }
     }

@@ -2,9 +2,9 @@ use crate::Message;
 use crate::script::{Alarm, CalloutScript, Event, Owner, Pending};
 use sdk_shim::stream::Transport;
 use sdk_shim::{
-    BodyKind, CalloutId, CalloutResponse, Counter, Gauge, GrpcCall, HeaderWrite, Headers, Histogram, Host,
-    HostError, HttpCall, Level, MAX_SHARED_KEY_BYTES, MAX_SHARED_VALUE_BYTES, MapKind, MetricDefinition,
-    QueueId, Reply, SharedValue, TimerId,
+    BodyKind, CalloutId, CalloutResponse, Counter, Gauge, GrpcCall, GrpcEvent, GrpcStreamCall, GrpcStreamId,
+    HeaderWrite, Headers, Histogram, Host, HostError, HttpCall, Level, MAX_SHARED_KEY_BYTES,
+    MAX_SHARED_VALUE_BYTES, MapKind, MetricDefinition, QueueId, Reply, SharedValue, TimerId,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -32,6 +32,8 @@ pub struct TestHost {
     pub calls: Vec<HttpCall>,
     /// The gRPC callouts that were made.
     pub grpc_calls: Vec<GrpcCall>,
+    /// The gRPC streams that were opened, in the order of their ids.
+    pub grpc_streams: Vec<SentStream>,
     /// The values that VMs share.
     pub shared: BTreeMap<String, SharedValue>,
     /// The queues by name, in the order of their ids, with what is in them.
@@ -69,6 +71,23 @@ pub struct CalloutAnswer {
     pub cluster: String,
     /// The answer.
     pub response: Message,
+}
+
+/// A gRPC stream that the filter opened, as the service sees it.
+#[derive(Clone, Debug)]
+pub struct SentStream {
+    /// What it was opened with.
+    pub call: GrpcStreamCall,
+    /// The messages that were sent.
+    pub messages: Vec<Vec<u8>>,
+    /// Whether the filter has said that it sends no more.
+    pub finished: bool,
+    /// Whether it was broken off, by the filter or because the exchange is over.
+    pub cancelled: bool,
+    pub(crate) owner: Owner,
+    script: CalloutScript,
+    /// Whether the service has closed it.
+    pub(crate) closed: bool,
 }
 
 /// One direction of the exchange, as the host has it.
@@ -282,6 +301,54 @@ impl Host for TestHost {
         Ok(self.answer_later(response, delay))
     }
 
+    fn open_grpc(&mut self, call: &GrpcStreamCall) -> Result<GrpcStreamId, HostError> {
+        self.allowed("open_grpc")?;
+        check_headers(call.metadata.iter())?;
+        let path = format!("/{}/{}", call.service, call.method);
+        let script = self.script.iter().find(|script| script.fits(&call.cluster, path.as_bytes()));
+        let script = script.ok_or(HostError::Refused(BAD_ARGUMENT))?.clone();
+        let stream = u32::try_from(self.grpc_streams.len()).map_err(|_| HostError::TooLarge)?;
+        let (event, delay) = script.stream_opened();
+        self.grpc_streams.push(SentStream {
+            call: call.clone(),
+            messages: Vec::new(),
+            finished: false,
+            cancelled: false,
+            owner: self.owner,
+            script,
+            closed: false,
+        });
+        self.grpc_later(GrpcStreamId(stream), event, delay);
+        Ok(GrpcStreamId(stream))
+    }
+
+    fn grpc_send(&mut self, stream: GrpcStreamId, message: &[u8]) -> Result<(), HostError> {
+        self.allowed("grpc_send")?;
+        let open = self.open_stream(stream).filter(|open| !open.finished);
+        let open = open.ok_or(HostError::Refused(NOT_FOUND))?;
+        open.messages.push(message.to_vec());
+        let (events, delay) = open.script.stream_answers(Some(message));
+        self.grpc_later(stream, events, delay);
+        Ok(())
+    }
+
+    fn grpc_finish(&mut self, stream: GrpcStreamId) -> Result<(), HostError> {
+        self.allowed("grpc_finish")?;
+        let open = self.open_stream(stream).filter(|open| !open.finished);
+        let open = open.ok_or(HostError::Refused(NOT_FOUND))?;
+        open.finished = true;
+        let (events, delay) = open.script.stream_answers(None);
+        self.grpc_later(stream, events, delay);
+        Ok(())
+    }
+
+    fn grpc_cancel(&mut self, stream: GrpcStreamId) -> Result<(), HostError> {
+        self.allowed("grpc_cancel")?;
+        self.open_stream(stream).ok_or(HostError::Refused(NOT_FOUND))?.cancelled = true;
+        self.pending.retain(|pending| !matches!(pending.event, Event::Grpc(of, _) if of == stream));
+        Ok(())
+    }
+
     fn wake_after(&mut self, time: Duration) -> Result<TimerId, HostError> {
         self.allowed("wake_after")?;
         let timer = TimerId(self.number());
@@ -354,6 +421,31 @@ impl TestHost {
         callout
     }
 
+    fn open_stream(&mut self, stream: GrpcStreamId) -> Option<&mut SentStream> {
+        let found = self.grpc_streams.get_mut(stream.0 as usize);
+        found.filter(|stream| !stream.cancelled && !stream.closed)
+    }
+
+    fn grpc_later(
+        &mut self,
+        stream: GrpcStreamId,
+        events: impl IntoIterator<Item = GrpcEvent>,
+        delay: Duration,
+    ) {
+        let owner = self.grpc_streams.get(stream.0 as usize).map_or(self.owner, |stream| stream.owner);
+        for event in events {
+            let (due, number) = (self.now.saturating_add(delay), self.number());
+            self.pending.push(Pending { due, number, owner, event: Event::Grpc(stream, event) });
+        }
+    }
+
+    /// The exchange is over: what it has open is broken off.
+    pub(crate) fn cancel_streams(&mut self) {
+        for stream in &mut self.grpc_streams {
+            stream.cancelled |= stream.owner == Owner::Stream && !stream.closed;
+        }
+    }
+
     fn queue(&self, name: &str) -> Option<QueueId> {
         let index = self.queues.iter().position(|(candidate, _)| candidate == name)?;
         u32::try_from(index).ok().map(QueueId)
@@ -372,6 +464,11 @@ impl TestHost {
             return None;
         }
         let pending = self.pending.swap_remove(index);
+        if let Event::Grpc(stream, GrpcEvent::Closed(_)) = pending.event
+            && let Some(stream) = self.open_stream(stream)
+        {
+            stream.closed = true;
+        }
         self.now = self.now.max(pending.due);
         Some(pending)
     }
@@ -397,7 +494,11 @@ impl Transport for TestHost {
     }
 
     fn callouts_under_way(&self) -> usize {
-        self.pending.iter().filter(|pending| pending.owner == Owner::Stream).count()
+        let ours =
+            |pending: &&Pending| pending.owner == Owner::Stream && !matches!(pending.event, Event::Grpc(..));
+        let open =
+            |stream: &&SentStream| stream.owner == Owner::Stream && !stream.cancelled && !stream.closed;
+        self.pending.iter().filter(ours).count() + self.grpc_streams.iter().filter(open).count()
     }
 
     fn waker(&self) -> Waker {

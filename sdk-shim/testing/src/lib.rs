@@ -11,7 +11,7 @@ pub mod scenario;
 mod script;
 
 pub use exchange::{Chunking, Outcome, Settings, run};
-pub use host::{CalloutAnswer, ForeignFunction, TestHost};
+pub use host::{CalloutAnswer, ForeignFunction, SentStream, TestHost};
 pub use message::{Bytes, Message};
 pub use script::CalloutScript;
 

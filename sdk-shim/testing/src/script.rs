@@ -1,5 +1,5 @@
 use crate::Message;
-use sdk_shim::{CalloutId, CalloutResponse, GrpcStatus, QueueId, TimerId};
+use sdk_shim::{CalloutId, CalloutResponse, GrpcEvent, GrpcStatus, GrpcStreamId, QueueId, TimerId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Wake;
@@ -29,6 +29,7 @@ pub struct CalloutScript {
 enum Answer {
     Message(Message),
     Grpc(GrpcStatus, Vec<u8>),
+    Stream(fn(&[u8]) -> Vec<Vec<u8>>, GrpcStatus),
     Down,
     GivenUp,
 }
@@ -44,6 +45,12 @@ impl CalloutScript {
         let ok = GrpcStatus { code: 0, message: Vec::new() };
         let answer = answer.map_or_else(|status| (status, Vec::new()), |message| (ok, message.to_vec()));
         Self::answering(cluster, Answer::Grpc(answer.0, answer.1))
+    }
+
+    /// Answers each message on a gRPC stream with these messages, and closes the stream with this status when the filter
+    /// has finished.
+    pub fn grpc_stream(cluster: &str, answers: fn(&[u8]) -> Vec<Vec<u8>>, status: GrpcStatus) -> Self {
+        Self::answering(cluster, Answer::Stream(answers, status))
     }
 
     /// Nobody listens there: Envoy answers 503, and gRPC calls with the code 14.
@@ -85,25 +92,44 @@ impl CalloutScript {
         let answer = match &self.answer {
             Answer::Message(message) => response(message),
             Answer::Down => response(&Message::response(503).with_body("upstream connect error")),
-            Answer::Grpc(..) | Answer::GivenUp => CalloutResponse::default(),
+            Answer::Grpc(..) | Answer::Stream(..) | Answer::GivenUp => CalloutResponse::default(),
         };
         (answer, self.delay)
     }
 
     pub(crate) fn grpc_answer(&self, timeout: Duration) -> (CalloutResponse, Duration) {
         const TIMEOUT: u32 = 4;
-        const UNAVAILABLE: u32 = 14;
         let failed = |code| (GrpcStatus { code, message: Vec::new() }, Vec::new());
         let late = self.delay > timeout;
         let (status, body) = match &self.answer {
             _ if late => failed(TIMEOUT),
             Answer::Grpc(status, body) => (status.clone(), body.clone()),
-            Answer::Message(_) | Answer::Down | Answer::GivenUp => failed(UNAVAILABLE),
+            Answer::Message(_) | Answer::Stream(..) | Answer::Down | Answer::GivenUp => failed(UNAVAILABLE),
         };
         let answer = CalloutResponse { body, grpc: Some(status), ..CalloutResponse::default() };
         (answer, self.delay.min(timeout))
     }
+
+    /// What comes of it that a gRPC stream is opened, and when.
+    pub(crate) fn stream_opened(&self) -> (Option<GrpcEvent>, Duration) {
+        let unavailable = GrpcStatus { code: UNAVAILABLE, message: Vec::new() };
+        let streams = matches!(self.answer, Answer::Stream(..));
+        ((!streams).then_some(GrpcEvent::Closed(unavailable)), self.delay)
+    }
+
+    /// What comes of a message, or of the end of the messages, on a gRPC stream, and when.
+    pub(crate) fn stream_answers(&self, message: Option<&[u8]>) -> (Vec<GrpcEvent>, Duration) {
+        let Answer::Stream(answers, status) = &self.answer else { return (Vec::new(), self.delay) };
+        let events = match message {
+            Some(message) => answers(message).into_iter().map(GrpcEvent::Message).collect(),
+            None => vec![GrpcEvent::Closed(status.clone())],
+        };
+        (events, self.delay)
+    }
 }
+
+/// gRPC's code for a service that cannot be reached.
+const UNAVAILABLE: u32 = 14;
 
 /// A message as the answer to a callout.
 pub(crate) fn response(message: &Message) -> CalloutResponse {
@@ -133,6 +159,7 @@ pub(crate) enum Event {
     Callout(CalloutId, CalloutResponse),
     Timer(TimerId),
     Queue(QueueId),
+    Grpc(GrpcStreamId, GrpcEvent),
 }
 
 /// Whom the filter is called for.

@@ -1,7 +1,8 @@
 //! A module that does with a real host what the examples don't: the path of a request names it. For the integration tests.
 use sdk_shim::{
-    CalloutId, CalloutResponse, ConfigErrors, Filter, FilterStateLife, Flow, GrpcCall, Host, HostError,
-    HttpCall, MapKind, OnError, QueueId, Reply, Setup, SignatureHash, Watch, export_filter,
+    CalloutError, CalloutId, CalloutResponse, ConfigErrors, Filter, FilterStateLife, Flow, GrpcCall,
+    GrpcEvent, GrpcStreamCall, GrpcStreamId, Handle, Host, HostError, HttpCall, MapKind, OnError, Property,
+    QueueId, Reply, Setup, SignatureHash, Watch, export_filter,
 };
 
 /// Tries.
@@ -52,6 +53,10 @@ impl Filter for Probe {
             .unwrap_or_else(|error| Reply::new(500, "probe").with_body(error.to_string()).into())
     }
 
+    fn grpc_event(&self, _: &mut Self::Request, _: GrpcStreamId, _: GrpcEvent, _: &mut dyn Host) -> Flow {
+        Flow::Await
+    }
+
     fn callout_response(
         &self,
         answers: &mut Self::Request,
@@ -79,6 +84,53 @@ impl Probe {
                     Err(error) => text(error.to_string()),
                 })
             }),
+            b"/stream" => talk(async |host| {
+                let stream = host.open_grpc(open().metadata("x-meta", b"m")).await?;
+                let mut heard = Vec::new();
+                for message in ["one", "two"] {
+                    stream.send(message).await?;
+                    heard.extend(stream.receive().await?.ok_or(CalloutError::NoAnswer)?);
+                    heard.push(b' ');
+                }
+                stream.finish().await?;
+                let end = stream.receive().await?;
+                let (metadata, trailers) = (stream.metadata(), stream.trailers());
+                let kind = metadata.get("content-type").unwrap_or_default();
+                let status = trailers.get("grpc-status").unwrap_or_default();
+                Ok([&heard, format!("{end:?} ").as_bytes(), kind, b" ", status].concat())
+            }),
+            b"/stream-cancelled" => talk(async |host| {
+                let stream = host.open_grpc(open()).await?;
+                stream.send("one").await?;
+                Ok(stream.receive().await?.unwrap_or_default())
+            }),
+            b"/stream-left" => talk(async |host| {
+                let stream = host.open_grpc(open()).await?;
+                stream.send("left").await?;
+                while stream.receive().await?.is_some() {}
+                Ok(Vec::new())
+            }),
+            b"/stream-left-open" => {
+                let stream = host.open_grpc(&open())?;
+                host.grpc_send(stream, b"left")?;
+                Flow::Await
+            }
+            b"/peer" => {
+                let mut told = |property: Property| {
+                    let text = host.text(property).unwrap_or_else(|| "-".to_owned());
+                    format!("{property:?}={text}\n")
+                };
+                let texts = [
+                    Property::PeerSubject,
+                    Property::PeerUriSan,
+                    Property::PeerDnsSan,
+                    Property::PeerCertificateDigest,
+                    Property::RequestedServerName,
+                    Property::TlsVersion,
+                ];
+                let texts: String = texts.into_iter().map(&mut told).collect();
+                text(format!("{texts}mtls={}\n", host.flag(Property::ConnectionMtls)))
+            }
             b"/three" => {
                 for path in ["/a", "/b", "/c"] {
                     host.send(&HttpCall::get("http", path).header("x-bytes", b"\xfe\xff"))?;
@@ -117,6 +169,18 @@ impl Probe {
             _ => Flow::Continue,
         })
     }
+}
+
+/// The client hears what comes of it.
+fn talk<T: Future<Output = Result<Vec<u8>, CalloutError>> + 'static>(work: impl FnOnce(Handle) -> T) -> Flow {
+    Flow::run(OnError::Deny, |host| {
+        let work = work(host);
+        async move { Ok::<_, HostError>(work.await.map_or_else(|error| text(error.to_string()), text)) }
+    })
+}
+
+fn open() -> GrpcStreamCall {
+    GrpcStreamCall::new("grpc", "probe.v1.Probe", "Talk")
 }
 
 fn text(body: impl Into<Vec<u8>>) -> Flow {

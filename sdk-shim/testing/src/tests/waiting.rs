@@ -2,8 +2,9 @@
 
 use crate::{CalloutScript, Chunking, Message, Outcome, Settings, TestHost, run};
 use sdk_shim::{
-    CalloutError, CalloutId, CalloutResponse, ConfigErrors, Filter, Flow, GrpcCall, GrpcStatus, Host,
-    HostError, HttpCall, MapKind, OnError, Reply, Setup, TimerId, Watch, load,
+    CalloutError, CalloutId, CalloutResponse, ConfigErrors, Filter, Flow, GrpcCall, GrpcEvent, GrpcStatus,
+    GrpcStream, GrpcStreamCall, GrpcStreamId, Host, HostError, HttpCall, MapKind, OnError, Reply, Setup,
+    TimerId, Watch, load,
 };
 use std::time::Duration;
 
@@ -40,7 +41,74 @@ impl Filter for Waits {
     fn request_headers(&self, _: &mut u32, host: &mut dyn Host) -> Flow {
         let path = host.header(MapKind::RequestHeaders, ":path").unwrap_or_default();
         match path.as_slice() {
-            b"/sleep" => task(async |host| host.sleep(Duration::from_secs(150)).await.map_err(Into::into)),
+            b"/sleep" => Flow::run_for(Duration::from_secs(200), OnError::Deny, async |host| {
+                host.sleep(Duration::from_secs(150)).await.map(|()| Flow::Continue)
+            }),
+            b"/too-long" => task(async |host| host.sleep(Duration::from_secs(150)).await.map_err(Into::into)),
+            b"/allowed" => {
+                let never = self.never.wait();
+                Flow::run(OnError::Allow, async move |_| {
+                    never.await;
+                    Ok::<_, HostError>(Reply::new(500, "unreachable").into())
+                })
+            }
+            b"/for-ever" => {
+                let never = self.never.wait();
+                Flow::run_for(Duration::MAX, OnError::Deny, async move |_| {
+                    never.await;
+                    Ok::<_, HostError>(Flow::Continue)
+                })
+            }
+            // What a task has given up is not taken for what the callbacks wait for.
+            b"/abandoned" | b"/nothing-left" => {
+                let timers = if path == b"/abandoned" { 2 } else { 0 };
+                Flow::run(OnError::Deny, async move |host| {
+                    let given_up =
+                        host.timeout(Duration::from_secs(1), host.call(HttpCall::get("slow", "/"))).await;
+                    assert!(matches!(given_up, Err(CalloutError::Timeout)));
+                    for seconds in 0..timers {
+                        host.with(move |host| host.wake_after(Duration::from_secs(10 + seconds))).await?;
+                    }
+                    Ok::<_, HostError>(Flow::Await)
+                })
+            }
+            b"/grpc-stream" => stream("stream", async |stream| {
+                for message in [&b"a"[..], b"b"] {
+                    stream.send(message).await?;
+                    let answers = [stream.receive().await?, stream.receive().await?];
+                    assert_eq!(answers, [Some(message.to_vec()), Some([message, message].concat())]);
+                }
+                stream.finish().await?;
+                assert_eq!(stream.send(b"c").await, Err(HostError::Refused(1)));
+                assert_eq!((stream.receive().await?, stream.receive().await?), (None, None));
+                Ok(())
+            }),
+            b"/grpc-stream-unread" => task(async |host| {
+                let stream = host.open_grpc(GrpcStreamCall::new("stream", "a.B", "Talk")).await?;
+                for _ in 0..20 {
+                    stream.send(vec![0; 100_000]).await?;
+                }
+                host.sleep(Duration::from_secs(1)).await?;
+                while stream.receive().await?.is_some() {}
+                Ok(())
+            }),
+            b"/grpc-stream-dropped" => stream("stream", async |stream| {
+                stream.send(b"a").await?;
+                stream.receive().await.map(drop)
+            }),
+            b"/grpc-stream-down" => stream("down", async |stream| stream.receive().await.map(drop)),
+            b"/grpc-stream-denied" => stream("denied", async |stream| {
+                stream.finish().await?;
+                stream.receive().await.map(drop)
+            }),
+            b"/grpc-stream-unknown" => stream("nowhere", async |_| Ok(())),
+            b"/grpc-callbacks" => {
+                let opened = host.open_grpc(&GrpcStreamCall::new("stream", "a.B", "Talk"));
+                match opened.and_then(|stream| host.grpc_send(stream, b"a")) {
+                    Ok(()) => Flow::Await,
+                    Err(error) => Reply::new(500, "not_opened").with_body(error.to_string()).into(),
+                }
+            }
             b"/never" => {
                 let never = self.never.wait();
                 task(async move |_| {
@@ -88,6 +156,13 @@ impl Filter for Waits {
         if *events < 2 { Flow::Await } else { Flow::Continue }
     }
 
+    fn grpc_event(&self, _: &mut u32, _: GrpcStreamId, event: GrpcEvent, _: &mut dyn Host) -> Flow {
+        match event {
+            GrpcEvent::Message(message) if message == b"aa" => Flow::Continue,
+            _ => Flow::Await,
+        }
+    }
+
     fn callout_response(&self, events: &mut u32, _: CalloutId, _: CalloutResponse, _: &mut dyn Host) -> Flow {
         *events += 1;
         if *events < 2 { Flow::Await } else { Flow::Continue }
@@ -103,6 +178,17 @@ fn task<T: Future<Output = Result<(), CalloutError>> + 'static>(
     })
 }
 
+/// Talks on a gRPC stream, which is dropped then.
+fn stream(
+    cluster: &'static str,
+    talk: impl AsyncFnOnce(&GrpcStream) -> Result<(), CalloutError> + 'static,
+) -> Flow {
+    task(async move |host| {
+        let stream = host.open_grpc(GrpcStreamCall::new(cluster, "a.B", "Talk").metadata("x", "y")).await?;
+        talk(&stream).await
+    })
+}
+
 fn host() -> TestHost {
     let seven = GrpcStatus { code: 7, message: b"no".to_vec() };
     TestHost::new()
@@ -111,6 +197,20 @@ fn host() -> TestHost {
         .with_callout(CalloutScript::grpc("grpc", Ok(b"m")).path("/a.B/C"))
         .with_callout(CalloutScript::grpc("grpc", Err(seven)))
         .with_callout(CalloutScript::down("down"))
+        .with_callout(CalloutScript::grpc_stream(
+            "stream",
+            twice,
+            GrpcStatus { code: 0, message: Vec::new() },
+        ))
+        .with_callout(CalloutScript::grpc_stream(
+            "denied",
+            twice,
+            GrpcStatus { code: 7, message: Vec::new() },
+        ))
+}
+
+fn twice(message: &[u8]) -> Vec<Vec<u8>> {
+    vec![message.to_vec(), [message, message].concat()]
 }
 
 fn play(path: &str, host: TestHost, settings: Settings) -> Outcome {
@@ -133,6 +233,18 @@ fn time_passes_only_where_something_waits_for_it() {
         ("/", 200, 0, ""),
         ("/sleep", 200, 150, ""),
         ("/limited", 503, 5, "the time was over"),
+        ("/never", 503, 60, "it took longer than 60s"),
+        ("/too-long", 503, 60, "it took longer than 60s"),
+        ("/allowed", 200, 60, "it took longer than 60s"),
+        ("/abandoned", 200, 12, ""),
+        ("/nothing-left", 500, 1, "answering 500"),
+        ("/grpc-stream", 200, 0, ""),
+        ("/grpc-stream-unread", 503, 1, "more messages came than were received"),
+        ("/grpc-stream-dropped", 200, 0, ""),
+        ("/grpc-stream-down", 503, 0, "the answer has gRPC status 14 "),
+        ("/grpc-stream-denied", 503, 0, "the answer has gRPC status 7 "),
+        ("/grpc-stream-unknown", 503, 0, "the host refused the call (status 2)"),
+        ("/grpc-callbacks", 200, 0, ""),
         ("/late", 503, 1, "the answer has status 504"),
         ("/given-up", 503, 0, "the host gave up on the answer"),
         ("/grpc", 200, 0, ""),
@@ -144,18 +256,18 @@ fn time_passes_only_where_something_waits_for_it() {
         for (chunking, late_answers) in Chunking::ALL.into_iter().flat_map(|way| [(way, false), (way, true)])
         {
             let outcome = play(path, host(), Settings { chunking, late_answers });
-            let place = format!("{path} {chunking:?} {late_answers}: {outcome:#?}");
-            assert_eq!((outcome.status(), outcome.waited.as_secs()), (status, seconds), "{place}");
-            assert!(outcome.host.logs.last().map_or("", |(_, text)| text).ends_with(logged), "{place}");
-            let passed = outcome.upstream.map(|message| message.body);
-            assert_eq!(passed, (status == 200).then(|| b"abc".to_vec()), "{place}");
+            let place = || format!("{path} {chunking:?} {late_answers}: {outcome:#?}");
+            assert_eq!((outcome.status(), outcome.waited.as_secs()), (status, seconds), "{}", place());
+            assert!(outcome.host.logs.last().map_or("", |(_, text)| text).ends_with(logged), "{}", place());
+            let passed = outcome.upstream.as_ref().map(|message| message.body.clone());
+            assert_eq!(passed, (status == 200).then(|| b"abc".to_vec()), "{}", place());
         }
     }
 }
 
 #[test]
 fn a_request_that_hangs_is_reported() {
-    let outcome = play("/never", host(), Settings::default());
+    let outcome = play("/for-ever", host(), Settings::default());
     assert!(outcome.hangs() && outcome.upstream.is_none());
     let mut impatient = host();
     impatient.patience = Some(Duration::from_secs(100));
@@ -171,6 +283,12 @@ fn what_the_host_refuses_is_answered() {
         ("/limited", "wake_after", 503),
         ("/callbacks", "send", 500),
         ("/callbacks", "wake_after", 500),
+        ("/grpc-stream", "open_grpc", 503),
+        ("/grpc-stream", "grpc_send", 503),
+        ("/grpc-stream", "grpc_finish", 503),
+        ("/grpc-stream-dropped", "grpc_cancel", 200),
+        ("/grpc-callbacks", "open_grpc", 500),
+        ("/grpc-callbacks", "grpc_send", 500),
         ("/count", "shared_data", 500),
         ("/count", "set_shared_data", 500),
     ];
@@ -192,4 +310,23 @@ fn shared_values_are_there_at_load_and_stay_with_the_host() {
     assert_eq!(first.response.unwrap().body, b"ab");
     let second = play("/count", first.host, Settings::default());
     assert_eq!(second.response.unwrap().body, b"abb");
+}
+
+#[test]
+fn a_grpc_stream_ends_with_whoever_opened_it() {
+    // Path, messages, finished, cancelled.
+    let cases = [
+        ("/grpc-stream", 2, true, false),
+        ("/grpc-stream-dropped", 1, false, true),
+        ("/grpc-callbacks", 1, false, true),
+    ];
+    for (path, messages, finished, cancelled) in cases {
+        let outcome = play(path, host(), Settings::default());
+        let [stream] = &outcome.host.grpc_streams[..] else { panic!("{path}: {outcome:#?}") };
+        assert_eq!(
+            (stream.messages.len(), stream.finished, stream.cancelled),
+            (messages, finished, cancelled),
+            "{path}"
+        );
+    }
 }
