@@ -30,7 +30,8 @@ use std::rc::Rc;
 
 /// All contexts of a VM that runs this filter. The exports of the module call its methods.
 pub struct Vm<F: Filter> {
-    roots: RefCell<Map<Rc<Root<F>>>>,
+    /// One for each configuration: so few that they need no map.
+    roots: RefCell<Vec<(u32, Rc<Root<F>>)>>,
     streams: RefCell<Map<Rc<Http<F>>>>,
 }
 
@@ -69,15 +70,18 @@ const MAX_ROUNDS: usize = 1000;
 impl<F: Filter> Vm<F> {
     /// Without any context.
     pub const fn new() -> Self {
-        Self { roots: RefCell::new(core::map()), streams: RefCell::new(core::map()) }
+        Self { roots: RefCell::new(Vec::new()), streams: RefCell::new(core::map()) }
     }
 
     /// `proxy_on_context_create`. A stream without a known root is refused in its phases.
     pub fn create(&self, id: u32, root_id: u32) {
         if root_id == 0 {
             let root = Root { core: Core::new(id), running: RefCell::default(), under_way: Cell::new(0) };
-            core::insert(&self.roots, id, Rc::new(root));
-        } else if let Some(root) = core::get(&self.roots, root_id) {
+            if let Ok(mut roots) = self.roots.try_borrow_mut() {
+                roots.retain(|(known, _)| *known != id);
+                roots.push((id, Rc::new(root)));
+            }
+        } else if let Some(root) = self.root(root_id) {
             let running = root.running.try_borrow().ok().and_then(|running| running.clone());
             let core = Rc::clone(&root.core);
             let http = Http { id, core, running, stream: RefCell::default(), under_way: Cell::new(0) };
@@ -87,7 +91,7 @@ impl<F: Filter> Vm<F> {
 
     /// `proxy_on_configure`: whether the configuration is taken.
     pub fn configure(&self, root_id: u32) -> bool {
-        let Some(root) = core::get(&self.roots, root_id) else { return false };
+        let Some(root) = self.root(root_id) else { return false };
         let config = buffer(host::PLUGIN_CONFIGURATION, 0, usize::MAX);
         let running = match load::<F>(&config, &|name| std::env::var(name).ok()) {
             Ok(loaded) => Rc::new(run(loaded)),
@@ -165,7 +169,7 @@ impl<F: Filter> Vm<F> {
 
     /// `proxy_on_tick`.
     pub fn tick(&self, root_id: u32) {
-        let Some(root) = core::get(&self.roots, root_id) else { return };
+        let Some(root) = self.root(root_id) else { return };
         let now = host::now();
         while let Some(Wake { timer, context, .. }) = root.core.due(now) {
             if context == root_id {
@@ -183,7 +187,7 @@ impl<F: Filter> Vm<F> {
 
     /// `proxy_on_queue_ready`.
     pub fn queue_ready(&self, root_id: u32, queue: u32) {
-        let Some(root) = core::get(&self.roots, root_id) else { return };
+        let Some(root) = self.root(root_id) else { return };
         self.in_background(&root, |loaded, host| {
             loaded.background.queue_ready(QueueId(queue), &host.waker(), host.as_host());
         });
@@ -210,8 +214,8 @@ impl<F: Filter> Vm<F> {
             if http.under_way.get() > 0 {
                 http.core.forget(id);
             }
-        } else {
-            core::remove(&self.roots, id);
+        } else if let Ok(mut roots) = self.roots.try_borrow_mut() {
+            roots.retain(|(known, _)| *known != id);
         }
     }
 
@@ -268,14 +272,19 @@ impl<F: Filter> Vm<F> {
         self.settle(&core);
     }
 
+    fn root(&self, id: u32) -> Option<Rc<Root<F>>> {
+        let roots = self.roots.try_borrow().ok()?;
+        roots.iter().find(|(known, _)| *known == id).map(|(_, root)| Rc::clone(root))
+    }
+
     /// The configuration that a context belongs to.
     fn core_of(&self, id: u32) -> Option<Rc<Core>> {
         let of_stream = core::get(&self.streams, id).map(|http| Rc::clone(&http.core));
-        of_stream.or_else(|| core::get(&self.roots, id).map(|root| Rc::clone(&root.core)))
+        of_stream.or_else(|| self.root(id).map(|root| Rc::clone(&root.core)))
     }
 
     fn in_root(&self, id: u32, step: impl FnOnce(&Loaded<F>, &mut dyn Transport)) {
-        if let Some(root) = core::get(&self.roots, id) {
+        if let Some(root) = self.root(id) {
             self.in_background(&root, step);
         }
     }
@@ -333,7 +342,7 @@ impl<F: Filter> Vm<F> {
             for id in woken {
                 if id == core.root {
                     host::set_effective_context(id);
-                    if let Some(root) = core::get(&self.roots, id) {
+                    if let Some(root) = self.root(id) {
                         self.in_background(&root, |loaded, host| {
                             loaded.background.poll(&host.waker(), host.as_host());
                         });

@@ -15,8 +15,7 @@ use std::time::Duration;
 pub(super) struct Core {
     /// The id of the root context.
     pub(super) root: u32,
-    calls: RefCell<HashMap<Call, (u32, CalloutId), BuildHasherDefault<IdHasher>>>,
-    streams: RefCell<HashMap<u32, GrpcStream, BuildHasherDefault<IdHasher>>>,
+    calls: RefCell<HashMap<Call, Asked, BuildHasherDefault<IdHasher>>>,
     timers: RefCell<BinaryHeap<Reverse<Wake>>>,
     /// The period of the host's ticks, in milliseconds; 0 for none.
     tick: Cell<u32>,
@@ -29,6 +28,16 @@ pub(super) struct Core {
 pub(super) enum Call {
     Http(u32),
     Grpc(u32),
+    Stream(u32),
+}
+
+/// Who made a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Asked {
+    context: u32,
+    callout: CalloutId,
+    /// Of a gRPC stream, whether the filter has said that it sends no more.
+    finished: bool,
 }
 
 /// A gRPC stream that is open, by the host's token.
@@ -55,7 +64,6 @@ impl Core {
         Rc::new(Self {
             root,
             calls: RefCell::default(),
-            streams: RefCell::default(),
             timers: RefCell::default(),
             tick: Cell::new(0),
             next: Cell::new(0),
@@ -67,52 +75,52 @@ impl Core {
     pub(super) fn started(&self, call: Call, context: u32) -> CalloutId {
         let callout = CalloutId(self.number());
         if let Ok(mut calls) = self.calls.try_borrow_mut() {
-            calls.insert(call, (context, callout));
+            calls.insert(call, Asked { context, callout, finished: false });
         }
         callout
     }
 
     /// Who made a call that was answered.
     pub(super) fn answered(&self, call: Call) -> Option<(u32, CalloutId)> {
-        self.calls.try_borrow_mut().ok()?.remove(&call)
+        let asked = self.calls.try_borrow_mut().ok()?.remove(&call)?;
+        Some((asked.context, asked.callout))
     }
 
     /// A gRPC stream of this context was opened.
     pub(super) fn opened(&self, token: u32, context: u32) {
-        if let Ok(mut streams) = self.streams.try_borrow_mut() {
-            streams.insert(token, GrpcStream { context, finished: false });
-        }
+        self.started(Call::Stream(token), context);
     }
 
     /// A gRPC stream that is open.
     pub(super) fn stream(&self, token: u32) -> Option<GrpcStream> {
-        self.streams.try_borrow().ok()?.get(&token).copied()
+        let Asked { context, finished, .. } = *self.calls.try_borrow().ok()?.get(&Call::Stream(token))?;
+        Some(GrpcStream { context, finished })
     }
 
     /// The filter sends no more on a gRPC stream.
     pub(super) fn finished(&self, token: u32) {
-        if let Ok(mut streams) = self.streams.try_borrow_mut()
-            && let Some(stream) = streams.get_mut(&token)
+        if let Ok(mut calls) = self.calls.try_borrow_mut()
+            && let Some(stream) = calls.get_mut(&Call::Stream(token))
         {
             stream.finished = true;
         }
     }
 
     /// A gRPC stream is open no more.
-    pub(super) fn closed(&self, token: u32) -> Option<GrpcStream> {
-        self.streams.try_borrow_mut().ok()?.remove(&token)
+    pub(super) fn closed(&self, token: u32) {
+        self.answered(Call::Stream(token));
     }
 
     /// Takes the gRPC streams that are open for this context.
     pub(super) fn take_streams(&self, context: u32) -> Vec<u32> {
         let mut taken = Vec::new();
-        if let Ok(mut streams) = self.streams.try_borrow_mut() {
-            streams.retain(|token, stream| {
-                let is_theirs = stream.context == context;
-                if is_theirs {
+        if let Ok(mut calls) = self.calls.try_borrow_mut() {
+            calls.retain(|call, asked| match call {
+                Call::Stream(token) if asked.context == context => {
                     taken.push(*token);
+                    false
                 }
-                !is_theirs
+                _ => true,
             });
         }
         taken
@@ -155,7 +163,9 @@ impl Core {
             self.timers.try_borrow().ok().and_then(|timers| timers.peek().map(|Reverse(first)| first.due));
         let period = next.map_or(0, |due| {
             // A tick that comes too soon would be one for nothing.
-            let milliseconds = due.saturating_sub(now).as_nanos().div_ceil(1_000_000);
+            let left = due.saturating_sub(now);
+            let rest = u64::from(left.subsec_nanos().div_ceil(1_000_000));
+            let milliseconds = left.as_secs().saturating_mul(1000).saturating_add(rest);
             u32::try_from(milliseconds).unwrap_or(u32::MAX).max(1)
         });
         if period != self.tick.get() {
@@ -170,9 +180,8 @@ impl Core {
     /// A context is gone, and with it what it waits for.
     pub(super) fn forget(&self, context: u32) {
         if let Ok(mut calls) = self.calls.try_borrow_mut() {
-            calls.retain(|_, (asked, _)| *asked != context);
+            calls.retain(|_, asked| asked.context != context);
         }
-        self.take_streams(context);
         if let Ok(mut timers) = self.timers.try_borrow_mut() {
             timers.retain(|Reverse(wake)| wake.context != context);
         }
@@ -195,7 +204,7 @@ impl Core {
 
     #[cfg(test)]
     pub(super) fn under_way(&self) -> (usize, usize) {
-        (self.calls.borrow().len() + self.streams.borrow().len(), self.timers.borrow().len())
+        (self.calls.borrow().len(), self.timers.borrow().len())
     }
 
     fn forget_timer(&self, timer: TimerId) {

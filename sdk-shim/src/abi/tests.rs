@@ -253,7 +253,7 @@ fn vm(config: &str) -> Vm<Scripted> {
 }
 
 fn under_way(vm: &Vm<Scripted>) -> (usize, usize) {
-    core::get(&vm.roots, 1).unwrap().core.under_way()
+    vm.root(1).unwrap().core.under_way()
 }
 
 #[test]
