@@ -41,9 +41,15 @@ test-matrix: images registry ## Run the tests in Envoy on every version that we 
 	@tools/envoy/matrix.sh
 
 .PHONY: conformance
-conformance: envoy modules ## Run the waf's conformance suites ([SUITE=name] [DATA=dir]; default: all, ../shared/data)
+conformance: envoy modules $(if $(filter-out jwt,$(SUITE)),,signatures) ## Run the conformance suites ([SUITE=name] [DATA=dir]; default: all, ../shared/data)
 	@cargo build --quiet --package integration --bin conformance
 	@PORTCULLIS_DATA=$(abspath $(or $(DATA),../shared/data)) $(TARGET_DIR)/debug/conformance $(SUITE)
+
+.PHONY: signatures
+signatures: wasm-target
+	@cargo rustc --quiet --package portcullis-authz --example signatures --target $(WASM) --profile wasm-small
+	@mkdir -p dist/examples
+	@$(call publish,examples/signatures.wasm,dist/examples/signatures.wasm,wasm-small)
 
 .PHONY: check
 check: wasm-target deny ## Check formatting, lints, licences, advisories and the crates' boundaries

@@ -3,11 +3,13 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-/// Runs a test of a package and prints what it says of its suites. False if it failed.
-pub(crate) fn run(suite: &str, package: &str, test: &str) -> bool {
-    println!("{suite}: cargo test --package {package} --test {test}");
+/// Runs tests of a package and prints what it says of its suites. False if it failed.
+pub(crate) fn run(suite: &str, package: &str, tests: &[&str]) -> bool {
+    println!("{suite}: cargo test --package {package} {}", tests.join(" "));
     let mut cargo = Command::new("cargo")
-        .args(["test", "--quiet", "--package", package, "--test", test, "--", "--nocapture"])
+        .args(["test", "--quiet", "--package", package])
+        .args(tests)
+        .args(["--", "--nocapture"])
         .current_dir(integration::paths::root())
         .stdout(Stdio::piped())
         .spawn()

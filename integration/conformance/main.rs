@@ -1,4 +1,4 @@
-//! The conformance suites of the waf: `make conformance [SUITE=name] [DATA=dir]`.
+//! The conformance suites: `make conformance [SUITE=name] [DATA=dir]`.
 //!
 //! Each suite prints its progress and ends with a line `name: N passed, M failed, K skipped`. Failures that are known stand with
 //! their reason in a committed list; the exit status says whether the lists are right.
@@ -17,6 +17,8 @@ mod crs;
 mod exchange;
 mod ftw;
 mod in_process;
+mod rbac;
+mod signatures;
 mod upstream;
 
 use std::io::{IsTerminal, Write};
@@ -55,6 +57,8 @@ struct Suite {
 enum Run {
     /// A package, and its test that runs the suite.
     InProcess(&'static str, &'static str),
+    /// A package, and its unit tests whose names begin so.
+    InUnitTests(&'static str, &'static str),
     Envoy(fn(&Path, &Choice) -> Summary),
 }
 
@@ -80,6 +84,14 @@ const SUITES: &[Suite] = &[
     // What needs no Envoy, and what does.
     Suite { name: "canary", data: "unleash", run: Run::InProcess("portcullis-canary-core", "unleash") },
     Suite { name: "canary", data: "derived", run: Run::Envoy(canary) },
+    Suite { name: "rbac", data: "istio/rbac-golden", run: Run::Envoy(rbac::suite) },
+    Suite {
+        name: "authz",
+        data: "derived",
+        run: Run::InUnitTests("portcullis-authz-core", "tests::foreign"),
+    },
+    Suite { name: "jwt", data: "wycheproof", run: Run::InUnitTests("portcullis-jwt", "tests::foreign") },
+    Suite { name: "jwt", data: "wycheproof", run: Run::Envoy(signatures::suite) },
 ];
 
 fn main() -> ExitCode {
@@ -102,7 +114,8 @@ fn main() -> ExitCode {
             return true;
         };
         match suite.run {
-            Run::InProcess(package, test) => in_process::run(suite.name, package, test),
+            Run::InProcess(package, test) => in_process::run(suite.name, package, &["--test", test]),
+            Run::InUnitTests(package, tests) => in_process::run(suite.name, package, &["--lib", tests]),
             Run::Envoy(run) => report(suite.name, &run(&data, &choice)),
         }
     });

@@ -70,6 +70,7 @@ pub mod paths;
 pub mod prelude;
 pub mod process;
 pub mod raw;
+pub mod rbac;
 pub mod request;
 pub mod runtime;
 pub mod scenario;
