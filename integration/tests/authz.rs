@@ -2,7 +2,7 @@
 
 mod jwks;
 mod native;
-mod native_jwt;
+pub(crate) mod native_jwt;
 
 use integration::config::native as envoy_filter;
 use integration::prelude::*;

@@ -1,7 +1,9 @@
 //! The canary filter in Envoy, before two clusters.
 
+mod claims;
 #[path = "../conformance/canary.rs"]
 mod foreign;
+mod hostile;
 mod operation;
 
 use std::borrow::Borrow;

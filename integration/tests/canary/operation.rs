@@ -9,7 +9,7 @@ fn by_header() -> Value {
     json!([{"name": "v2", "by_header": {"name": "x-canary"}}])
 }
 
-fn version(answer: &Response) -> String {
+pub(super) fn version(answer: &Response) -> String {
     answer.upstream().unwrap_or_default().chars().take(2).collect()
 }
 

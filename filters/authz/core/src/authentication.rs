@@ -16,7 +16,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 mod cache;
-mod outputs;
+pub(crate) mod outputs;
 mod provider;
 
 /// The most tokens that one request may carry in the locations of one rule. With more of them, all are wrong.

@@ -6,6 +6,7 @@ use crate::compile::{Compiled, compile};
 use crate::config::{Config, PeerAddressSource};
 use crate::facts::{Facts, host};
 use crate::normalization::{Normalizer, PathError};
+use crate::recorded::RecordedClaims;
 use crate::remote::{Record, Source};
 use sdk_shim_config::{ConfigErrors, Environment, Path};
 use sdk_shim_http::Headers;
@@ -20,6 +21,7 @@ use std::time::Duration;
 pub struct Authz {
     api_keys: Option<ApiKeys>,
     authentication: Option<Authentication>,
+    recorded: RecordedClaims,
     normalizer: Normalizer,
     policies: Compiled,
     policy_names: Vec<String>,
@@ -81,12 +83,22 @@ impl Authz {
         let consumer_header = api_keys.as_ref().and_then(ApiKeys::consumer_header);
         let mut authentication = Authentication::new(config, consumer_header, env, &mut errors);
         let has_tokens = !config.request_authentication.is_empty();
+        let path = Path::root().field("claims_to_filter_state");
+        let recorded = RecordedClaims::new(&config.claims_to_filter_state, has_tokens, &path, &mut errors);
         let mut policies = compile(&config.policies, consumers.as_ref(), has_tokens, &mut errors);
         let mut warnings = std::mem::take(&mut policies.warnings);
         warnings.extend(authentication.iter_mut().flat_map(|rules| std::mem::take(&mut rules.warnings)));
         let policy_names = config.policies.iter().map(|policy| policy.name.clone()).collect();
         let normalizer = Normalizer { level: config.path_normalization, parameters: config.path_parameters };
-        errors.into_result(Self { api_keys, authentication, normalizer, policies, policy_names, warnings })
+        errors.into_result(Self {
+            api_keys,
+            authentication,
+            recorded,
+            normalizer,
+            policies,
+            policy_names,
+            warnings,
+        })
     }
 
     /// Brings the path of a request into the form that policies are compared with. Whether it changed: then `:path` has to
@@ -143,6 +155,11 @@ impl Authz {
             Outcome::DenyNoMatch
         };
         Decision { outcome, consumer, identity, audit }
+    }
+
+    /// The filter state that tells filters behind this one the claims of a request that is allowed: keys and values.
+    pub fn recorded_claims(&self, decision: &Decision<'_>) -> Vec<(&str, Vec<u8>)> {
+        decision.identity.as_ref().map(|identity| self.recorded.values(identity)).unwrap_or_default()
     }
 
     /// What to change in the headers of a request that is allowed: its credentials are hidden from the upstream, its consumer

@@ -27,6 +27,11 @@ pub struct Config {
     /// Whose tokens (JWT) are accepted. None: tokens are not looked at.
     #[serde(default)]
     pub request_authentication: Vec<RequestAuthentication>,
+    /// The claims of a valid token that filters behind this one are told of, each as filter state
+    /// `wasm.authz_claim.<name>`: `sub`, or `[realm][role]` for one within another. Texts as they are, numbers, `true` and
+    /// `false` as JSON writes them, lists of these joined with commas. At most 32. Default: none.
+    #[serde(default)]
+    pub claims_to_filter_state: Vec<String>,
     /// How key sets are fetched for rules without `jwks`.
     #[serde(default)]
     pub remote_jwks: RemoteJwks,

@@ -55,6 +55,7 @@ mod matcher;
 mod normalization;
 mod pattern;
 mod policies;
+mod recorded;
 pub mod remote;
 mod template;
 

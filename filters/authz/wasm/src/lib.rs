@@ -139,6 +139,10 @@ impl Inner {
         };
         self.record(&decision, verdict, host);
         if let Outcome::Allow(_) = decision.outcome {
+            for (key, value) in self.authz.recorded_claims(&decision) {
+                // A host that takes none tells of none, which is of no claim.
+                let _ = host.set_filter_state(key, &value);
+            }
             return match self.edit(&headers, &decision, host) {
                 Ok(()) => Flow::Continue,
                 Err(error) => refused(error, host),

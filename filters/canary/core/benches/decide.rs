@@ -26,6 +26,10 @@ impl Facts for Client {
     fn principal(&mut self) -> Option<Vec<u8>> {
         None
     }
+
+    fn claim(&mut self, _: &[String]) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// Headers of a browser, of no release; all rules are asked.

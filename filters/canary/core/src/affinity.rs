@@ -4,19 +4,28 @@ use crate::fields::FieldId;
 use crate::inputs::Inputs;
 use crate::loading::Loading;
 use crate::set::ReleaseSet;
+use crate::token::Tokens;
 use crate::{MAX_RELEASES, Release};
 use sdk_shim_config::Path;
 use std::io::Write;
 
 /// The cookie that keeps users on their version: who is in which release, and who was kept out of which. Its value is a
-/// list of `release:bucket_version`, for being kept out with `-` before it, with `|` between them.
+/// list of `release:bucket_version`, for being kept out with `-` before it, with `|` between them. Where overrides have to
+/// be signed so has this: a point and a signature follow.
 #[derive(Debug)]
 pub(crate) struct Affinity {
     field: FieldId,
     pub(crate) cookie: Cookie,
     pub(crate) order: AffinityOrder,
     keeps_stable: bool,
+    is_signed: bool,
 }
+
+/// What the signature is for, so that a token is none.
+const PURPOSE: &[u8] = b"portcullis-canary-affinity:";
+
+/// Browsers keep no longer cookie (RFC 6265 6.1).
+const MAX_SIGNED_BYTES: usize = 4096;
 
 /// Of which releases the user is, and of which not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,12 +60,14 @@ impl Affinity {
             cookie: Cookie::new(&config.cookie, &path.field("cookie"), &mut loading.errors),
             order: config.order,
             keeps_stable: config.stable,
+            is_signed: loading.has_tokens,
         }
     }
 
-    pub(crate) fn read(&self, releases: &[Release], inputs: &mut Inputs<'_>) -> Pinned {
+    pub(crate) fn read(&self, releases: &[Release], tokens: &Tokens, inputs: &mut Inputs<'_>) -> Pinned {
         let Some(value) = inputs.cookie(self.field) else { return Pinned::default() };
         let mut pinned = Pinned { is_there: true, ..Pinned::default() };
+        let Some(value) = self.verified(value, tokens) else { return Pinned { is_stale: true, ..pinned } };
         for (count, entry) in value.split(|byte| *byte == b'|').enumerate() {
             let (is_out, entry) = match entry {
                 [b'-', rest @ ..] => (true, rest),
@@ -106,8 +117,18 @@ impl Affinity {
         }
     }
 
+    /// The list in the cookie's value.
+    fn verified<'a>(&self, value: &'a [u8], tokens: &Tokens) -> Option<&'a [u8]> {
+        if !self.is_signed {
+            return Some(value);
+        }
+        let at = value.iter().rposition(|byte| *byte == b'.')?;
+        let (list, signature) = (value.get(..at)?, value.get(at + 1..)?);
+        (list.len() <= MAX_SIGNED_BYTES && tokens.verify(PURPOSE, list, signature)).then_some(list)
+    }
+
     /// The cookie's value.
-    pub(crate) fn write(pins: &Pins, releases: &[Release]) -> Vec<u8> {
+    pub(crate) fn write(&self, pins: &Pins, releases: &[Release], tokens: &Tokens) -> Vec<u8> {
         let mut value = Vec::new();
         for release in releases {
             let sign = match release.index() {
@@ -118,6 +139,11 @@ impl Affinity {
             let separator = if value.is_empty() { "" } else { "|" };
             // Writing to memory does not fail.
             let _ = write!(value, "{separator}{sign}{}:{}", release.name(), release.bucket_version);
+        }
+        if self.is_signed {
+            let signature = tokens.sign(PURPOSE, &value).unwrap_or_default();
+            value.push(b'.');
+            value.extend_from_slice(signature.as_bytes());
         }
         value
     }

@@ -1,4 +1,5 @@
 use crate::affinity::{Affinity, PinChange, Pinned};
+use crate::claims;
 use crate::condition::{Condition, Specificity};
 use crate::config::{AffinityOrder, ConditionConfig, Config, Precedence};
 use crate::decision::DecisionDetails;
@@ -7,6 +8,7 @@ use crate::key::{Drawn, Hasher};
 use crate::loading::Loading;
 use crate::names::quote;
 use crate::output::Output;
+use crate::scope::HostRank;
 use crate::set::ReleaseSet;
 use crate::share::Namespaces;
 use crate::token::Tokens;
@@ -15,6 +17,7 @@ use crate::wish::Verdict;
 use crate::{Decision, Reason, Release, STABLE, baggage};
 use sdk_shim_config::{ConfigErrors, Environment, Path};
 use sdk_shim_http::Headers;
+use std::rc::Rc;
 
 /// The most releases that one configuration may have.
 pub const MAX_RELEASES: usize = 256;
@@ -41,7 +44,9 @@ pub struct Canary {
 #[derive(Debug)]
 struct DrawOf {
     release: usize,
-    condition: Option<Condition>,
+    /// The place of the host that it has to be for, among those of the release.
+    host: Option<usize>,
+    condition: Option<Rc<Condition>>,
 }
 
 impl Canary {
@@ -67,7 +72,7 @@ impl Canary {
             loading.errors.add(&path, found, format!("at most {MAX_RELEASES}"));
         }
         let mut releases = Vec::with_capacity(config.releases.len());
-        let mut draws: Vec<(Specificity, DrawOf)> = Vec::new();
+        let mut draws: Vec<((HostRank, Specificity), DrawOf)> = Vec::new();
         for (index, release) in config.releases.iter().enumerate() {
             let path = path.index(index);
             if releases.iter().any(|known: &Release| known.name() == release.name) {
@@ -76,16 +81,25 @@ impl Canary {
             }
             let compiled = Release::new(release, index, &path, &mut loading);
             let is_drawn = compiled.share.is_drawn();
+            let hosts = match config.precedence {
+                Precedence::Listed => vec![(HostRank::default(), None)],
+                Precedence::GatewayApi => compiled.scope.host_ranks(),
+            };
             releases.push(compiled);
             let alternatives = alternatives(release.matches.as_ref(), &path, config.precedence, &mut loading);
             if is_drawn {
-                for (rank, condition) in alternatives {
-                    let at = match config.precedence {
-                        Precedence::Listed => draws.len(),
-                        // Behind those of the same rank: among equals the order of the list counts.
-                        Precedence::GatewayApi => draws.partition_point(|(other, _)| *other >= rank),
-                    };
-                    draws.insert(at, (rank, DrawOf { release: index, condition }));
+                for (specificity, condition) in alternatives {
+                    let condition = condition.map(Rc::new);
+                    for &(host_rank, host) in &hosts {
+                        let rank = (host_rank, specificity);
+                        let at = match config.precedence {
+                            Precedence::Listed => draws.len(),
+                            // Behind those of the same rank: among equals the order of the list counts.
+                            Precedence::GatewayApi => draws.partition_point(|(other, _)| *other >= rank),
+                        };
+                        let condition = condition.clone();
+                        draws.insert(at, (rank, DrawOf { release: index, host, condition }));
+                    }
                 }
             }
         }
@@ -107,6 +121,7 @@ impl Canary {
             let expected = "`trust` to name who may set it: any client can send it";
             loading.warnings.add(&root.field("country"), "a header that is believed", expected);
         }
+        claims::check(config.claims.as_ref(), &root.field("claims"), &mut loading);
         let (asked, errors, warnings) = loading.finish(trust);
         let output = output.with_vary(&asked);
         errors.into_result(Self {
@@ -140,7 +155,8 @@ impl Canary {
         let is_debugged =
             self.debug_header.as_ref().is_some_and(|name| headers.get(name).is_some()) && inputs.is_trusted();
         let mut details = DecisionDetails { random_value, is_inheriting, is_debugged, ..Default::default() };
-        let pinned = self.affinity.as_ref().map(|affinity| affinity.read(&self.releases, inputs));
+        let pinned =
+            self.affinity.as_ref().map(|affinity| affinity.read(&self.releases, &self.tokens, inputs));
         if !self.is_enabled {
             if pinned.is_some_and(|pinned| pinned.is_there()) {
                 details.pins = PinChange::Remove;
@@ -237,7 +253,8 @@ impl Canary {
         }
         for draw in &self.draws {
             let Some(release) = self.releases.get(draw.release) else { continue };
-            if !open.contains(draw.release) {
+            let is_for_host = draw.host.is_none_or(|host| release.scope.covers_host(host, drawn.inputs));
+            if !open.contains(draw.release) || !is_for_host {
                 continue;
             }
             if pinned.pins.out_of.contains(draw.release) {
@@ -303,6 +320,10 @@ impl Canary {
 
     pub(crate) fn affinity(&self) -> Option<&Affinity> {
         self.affinity.as_ref()
+    }
+
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.tokens
     }
 }
 

@@ -1,7 +1,8 @@
+use crate::claims;
 use crate::config::{ConditionConfig, FieldConfig, PathConfig};
 use crate::fields::FieldId;
 use crate::inputs::Inputs;
-use crate::loading::{Loading, NO_CLAIMS};
+use crate::loading::Loading;
 use crate::names::{self, quote};
 use crate::patterns::{Anchoring, PatternId, Subject};
 use crate::scope::PathPrefix;
@@ -114,9 +115,11 @@ impl Condition {
             }
             ConditionConfig::Country(countries) => Self::country(countries, &path.field("country"), loading),
             ConditionConfig::Claim(field) => {
-                let text = format!("{}: {NO_CLAIMS}", quote(&field.name));
-                loading.errors.explain(&path.field("claim"), text);
-                Self::Never
+                let path = path.field("claim");
+                match claims::ask(&field.name, &path.field("name"), loading) {
+                    Some(id) => Self::field(field, Subject::Claim(id), &path, loading),
+                    None => Self::Never,
+                }
             }
         }
     }

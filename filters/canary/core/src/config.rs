@@ -10,7 +10,7 @@ mod trust;
 pub use act::{
     Act, BaggageMember, HeaderConfig, HeaderEdits, PropagateConfig, RandomValueConfig, StableConfig,
 };
-pub use condition::{ConditionConfig, CountryConfig, FieldConfig, PathConfig, RangeConfig};
+pub use condition::{ClaimsConfig, ConditionConfig, CountryConfig, FieldConfig, PathConfig, RangeConfig};
 pub use cookie::{AffinityConfig, AffinityOrder, CookieConfig, SameSite, Secure};
 pub use release::{
     KeyConfig, NamespaceConfig, NamespaceShare, PauseConfig, ReleaseAffinity, ReleaseConfig, ScheduleConfig,
@@ -84,7 +84,12 @@ pub struct Config {
     #[serde(default)]
     pub country: Option<CountryConfig>,
 
-    /// The keys of signed tokens, for rules with `signed`. Default: none.
+    /// Where verified claims come from, for the condition and the key `claim`. Default: none.
+    #[serde(default)]
+    pub claims: Option<ClaimsConfig>,
+
+    /// The keys of signed tokens, for rules with `signed`. With them, the affinity cookie is signed, too: otherwise it would
+    /// let in whom they keep out. Default: none.
     #[serde(default)]
     pub token: Option<TokenConfig>,
 
@@ -110,7 +115,8 @@ pub enum Precedence {
     /// The first in the list.
     #[default]
     Listed,
-    /// The one with the most specific `match`, as Gateway API's `HTTPRouteRule` orders rules: an exact path, the longest
+    /// The one with the most specific `match`, as Gateway API's `HTTPRouteRule` orders rules: the most specific
+    /// host, an exact path, the longest
     /// path prefix, a method, the most headers, the most query parameters, then the order of the list. Each member of an
     /// `any` that is the whole `match` stands for itself.
     GatewayApi,

@@ -40,6 +40,11 @@ impl Fields {
         find(&self.by_name, name).ok()
     }
 
+    /// The names with their places. They were text.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, FieldId)> {
+        self.by_name.iter().filter_map(|(name, id)| Some((std::str::from_utf8(name).ok()?, *id)))
+    }
+
     /// The names, in order. They were text.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.by_name.iter().filter_map(|(name, _)| std::str::from_utf8(name).ok())

@@ -22,6 +22,9 @@ pub trait Facts {
 
     /// The first URI SAN of the client's verified certificate.
     fn principal(&mut self) -> Option<Vec<u8>>;
+
+    /// The verified claim that the host has under this property.
+    fn claim(&mut self, property: &[String]) -> Option<Vec<u8>>;
 }
 
 /// All that rules ask for, by name, and the patterns that they match.
@@ -30,6 +33,8 @@ pub(crate) struct Asked {
     pub(crate) headers: Fields,
     pub(crate) cookies: Fields,
     pub(crate) queries: Fields,
+    /// By property.
+    pub(crate) claims: Vec<Vec<String>>,
     pub(crate) patterns: Vec<PatternSet>,
     pub(crate) trust: Trust,
 }
@@ -46,6 +51,8 @@ pub(crate) struct Inputs<'a> {
     headers: SmallVec<[Option<Cow<'a, [u8]>>; 8]>,
     cookies: Option<Values<'a>>,
     queries: Option<Values<'a>>,
+    /// Those that were asked for.
+    claims: SmallVec<[(FieldId, Option<Vec<u8>>); 4]>,
     matched: SmallVec<[Option<u64>; 4]>,
     source_ip: Option<Option<IpAddr>>,
     source_ip_text: Option<IpText>,
@@ -72,6 +79,7 @@ impl<'a> Inputs<'a> {
             headers: SmallVec::from_elem(None, asked.headers.len()),
             cookies: None,
             queries: None,
+            claims: SmallVec::new(),
             matched: SmallVec::from_elem(None, asked.patterns.len()),
             source_ip: None,
             source_ip_text: None,
@@ -150,6 +158,17 @@ impl<'a> Inputs<'a> {
         values.get(id.0).copied().flatten()
     }
 
+    /// A verified claim.
+    pub(crate) fn claim(&mut self, id: FieldId) -> Option<&[u8]> {
+        let known = self.claims.iter().position(|(known, _)| *known == id);
+        let at = known.unwrap_or_else(|| {
+            let property = self.asked.claims.get(id.0);
+            self.claims.push((id, property.and_then(|property| self.facts.claim(property))));
+            self.claims.len() - 1
+        });
+        self.claims.get(at)?.1.as_deref()
+    }
+
     /// Whether the subject of a pattern is there and matches it.
     pub(crate) fn matches(&mut self, pattern: PatternId) -> bool {
         let known = self.matched.get(pattern.set).copied().flatten();
@@ -175,6 +194,7 @@ impl<'a> Inputs<'a> {
             Subject::Header(id) => self.header(id),
             Subject::Cookie(id) => self.cookie(id),
             Subject::Query(id) => self.query(id),
+            Subject::Claim(id) => self.claim(id),
             Subject::Path => Some(self.path),
         }
     }

@@ -1,7 +1,8 @@
+use crate::claims;
 use crate::config::KeyConfig;
 use crate::fields::FieldId;
 use crate::inputs::Inputs;
-use crate::loading::{Loading, NO_CLAIMS};
+use crate::loading::Loading;
 use crate::names;
 use crate::names::quote;
 use hash32::{Hasher as _, Murmur3Hasher};
@@ -25,6 +26,7 @@ pub(crate) enum Key {
     Cookie(FieldId),
     /// The cookie that the filter issues.
     IdCookie(FieldId),
+    Claim(FieldId),
     SourceIp,
     Random,
 }
@@ -62,7 +64,7 @@ impl Keys {
                     None => errors.add(&path, "`id_cookie`", "the top level's `id_cookie` beside it"),
                 },
                 KeyConfig::Claim(name) => {
-                    errors.explain(&path.field("claim"), format!("{}: {NO_CLAIMS}", quote(name)));
+                    sources.extend(claims::ask(name, &path.field("claim"), loading).map(Key::Claim));
                 }
                 KeyConfig::SourceIp => sources.push(Key::SourceIp),
                 KeyConfig::Random if is_last => sources.push(Key::Random),
@@ -93,6 +95,11 @@ impl Keys {
                 }
                 Key::Cookie(id) => {
                     if let Some(value) = drawn.inputs.cookie(*id).filter(|value| !value.is_empty()) {
+                        return Some(use_key(value));
+                    }
+                }
+                Key::Claim(id) => {
+                    if let Some(value) = drawn.inputs.claim(*id).filter(|value| !value.is_empty()) {
                         return Some(use_key(value));
                     }
                 }
@@ -152,6 +159,16 @@ impl Hasher {
             hasher.finish32()
         })
     }
+}
+
+/// Warns where the seed of what stands at `path` is another's: both then draw the same users, which is rarely meant.
+pub(crate) fn note_seed(seed: &str, path: &Path, loading: &mut Loading) {
+    if let Some((_, other)) = loading.seeds.iter().find(|(known, _)| known == seed) {
+        let found = format!("{}, the seed of {other} too", quote(seed));
+        let expected = "one of its own, unless both are to draw the same users";
+        loading.warnings.add(&path.field("seed"), found, expected);
+    }
+    loading.seeds.push((seed.to_owned(), path.clone()));
 }
 
 /// Whether a cookie's value is an id as the filter issues them.

@@ -14,6 +14,7 @@
 //! #     fn random(&mut self) -> u64 { 0 }
 //! #     fn now(&mut self) -> std::time::Duration { Default::default() }
 //! #     fn principal(&mut self) -> Option<Vec<u8>> { None }
+//! #     fn claim(&mut self, _: &[String]) -> Option<Vec<u8>> { None }
 //! # }
 //! let config = br#"{"releases": [{"name": "v2", "by_header": {"name": "x-canary"}, "weight": 0.5}]}"#;
 //! let canary = Canary::new(sdk_shim_config::parse(config)?)?;
@@ -27,12 +28,13 @@
 //! The modules: `config` is what users write; `canary` weighs the rules of all releases against each other; a
 //! `release` is a `scope` (which requests it concerns), `wish`es (header and cookie), a `condition` (`match`) and a `share`
 //! (the weight, its `schedule` and its namespace), which is drawn by a `key`; `affinity` keeps what was decided; `inputs`
-//! is all that a rule can ask about a request, by `fields` and `patterns`; `output` is what is done to requests and
+//! is all that a rule can ask about a request, by `fields`, `claims` and `patterns`; `output` is what is done to requests and
 //! responses; `loading` what compiling collects.
 
 mod affinity;
 mod baggage;
 mod canary;
+mod claims;
 mod condition;
 mod config;
 mod cookie;
@@ -57,11 +59,11 @@ mod wish;
 pub use canary::{Canary, MAX_RELEASES};
 pub use condition::{MAX_CONDITION_DEPTH, MAX_CONDITIONS};
 pub use config::{
-    Act, AffinityConfig, AffinityOrder, BaggageMember, Compatibility, ConditionConfig, Config, CookieConfig,
-    CountryConfig, FieldConfig, HeaderConfig, HeaderEdits, InheritConfig, KeyConfig, NamespaceConfig,
-    NamespaceShare, PathConfig, PauseConfig, Precedence, PropagateConfig, RandomValueConfig, RangeConfig,
-    ReleaseAffinity, ReleaseConfig, SameSite, ScheduleConfig, Secure, StableConfig, StepConfig, TokenConfig,
-    TrustConfig, WishConfig,
+    Act, AffinityConfig, AffinityOrder, BaggageMember, ClaimsConfig, Compatibility, ConditionConfig, Config,
+    CookieConfig, CountryConfig, FieldConfig, HeaderConfig, HeaderEdits, InheritConfig, KeyConfig,
+    NamespaceConfig, NamespaceShare, PathConfig, PauseConfig, Precedence, PropagateConfig, RandomValueConfig,
+    RangeConfig, ReleaseAffinity, ReleaseConfig, SameSite, ScheduleConfig, Secure, StableConfig, StepConfig,
+    TokenConfig, TrustConfig, WishConfig,
 };
 pub use decision::{Decision, Reason, STABLE};
 pub use edit::Edit;

@@ -1,19 +1,18 @@
+use crate::claims::ClaimNames;
 use crate::config::{Compatibility, Config};
 use crate::fields::FieldNames;
 use crate::inputs::Asked;
 use crate::patterns::Patterns;
 use crate::share::Namespaces;
 use crate::trust::Trust;
-use sdk_shim_config::ConfigErrors;
-
-/// What a rule on claims is refused with.
-pub(crate) const NO_CLAIMS: &str = "claims cannot be used yet: no filter hands verified ones to this one, and a header of that name could be forged";
+use sdk_shim_config::{ConfigErrors, Path};
 
 /// What the parts of a configuration are compiled with, and what they report.
 pub(crate) struct Loading {
     pub(crate) headers: FieldNames,
     pub(crate) cookies: FieldNames,
     pub(crate) queries: FieldNames,
+    pub(crate) claims: ClaimNames,
     pub(crate) patterns: Patterns,
     pub(crate) namespaces: Namespaces,
     pub(crate) compatibility: Compatibility,
@@ -23,6 +22,8 @@ pub(crate) struct Loading {
     pub(crate) country: Option<String>,
     /// Whether there are keys for signed tokens.
     pub(crate) has_tokens: bool,
+    /// The seeds so far, each with the path to it.
+    pub(crate) seeds: Vec<(String, Path)>,
     /// The conditions so far, for their limit.
     pub(crate) conditions: usize,
     /// What keeps the configuration from being loaded.
@@ -37,7 +38,9 @@ impl Loading {
             headers: FieldNames::default(),
             cookies: FieldNames::default(),
             queries: FieldNames::default(),
+            claims: ClaimNames::new(config.claims.as_ref()),
             patterns: Patterns::default(),
+            seeds: Vec::new(),
             namespaces: Namespaces::default(),
             compatibility: config.compatibility,
             id_cookie: config.id_cookie.as_ref().map(|cookie| cookie.name.clone()),
@@ -55,6 +58,7 @@ impl Loading {
             headers: self.headers.build(),
             cookies: self.cookies.build(),
             queries: self.queries.build(),
+            claims: self.claims.build(),
             patterns: self.patterns.build(&mut self.errors),
             trust,
         };

@@ -1,4 +1,4 @@
-use crate::affinity::{Affinity, PinChange};
+use crate::affinity::PinChange;
 use crate::config::{Act, Config};
 use crate::cookie::Cookie;
 use crate::edit::{Edit, Edits};
@@ -109,7 +109,9 @@ impl Output {
     /// Names the headers that decisions hang on.
     pub(crate) fn with_vary(mut self, asked: &Asked) -> Self {
         let cookie = (asked.cookies.len() > 0).then_some("cookie");
-        let names: Vec<&str> = asked.headers.names().chain(cookie).collect();
+        // Where tokens come from as a rule.
+        let token = (!asked.claims.is_empty()).then_some("authorization");
+        let names: Vec<&str> = asked.headers.names().chain(cookie).chain(token).collect();
         self.vary = (self.wants_vary && !names.is_empty()).then(|| names.join(", "));
         self
     }
@@ -222,7 +224,7 @@ impl Canary {
             set_cookies.extend(id.and_then(|(cookie, id)| cookie.set(&id, is_https)));
             set_cookies.extend(pins.and_then(|affinity| match &details.pins {
                 PinChange::Set(pins) => {
-                    affinity.cookie.set(&Affinity::write(pins, self.releases()), is_https)
+                    affinity.cookie.set(&affinity.write(pins, self.releases(), self.tokens()), is_https)
                 }
                 _ => affinity.cookie.remove(is_https),
             }));

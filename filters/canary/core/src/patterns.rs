@@ -33,6 +33,7 @@ pub(crate) enum Subject {
     Header(FieldId),
     Cookie(FieldId),
     Query(FieldId),
+    Claim(FieldId),
     Path,
 }
 

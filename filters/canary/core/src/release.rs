@@ -17,7 +17,7 @@ pub struct Release {
     name: String,
     index: usize,
     is_enabled: bool,
-    scope: Scope,
+    pub(crate) scope: Scope,
     by_header: Option<Wish>,
     by_cookie: Option<Wish>,
     pub(crate) share: Share,

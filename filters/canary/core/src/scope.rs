@@ -21,10 +21,35 @@ impl Scope {
         Self { hosts, paths }
     }
 
+    /// How specific each host is, with its place: a greater one goes first. As in Gateway API's `HTTPRoute`, "hostnames":
+    /// an exact name, then the longest wildcard. Without hosts there is one entry, for all.
+    pub(crate) fn host_ranks(&self) -> Vec<(HostRank, Option<usize>)> {
+        if self.hosts.is_empty() {
+            return vec![(HostRank::default(), None)];
+        }
+        let rank = |(place, host): (usize, &Host)| match host {
+            Host::Exact(name) => (HostRank { is_exact: true, length: name.len() }, Some(place)),
+            Host::Below(suffix) => (HostRank { is_exact: false, length: suffix.len() }, Some(place)),
+        };
+        self.hosts.iter().enumerate().map(rank).collect()
+    }
+
+    /// Whether the request is for the host at this place.
+    pub(crate) fn covers_host(&self, place: usize, inputs: &Inputs<'_>) -> bool {
+        self.hosts.get(place).is_some_and(|host| host.matches(inputs.host()))
+    }
+
     pub(crate) fn covers(&self, inputs: &Inputs<'_>) -> bool {
         (self.hosts.is_empty() || self.hosts.iter().any(|host| host.matches(inputs.host())))
             && (self.paths.is_empty() || self.paths.iter().any(|prefix| prefix.matches(inputs.path())))
     }
+}
+
+/// How specific a host is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct HostRank {
+    is_exact: bool,
+    length: usize,
 }
 
 /// A host as Gateway API's `Hostname` has it: a wildcard stands for one or more labels, so `*.example.com` covers

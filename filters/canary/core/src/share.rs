@@ -1,6 +1,6 @@
 use crate::config::{NamespaceConfig, NamespaceShare, ReleaseConfig};
 use crate::inputs::Inputs;
-use crate::key::{Drawn, Hasher};
+use crate::key::{Drawn, Hasher, note_seed};
 use crate::loading::Loading;
 use crate::names::{self, quote};
 use crate::schedule::Schedule;
@@ -46,6 +46,9 @@ impl Share {
         let seed = config.seed.as_deref();
         let hasher = Hasher::new(seed, &config.name, &config.key, path, loading);
         let (threshold, total) = threshold(config, path, loading);
+        if threshold > 0 && config.weight.is_some() {
+            note_seed(seed.unwrap_or(&config.name), path, loading);
+        }
         let schedule = config
             .schedule
             .as_ref()
@@ -119,6 +122,7 @@ impl Namespaces {
             }
             loading.namespaces.0.push((namespace.name.clone(), Vec::new()));
             let seed = namespace.seed.as_deref();
+            note_seed(seed.unwrap_or(&namespace.name), &path, loading);
             hashers.push(Hasher::new(seed, &namespace.name, &namespace.key, &path, loading));
         }
         hashers

@@ -1,4 +1,5 @@
 mod affinity;
+mod claims;
 mod conditions;
 mod config;
 mod decide;
@@ -21,6 +22,7 @@ struct Given {
     random: u64,
     now: Duration,
     principal: Option<Vec<u8>>,
+    claims: Vec<(&'static str, &'static str)>,
     asked: usize,
 }
 
@@ -41,6 +43,12 @@ impl Facts for Given {
 
     fn principal(&mut self) -> Option<Vec<u8>> {
         self.principal.clone()
+    }
+
+    fn claim(&mut self, property: &[String]) -> Option<Vec<u8>> {
+        self.asked += 1;
+        let name = property.join("/");
+        self.claims.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_bytes().to_vec())
     }
 }
 

@@ -57,15 +57,22 @@ impl Tokens {
         if name != release || expires <= now.as_secs() {
             return None;
         }
+        self.verify(PURPOSE, signed.as_bytes(), signature.as_bytes()).then_some(())
+    }
+
+    /// The signature of a text, by the first key. `None` without keys.
+    pub(crate) fn sign(&self, purpose: &[u8], text: &[u8]) -> Option<String> {
+        let mac = self.keys.first()?.clone().chain_update(purpose).chain_update(text);
+        Some(URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+    }
+
+    /// Whether this is the signature of a text for this purpose, by any key.
+    pub(crate) fn verify(&self, purpose: &[u8], text: &[u8], signature: &[u8]) -> bool {
         let mut buffer = [0; 32];
         // No longer one fits, and a shorter one is no signature.
-        let length = URL_SAFE_NO_PAD.decode_slice(signature, &mut buffer).ok()?;
-        let signature = buffer.get(..length)?;
-        self.keys.iter().find_map(|key| {
-            let mut mac = key.clone();
-            mac.update(PURPOSE);
-            mac.update(signed.as_bytes());
-            mac.verify_slice(signature).ok()
-        })
+        let decoded = URL_SAFE_NO_PAD.decode_slice(signature, &mut buffer).ok();
+        let Some(signature) = decoded.and_then(|length| buffer.get(..length)) else { return false };
+        let mut macs = self.keys.iter().map(|key| key.clone().chain_update(purpose).chain_update(text));
+        macs.any(|mac| mac.verify_slice(signature).is_ok())
     }
 }

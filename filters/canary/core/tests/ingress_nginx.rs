@@ -136,4 +136,8 @@ impl Facts for Chance {
     fn principal(&mut self) -> Option<Vec<u8>> {
         None
     }
+
+    fn claim(&mut self, _: &[String]) -> Option<Vec<u8>> {
+        None
+    }
 }

@@ -223,4 +223,8 @@ impl Facts for Address {
     fn principal(&mut self) -> Option<Vec<u8>> {
         None
     }
+
+    fn claim(&mut self, _: &[String]) -> Option<Vec<u8>> {
+        None
+    }
 }

@@ -130,6 +130,11 @@ impl Facts for HostFacts<'_> {
         // Without mutual TLS there is no certificate of the client's to speak of.
         self.0.flag(Property::ConnectionMtls).then(|| self.0.property(Property::PeerUriSan.path())).flatten()
     }
+
+    fn claim(&mut self, property: &[String]) -> Option<Vec<u8>> {
+        let path: Vec<&str> = property.iter().map(String::as_str).collect();
+        self.0.property(&path)
+    }
 }
 
 export_filter!(CanaryFilter);

@@ -41,7 +41,7 @@ pub(crate) fn find<'v, 'n>(
 
 /// As Envoy writes a claim into a header (`addJWTClaimToHeader` in its authenticator.cc): texts, whole numbers without a
 /// fraction, others with six digits, booleans. An empty text, and one that no header can carry, is not told.
-fn text(value: &Value) -> Option<String> {
+pub(crate) fn text(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Bool(flag) => flag.to_string(),

@@ -431,3 +431,33 @@ fn refused_rules() {
     );
     assert!(refusal("jwt_cache_size: 100001").to_string().starts_with("jwt_cache_size: found 100001"));
 }
+
+#[test]
+fn tells_filters_behind_it_of_claims() {
+    let config = |names: Value| {
+        let rules = json!([{"name": "r", "spec": {"jwtRules": [rule("a", json!({}))]}}]);
+        json!({"request_authentication": rules, "claims_to_filter_state": names}).to_string()
+    };
+    let names = json!(["sub", "[realm][role]", "groups", "age", "beta", "realm", "empty", "absent"]);
+    let authz = authz(&config(names));
+    let claims = json!({
+        "iss": "a", "sub": "alice", "realm": {"role": "tester"}, "groups": ["x", "y", 3], "age": 20, "beta": true, "empty": "",
+    });
+    let told = |token: &str| {
+        let request = request(&format!("GET /\nauthorization: Bearer {token}"));
+        let decision = authz.check(&request, &mut Client::default());
+        let told = authz.recorded_claims(&decision).into_iter();
+        told.map(|(key, value)| format!("{key}={}", value.escape_ascii())).collect::<Vec<_>>()
+    };
+    let expected = ["sub=alice", "[realm][role]=tester", "groups=x,y,3", "age=20", "beta=true"];
+    assert_eq!(told(&token(&claims)), expected.map(|claim| format!("authz_claim.{claim}")));
+    assert_eq!(told(&sign(OTHER, &claims)), [""; 0]);
+    for (names, expected) in [
+        (json!([""]), "claims_to_filter_state[0]: found \"\", expected a claim's name"),
+        (json!(["sub", "[a"]), "claims_to_filter_state[1]: found \"[a\", expected a claim's name"),
+        (json!(vec!["a"; 33]), "claims_to_filter_state: found 33 claims, expected at most 32"),
+    ] {
+        let error = refusal(&config(names)).to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
+}

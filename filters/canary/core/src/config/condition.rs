@@ -26,7 +26,7 @@ pub enum ConditionConfig {
     SourceIp(Vec<String>),
     /// The client's country is one of these, two letters in any case: `NL`. Needs the top level's `country`.
     Country(Vec<String>),
-    /// A verified claim. Refused: no other filter hands its claims to this one yet.
+    /// A verified claim; `name` as in Istio: `sub`, or `[realm][role]` for one within another. Needs the top level's `claims`.
     Claim(FieldConfig),
 }
 
@@ -34,7 +34,7 @@ pub enum ConditionConfig {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FieldConfig {
-    /// The name of the header, cookie or query parameter.
+    /// The name of the header, cookie, query parameter or claim.
     pub name: String,
     /// The value is this.
     #[serde(default)]
@@ -93,6 +93,20 @@ pub struct PathConfig {
     /// The whole path matches this regular expression.
     #[serde(default)]
     pub regex: Option<String>,
+}
+
+/// Which filter before this one has verified a token, and where it leaves the claims. No client can write there.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ClaimsConfig {
+    /// The authz filter, whose `claims_to_filter_state` has to list the claims that are asked for. Texts are compared as
+    /// they are, numbers, `true` and `false` as JSON writes them, lists of these joined with commas.
+    Authz {},
+    /// Envoy's `jwt_authn`, which writes dynamic metadata. Only texts can be compared.
+    JwtAuthn {
+        /// The `payload_in_metadata` of its provider. Istio's `RequestAuthentication` has `payload`.
+        payload_in_metadata: String,
+    },
 }
 
 /// Where the client's country comes from.

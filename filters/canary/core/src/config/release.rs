@@ -129,7 +129,7 @@ pub enum KeyConfig {
     IdCookie,
     /// The address of the client, as Envoy's `source.address` has it.
     SourceIp,
-    /// A verified claim. Refused: no other filter hands its claims to this one yet.
+    /// A verified claim that is not empty, such as `sub`. Needs the top level's `claims`.
     Claim(String),
     /// A number drawn for the request: users are not kept on their version. Only at the end of the list.
     Random,

@@ -131,6 +131,44 @@ fn a_release_that_ends_takes_its_cookies_along() {
 }
 
 #[test]
+fn where_overrides_are_signed_the_cookie_lets_nobody_in_unsigned() {
+    let config = |keys: &str| {
+        format!(
+            r#"{{"releases": [{{"name": "v2", "by_header": {{"name": "x", "signed": true}}}}], {COOKIE}}}, "token": {{"keys": [{keys}]}}}}"#
+        )
+    };
+    let (key, other) = (r#""0123456789abcdef0123456789abcdef""#, r#""fedcba9876543210fedcba9876543210""#);
+    let canary = canary(&config(key));
+    // portcullis-canary:v2.4102444800, as the integration tests have it.
+    let token = "v2.4102444800.4eBq_wxPasyDBGwppeynj3QiutKW8lnCDRoTY1PPnG0";
+    let (decision, cookie) = visit(&canary, &format!("x: {token}"));
+    assert_eq!(decision, "v2 header_token");
+    assert!(cookie.starts_with("v2:0.") && cookie.len() == "v2:0.".len() + 43, "{cookie}");
+    let back = |cookie: &str| visit(&canary, &format!("cookie: pin={cookie}"));
+    assert_eq!(back(&cookie), ("v2 affinity".into(), "kept".into()));
+    let (_, stable) = visit(&canary, "");
+    assert!(stable.starts_with("-v2:0."), "{stable}");
+    let forged = [
+        "v2:0".to_owned(),
+        "v2:0.".to_owned(),
+        token.to_owned(),
+        stable.trim_start_matches('-').to_owned(),
+        cookie.replace("v2:0.", "v2:0|v2:0."),
+        format!("{cookie}A"),
+        cookie.chars().take(cookie.len() - 1).collect(),
+    ];
+    for forged in forged {
+        let (decision, replaced) = back(&forged);
+        assert_eq!((decision.as_str(), replaced), ("stable default", stable.clone()), "{forged}");
+    }
+    // A key is changed without anybody losing the version.
+    let rotated = super::canary(&config(&format!("{other}, {key}")));
+    assert_eq!(visit(&rotated, &format!("cookie: pin={cookie}")).0, "v2 affinity");
+    let lost = super::canary(&config(other));
+    assert_eq!(visit(&lost, &format!("cookie: pin={cookie}")).0, "stable default");
+}
+
+#[test]
 fn hostile_cookies_are_read_in_time() {
     let releases: Vec<String> =
         (0..256).map(|n| format!(r#"{{"name": "r{n}", "by_header": {{"name": "x"}}}}"#)).collect();

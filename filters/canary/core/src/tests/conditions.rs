@@ -207,6 +207,39 @@ fn many_patterns_of_one_header_match_as_each_alone() {
 }
 
 #[test]
+fn the_most_specific_host_goes_first_in_gateway_api() {
+    let config = |precedence: &str| {
+        canary(&format!(
+            r#"{{"precedence": "{precedence}", "releases": [
+                {{"name": "anywhere", "match": {{"path": {{"exact": "/x"}}}}}},
+                {{"name": "below", "hosts": ["*.example.com"], "match": {{"path": {{"exact": "/x"}}}}}},
+                {{"name": "further-below", "hosts": ["*.b.example.com", "other.example.com"], "weight": 100}},
+                {{"name": "exact", "hosts": ["a.b.example.com", "*.example.com"], "match": {{"path": {{"prefix": "/"}}}}}}
+            ]}}"#
+        ))
+    };
+    let (gateway, listed) = (config("gateway_api"), config("listed"));
+    for (host, path, expected, in_order) in [
+        ("a.b.example.com", "/x", "exact", "anywhere"),
+        ("a.b.example.com", "/y", "exact", "further-below"),
+        ("c.b.example.com", "/x", "further-below", "anywhere"),
+        ("other.example.com", "/x", "further-below", "anywhere"),
+        // Of equal hosts the path counts.
+        ("c.example.com", "/x", "below", "anywhere"),
+        ("c.example.com", "/y", "exact", "exact"),
+        ("example.com", "/x", "anywhere", "anywhere"),
+    ] {
+        let request = headers(&format!(":authority: {host}\n:path: {path}"));
+        let name = |canary: &Canary| canary.decide(&request, &mut Given::default()).name().to_owned();
+        assert_eq!(
+            (name(&gateway), name(&listed)),
+            (expected.to_owned(), in_order.to_owned()),
+            "{host}{path}"
+        );
+    }
+}
+
+#[test]
 fn precedence_of_gateway_api() {
     let config = |precedence: &str| {
         canary(&format!(

@@ -55,11 +55,11 @@ fn refuses_with_the_place() {
         ),
         (
             condition(r#"{"claim": {"name": "sub", "exact": "alice"}}"#),
-            "releases[0].match.claim: `sub`: claims cannot be used yet",
+            "releases[0].match.claim.name: found `sub`, expected the top level's `claims` beside it",
         ),
         (
             release(r#""key": [{"claim": "sub"}]"#),
-            "releases[0].key[0].claim: `sub`: claims cannot be used yet",
+            "releases[0].key[0].claim: found `sub`, expected the top level's `claims` beside it",
         ),
         (
             condition(&deep),

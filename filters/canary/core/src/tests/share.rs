@@ -111,6 +111,25 @@ fn seeds_are_independent() {
 }
 
 #[test]
+fn a_seed_that_two_share_is_warned_of() {
+    let warnings =
+        |releases: &str| canary(&format!(r#"{{"releases": [{releases}]}}"#)).warnings().to_string();
+    let one = r#"{"name": "one", "weight": 10}"#;
+    assert_eq!(warnings(&format!(r#"{one}, {{"name": "two", "weight": 10, "seed": "other"}}"#)), "");
+    assert_eq!(
+        warnings(&format!(r#"{one}, {{"name": "two", "weight": 10, "seed": "one"}}"#)),
+        "releases[1].seed: found `one`, the seed of releases[0] too, expected one of its own, unless both are to draw the same users"
+    );
+    // Where one of them draws nobody it does not matter.
+    assert_eq!(
+        warnings(
+            r#"{"name": "one", "by_header": {"name": "x"}}, {"name": "two", "weight": 10, "seed": "one"}"#
+        ),
+        ""
+    );
+}
+
+#[test]
 fn totals() {
     let cases = [
         // weight, total, buckets that are in
