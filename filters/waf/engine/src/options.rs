@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::operators::KnownPatterns;
+
 /// How to compile and run a rule set.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -10,13 +12,20 @@ pub struct Options {
     /// Whether a scan decides which operators to ask. Off, every operator is asked for every value: the results
     /// are the same, which tests rely on, and it is far slower.
     pub prefilter: bool,
+    /// Patterns that were analysed before, which saves most of the time that loading takes.
+    pub known_patterns: KnownPatterns,
     /// The time since 1970-01-01 UTC, for `TIME*` and `DURATION`. A host without a clock gives its own.
     pub clock: fn() -> Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { limits: Limits::default(), prefilter: true, clock: system_time }
+        Options {
+            limits: Limits::default(),
+            prefilter: true,
+            known_patterns: KnownPatterns::default(),
+            clock: system_time,
+        }
     }
 }
 

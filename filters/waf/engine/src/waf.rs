@@ -7,8 +7,9 @@ use portcullis_seclang::{Loader, ParseOptions, Parser, Ruleset};
 
 use crate::compile;
 use crate::error::{CompileError, CompileErrorKind};
+use crate::operators::KnownPatterns;
 use crate::options::Options;
-use crate::plan::Plan;
+use crate::plan::{Operation, Plan};
 use crate::transaction::{Scratch, Transaction};
 
 /// A piece of SecLang text.
@@ -101,6 +102,16 @@ impl Waf {
     /// The values of `SecComponentSignature`, such as `OWASP_CRS/4.0.0`.
     pub fn component_signatures(&self) -> impl Iterator<Item = &[u8]> {
         self.plan.settings.component_signatures.iter().map(Vec::as_slice)
+    }
+
+    /// What was found out about the patterns of `@rx`, for [`Options::known_patterns`] when these rules are loaded again.
+    pub fn known_patterns(&self) -> Vec<u8> {
+        let links = self.plan.rules.iter().flat_map(|rule| &rule.links);
+        let operations = links.filter_map(|link| Some(&link.condition.as_ref()?.operation));
+        KnownPatterns::write(operations.filter_map(|operation| match operation {
+            Operation::Fixed(operator) => operator.pattern_facts(),
+            Operation::Dynamic { .. } => None,
+        }))
     }
 
     /// How large the rule set is, for a log line at start.

@@ -1,10 +1,15 @@
 //! The files inside the module. There are no others: a filter has no file system.
 
+use portcullis_engine::operators::KnownPatterns;
 use portcullis_seclang::loader::{LoadError, Loader, MemoryFiles};
 use std::borrow::Cow;
 
 /// The Core Rule Set that was found when the module was built; empty if there was none.
 const CORE_RULE_SET: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/crs/files.rs"));
+
+/// What is known of its patterns.
+pub(crate) const KNOWN_PATTERNS: KnownPatterns =
+    KnownPatterns::new(include_bytes!(concat!(env!("OUT_DIR"), "/crs/known_patterns")));
 
 /// Files of it that are not there: they need what a filter has not.
 pub(crate) const LEFT_OUT: &[&str] = include!(concat!(env!("OUT_DIR"), "/crs/left_out.rs"));

@@ -1,6 +1,6 @@
 //! The rule sets of a configuration, compiled, and which of them a request gets.
 
-use crate::built_in::BuiltIn;
+use crate::built_in::{BuiltIn, KNOWN_PATTERNS};
 use crate::config::{Config, Mode};
 use crate::core_rule_set::Documents;
 use portcullis_engine::{Document, Options, Waf};
@@ -119,7 +119,8 @@ fn compile(set: &Documents, mode: Mode) -> Result<Waf, Vec<String>> {
         Mode::Off => Some(b"SecRuleEngine Off"),
     };
     documents.extend(engine.map(|text| Document { name: "mode", text }));
-    Waf::compile(&documents, &files, &Options::default())
+    let options = Options { known_patterns: KNOWN_PATTERNS, ..Options::default() };
+    Waf::compile(&documents, &files, &options)
         .map_err(|errors| errors.iter().map(|error| error.with_source().to_string()).collect())
 }
 

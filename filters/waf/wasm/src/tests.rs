@@ -387,3 +387,24 @@ fn writes_the_parts_of_the_audit_log_that_are_asked_for_without_secrets() {
     assert_eq!(entry["transaction"].get("messages"), None);
     assert_eq!(entry["transaction"]["request"].get("headers"), None);
 }
+
+#[test]
+fn the_table_of_known_patterns_is_what_the_engine_finds_out() {
+    use crate::built_in::{BuiltIn, KNOWN_PATTERNS, has_core_rule_set};
+    use portcullis_engine::{Document, Options, Waf, operators::KnownPatterns};
+    if !has_core_rule_set() {
+        println!("skipped: the Core Rule Set not present");
+        return;
+    }
+    let files = BuiltIn::new("", &[]);
+    let compile = |known_patterns: KnownPatterns| {
+        let text = b"Include @crs-setup-conf\nInclude @owasp_crs/*.conf";
+        let options = Options { known_patterns, ..Options::default() };
+        Waf::compile(&[Document { name: "test", text }], &files, &options).unwrap()
+    };
+    let (with, without) = (compile(KNOWN_PATTERNS), compile(KnownPatterns::default()));
+    assert_eq!(with.statistics(), without.statistics());
+    let found = without.known_patterns();
+    assert!(found.len() > 10_000, "{} bytes", found.len());
+    assert_eq!(KNOWN_PATTERNS.bytes(), found);
+}

@@ -5,11 +5,14 @@ use std::collections::HashMap;
 
 use portcullis_seclang::Loader;
 
+use crate::operators::KnownPatterns;
+
 /// What the operators of one rule may read.
 pub(super) struct Resources<'c> {
     pub(super) loader: &'c dyn Loader,
     /// The file of the rule: relative names start at its directory.
     pub(super) from: &'c str,
+    pub(super) known_patterns: KnownPatterns,
     /// `SecDataset`, wherever they stand.
     pub(super) datasets: &'c HashMap<Vec<u8>, Vec<Vec<u8>>>,
 }
@@ -18,6 +21,10 @@ impl crate::operators::Resources for Resources<'_> {
     fn read(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         let names = self.loader.resolve(name, self.from).ok()?;
         self.loader.read(names.first()?).ok().map(Cow::Owned)
+    }
+
+    fn known_patterns(&self) -> KnownPatterns {
+        self.known_patterns
     }
 
     fn dataset(&self, name: &[u8]) -> Option<&[Vec<u8>]> {

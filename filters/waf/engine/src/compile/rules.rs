@@ -189,7 +189,9 @@ impl Compiler<'_> {
             return Some(Operation::Dynamic { index, name });
         };
         let from = self.files.get(rule.file.0 as usize).cloned().unwrap_or_default();
-        let resources = Resources { loader: self.loader, from: &from, datasets: &self.datasets };
+        let known_patterns = self.options.known_patterns;
+        let resources =
+            Resources { loader: self.loader, from: &from, known_patterns, datasets: &self.datasets };
         match Operator::compile(name.as_str(), literal, &resources) {
             Ok(compiled) => {
                 self.validates_xml |= compiled.dtd().is_some();

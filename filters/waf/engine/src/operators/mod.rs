@@ -17,6 +17,7 @@ mod error;
 mod ge;
 mod gt;
 mod ip_match;
+mod known_patterns;
 mod le;
 mod lt;
 mod number;
@@ -48,6 +49,7 @@ use crate::body::Limits;
 pub use byte_set::ByteSet;
 pub use captures::Captures;
 pub use error::OperatorError;
+pub use known_patterns::KnownPatterns;
 pub use pcre::{LimitExceeded, MATCH_LIMIT, PatternError, PatternErrorKind};
 pub use requirement::Requirement;
 pub(crate) use requirement::byte_frequency;
@@ -62,6 +64,11 @@ pub trait Resources {
     /// The items of the `SecDataset` called `name`; `None` if there is none.
     fn dataset(&self, _name: &[u8]) -> Option<&[Vec<u8>]> {
         None
+    }
+
+    /// Patterns that need not be analysed.
+    fn known_patterns(&self) -> KnownPatterns {
+        KnownPatterns::default()
     }
 }
 
@@ -135,8 +142,8 @@ impl Operator {
             "pm" => Kind::Pm(pm::Pm::from_phrases(argument)?),
             "pmfromdataset" => Kind::Pm(pm::Pm::from_items(dataset(argument, resources)?)?),
             "pmf" | "pmfromfile" => Kind::Pm(pm::Pm::from_file(&file(argument, resources)?)?),
-            "rx" => Kind::Rx(rx::Rx::new(argument)?),
-            "rxglobal" => Kind::RxGlobal(rx_global::RxGlobal::new(argument)?),
+            "rx" => Kind::Rx(rx::Rx::new(argument, resources.known_patterns())?),
+            "rxglobal" => Kind::RxGlobal(rx_global::RxGlobal::new(argument, resources.known_patterns())?),
             "streq" => compare(str_eq::matches, true),
             "strmatch" => compare(str_match::matches, true),
             "unconditionalmatch" => Kind::Check(|_| true),
@@ -211,6 +218,15 @@ impl Operator {
     pub(crate) fn dtd(&self) -> Option<&Dtd> {
         match &self.0 {
             Kind::ValidateDtd(dtd) => Some(dtd),
+            _ => None,
+        }
+    }
+
+    /// The pattern of `@rx` and `@rxGlobal`, and what is known of it: see [`KnownPatterns`].
+    pub(crate) fn pattern_facts(&self) -> Option<(&[u8], usize, Requirement)> {
+        match &self.0 {
+            Kind::Rx(rx) => rx.pattern()?.facts(),
+            Kind::RxGlobal(rx) => rx.pattern()?.facts(),
             _ => None,
         }
     }

@@ -2,18 +2,18 @@
 //! Source: `rx.cc`, `regex.cc`.
 
 use super::pcre::{LimitExceeded, Pattern, PatternError};
-use super::{Captures, Requirement};
+use super::{Captures, KnownPatterns, Requirement};
 
 /// `None`: the empty pattern.
 #[derive(Clone, Debug)]
 pub(super) struct Rx(Option<Pattern>);
 
 impl Rx {
-    pub(super) fn new(argument: &[u8]) -> Result<Self, PatternError> {
+    pub(super) fn new(argument: &[u8], known: KnownPatterns) -> Result<Self, PatternError> {
         if argument.is_empty() {
             return Ok(Self(None));
         }
-        Pattern::new(argument).map(|pattern| Self(Some(pattern)))
+        Pattern::known(argument, known).map(|pattern| Self(Some(pattern)))
     }
 
     /// For an argument that is only known at run time.
@@ -40,6 +40,10 @@ impl Rx {
             captures.add_groups(0, &groups, input);
         }
         Ok(true)
+    }
+
+    pub(super) fn pattern(&self) -> Option<&Pattern> {
+        self.0.as_ref()
     }
 
     pub(super) fn requirement(&self) -> Requirement {

@@ -3,18 +3,18 @@
 //! Source: `rx_global.cc`, `Regex::searchGlobal`; from its tests: an empty match is captured only if it is the first.
 
 use super::pcre::{GROUPS, LimitExceeded, Pattern, PatternError};
-use super::{Captures, Requirement};
+use super::{Captures, KnownPatterns, Requirement};
 
 /// `None`: the empty pattern.
 #[derive(Clone, Debug)]
 pub(super) struct RxGlobal(Option<Pattern>);
 
 impl RxGlobal {
-    pub(super) fn new(argument: &[u8]) -> Result<Self, PatternError> {
+    pub(super) fn new(argument: &[u8], known: KnownPatterns) -> Result<Self, PatternError> {
         if argument.is_empty() {
             return Ok(Self(None));
         }
-        Pattern::new(argument).map(|pattern| Self(Some(pattern)))
+        Pattern::known(argument, known).map(|pattern| Self(Some(pattern)))
     }
 
     /// For an argument that is only known at run time.
@@ -47,6 +47,10 @@ impl RxGlobal {
             start = if to > from { to } else { to + 1 };
         }
         Ok(true)
+    }
+
+    pub(super) fn pattern(&self) -> Option<&Pattern> {
+        self.0.as_ref()
     }
 
     pub(super) fn requirement(&self) -> Requirement {

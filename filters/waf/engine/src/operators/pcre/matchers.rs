@@ -9,6 +9,7 @@ use super::ast::Ast;
 use super::automaton::Automaton;
 use super::program::{self, Program};
 use super::{Groups, LimitExceeded, MATCH_LIMIT, PatternErrorKind, empty, parse, required};
+use crate::operators::known_patterns::{Known, KnownPatterns};
 use crate::operators::on_demand::{Key, Measured, Store};
 use crate::operators::requirement::Requirement;
 
@@ -29,6 +30,10 @@ pub(super) struct Matcher {
     pattern: Box<[u8]>,
     /// Shorter inputs don't match.
     min_length: usize,
+    /// About how many bytes the automaton takes.
+    size: usize,
+    /// What is known of the pattern, if it is there.
+    table: KnownPatterns,
     key: Key<Compiled>,
 }
 
@@ -50,11 +55,27 @@ impl Matcher {
             program::compile(ast)?;
         }
         let min_length = required::min_length(&ast.root);
-        Ok(Self { pattern: pattern.into(), min_length, key: Key::new(&STORE, size) })
+        let (table, key) = (KnownPatterns::default(), Key::new(&STORE, size));
+        Ok(Self { pattern: pattern.into(), min_length, size, table, key })
+    }
+
+    /// Of a pattern that is in the table.
+    pub(super) fn known(pattern: &[u8], table: KnownPatterns, known: &Known) -> Self {
+        let Known { size, requirement } = known;
+        let key = Key::new(&STORE, *size);
+        Self { pattern: pattern.into(), min_length: requirement.min_length, size: *size, table, key }
+    }
+
+    /// The pattern, about how many bytes its automaton takes, and what it requires.
+    pub(super) fn facts(&self) -> (&[u8], usize, Requirement) {
+        (&self.pattern, self.size, self.requirement())
     }
 
     pub(super) fn requirement(&self) -> Requirement {
-        parse::parse(&self.pattern).map(|ast| required::requirement(&ast)).unwrap_or_default()
+        match self.table.find(&self.pattern) {
+            Some(known) => known.requirement,
+            None => parse::parse(&self.pattern).map(|ast| required::requirement(&ast)).unwrap_or_default(),
+        }
     }
 
     pub(super) fn is_match(&self, input: &[u8]) -> Result<bool, LimitExceeded> {

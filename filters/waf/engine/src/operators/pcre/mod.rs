@@ -25,6 +25,7 @@ mod tests;
 pub use error::{PatternError, PatternErrorKind};
 pub use vm::MATCH_LIMIT;
 
+use super::known_patterns::KnownPatterns;
 use super::requirement::Requirement;
 use automaton::Refusal;
 use matchers::Matcher;
@@ -51,6 +52,14 @@ enum Engine {
 }
 
 impl Pattern {
+    /// A pattern that is in the table is taken to be right. Any other is read.
+    pub(super) fn known(pattern: &[u8], known: KnownPatterns) -> Result<Self, PatternError> {
+        match known.find(pattern) {
+            Some(found) => Ok(Self(Engine::Regular(Matcher::known(pattern, known, &found)))),
+            None => Self::new(pattern),
+        }
+    }
+
     pub(super) fn new(pattern: &[u8]) -> Result<Self, PatternError> {
         let ast = parse::parse(pattern)?;
         let whole = |kind| PatternError { offset: 0, kind };
@@ -77,6 +86,14 @@ impl Pattern {
         match &self.0 {
             Engine::Regular(matcher) => matcher.requirement(),
             Engine::Backtrack { requirement, .. } => requirement.clone(),
+        }
+    }
+
+    /// For [`KnownPatterns`]. Only of regular patterns.
+    pub(super) fn facts(&self) -> Option<(&[u8], usize, Requirement)> {
+        match &self.0 {
+            Engine::Regular(matcher) => Some(matcher.facts()),
+            Engine::Backtrack { .. } => None,
         }
     }
 
