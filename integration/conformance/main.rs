@@ -22,7 +22,7 @@ mod signatures;
 mod upstream;
 
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Which tests of a suite to run.
@@ -49,7 +49,7 @@ const USAGE: &str = "usage: conformance [SUITE [--every N | --only NAME]]";
 
 struct Suite {
     name: &'static str,
-    /// The folder of the data that it needs.
+    /// The folder of the data that it needs; empty for none.
     data: &'static str,
     run: Run,
 }
@@ -60,6 +60,8 @@ enum Run {
     /// A package, and its unit tests whose names begin so.
     InUnitTests(&'static str, &'static str),
     Envoy(fn(&Path, &Choice) -> Summary),
+    /// Scenarios of others rebuilt as tests in Envoy, whose names begin so, with the number of clients.
+    InEnvoyTests(&'static [&'static str], u32),
 }
 
 const SUITES: &[Suite] = &[
@@ -84,6 +86,19 @@ const SUITES: &[Suite] = &[
     // What needs no Envoy, and what does.
     Suite { name: "canary", data: "unleash", run: Run::InProcess("portcullis-canary-core", "unleash") },
     Suite { name: "canary", data: "derived", run: Run::Envoy(canary) },
+    Suite {
+        name: "affinity",
+        data: "derived",
+        run: Run::InProcess("portcullis-affinity-core", "conformance"),
+    },
+    Suite {
+        name: "affinity",
+        data: "",
+        run: Run::InEnvoyTests(
+            &["affinity::endpoints::sessions_follow_the_endpoints", "affinity::gateway::gep_1619"],
+            1000,
+        ),
+    },
     Suite { name: "rbac", data: "istio/rbac-golden", run: Run::Envoy(rbac::suite) },
     Suite {
         name: "authz",
@@ -109,11 +124,14 @@ fn main() -> ExitCode {
     let names = names.join(", ");
     assert!(!suites.is_empty(), "no suite is named {wanted}: there are {names}");
     let good = suites.iter().filter(|suite| {
-        let Some(data) = integration::paths::data(suite.data) else {
+        let data =
+            if suite.data.is_empty() { Some(PathBuf::new()) } else { integration::paths::data(suite.data) };
+        let Some(data) = data else {
             println!("{}: skipped", suite.name);
             return true;
         };
         match suite.run {
+            Run::InEnvoyTests(tests, clients) => in_process::run_in_envoy(suite.name, tests, clients),
             Run::InProcess(package, test) => in_process::run(suite.name, package, &["--test", test]),
             Run::InUnitTests(package, tests) => in_process::run(suite.name, package, &["--lib", tests]),
             Run::Envoy(run) => report(suite.name, &run(&data, &choice)),
