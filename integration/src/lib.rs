@@ -63,6 +63,7 @@ pub mod bootstrap;
 pub mod certs;
 pub mod client;
 pub mod config;
+pub mod discovery;
 pub mod envoy;
 pub mod jwks;
 pub mod manifest;

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
 
 use super::*;
 
@@ -268,7 +267,6 @@ impl Fleet {
             Listener::new(name).filter(with(json!({"mode": "hash"}))).route(route)
         };
         let envoy = Config::new()
-            .file("eds.json", assignment(&upstreams, &[]).to_string())
             .cluster(discovered("app", "ROUND_ROBIN"))
             .cluster(discovered("ring", "RING_HASH"))
             .cluster(discovered("table", "MAGLEV"))
@@ -278,24 +276,28 @@ impl Fleet {
             .listener(listener("identity", with(json!({"identity": {"key": "uid"}})), "app"))
             .listener(hash("ring", "ring"))
             .listener(hash("maglev", "table"))
+            .discover(&CLUSTERS, &[])
             .start();
         Self { upstreams, envoy }
     }
 
     /// Tells Envoy of its endpoints, and waits until it has them.
     fn deploy(&self, endpoints: &[Deployed]) {
-        let clusters = ["app", "ring", "table"];
-        let updates =
-            || clusters.map(|name| self.envoy.admin().stat(&format!("cluster.{name}.update_success")));
-        let before = updates();
-        self.envoy.replace_file("eds.json", assignment(&self.upstreams, endpoints).to_string());
-        let start = Instant::now();
-        while updates().iter().zip(before).any(|(now, before)| *now == before) {
-            assert!(start.elapsed() < Duration::from_secs(20), "Envoy has not read its endpoints");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        // The worker is told after the main thread.
-        std::thread::sleep(Duration::from_millis(100));
+        let endpoints: Vec<_> = endpoints.iter().map(|deployed| self.endpoint(deployed)).collect();
+        self.envoy.deploy(&CLUSTERS, &endpoints);
+    }
+
+    fn endpoint(&self, deployed: &Deployed) -> Value {
+        let (index, status, uid) = match *deployed {
+            Healthy(index) => (index, "HEALTHY", "old"),
+            Draining(index) => (index, "DRAINING", "old"),
+            Unhealthy(index) => (index, "UNHEALTHY", "old"),
+            Another(index) => (index, "HEALTHY", "new"),
+        };
+        let mut endpoint = integration::discovery::endpoint(&self.upstreams[index]);
+        endpoint["health_status"] = status.into();
+        endpoint["metadata"] = json!({"filter_metadata": {"envoy.lb": {"uid": format!("{uid}-{index}")}}});
+        endpoint
     }
 
     fn crowd(&self, listener: &str) -> Crowd {
@@ -372,38 +374,13 @@ impl Crowd {
     }
 }
 
-fn discovered(name: &str, policy: &str) -> Cluster {
-    let source = json!({"resource_api_version": "V3", "path_config_source": {"path": "./eds.json"}});
-    let statuses = json!(["UNKNOWN", "HEALTHY", "DEGRADED", "DRAINING"]);
-    Cluster::new(name, std::iter::empty::<SocketAddr>())
-        .with("type", "EDS")
-        .with("load_assignment", Value::Null)
-        .with("lb_policy", policy)
-        .with("eds_cluster_config", json!({"service_name": "app", "eds_config": source}))
-        .with(
-            "common_lb_config",
-            // Without panic mode: most endpoints of a few are often ill here.
-            json!({"override_host_status": {"statuses": statuses}, "healthy_panic_threshold": {"value": 0}}),
-        )
-}
+const CLUSTERS: [&str; 3] = ["app", "ring", "table"];
 
-fn assignment(upstreams: &[Upstream], endpoints: &[Deployed]) -> Value {
-    let endpoint = |deployed: &Deployed| {
-        let (index, status, uid) = match *deployed {
-            Healthy(index) => (index, "HEALTHY", "old"),
-            Draining(index) => (index, "DRAINING", "old"),
-            Unhealthy(index) => (index, "UNHEALTHY", "old"),
-            Another(index) => (index, "HEALTHY", "new"),
-        };
-        json!({
-            "endpoint": {"address": integration::config::address(upstreams[index].address())},
-            "health_status": status,
-            "metadata": {"filter_metadata": {"envoy.lb": {"uid": format!("{uid}-{index}")}}},
-        })
-    };
-    json!({"resources": [{
-        "@type": "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
-        "cluster_name": "app",
-        "endpoints": [{"lb_endpoints": endpoints.iter().map(endpoint).collect::<Vec<_>>()}],
-    }]})
+fn discovered(name: &str, policy: &str) -> Cluster {
+    let statuses = json!(["UNKNOWN", "HEALTHY", "DEGRADED", "DRAINING"]);
+    Cluster::new(name, std::iter::empty::<SocketAddr>()).with("lb_policy", policy).with(
+        "common_lb_config",
+        // Without panic mode: most endpoints of a few are often ill here.
+        json!({"override_host_status": {"statuses": statuses}, "healthy_panic_threshold": {"value": 0}}),
+    )
 }

@@ -152,6 +152,7 @@ fn affinity(visitor: &mut Visitor<'_>) {
         }
     }
     visitor.send("the eleventh, with the cookie", again(), kept);
+    scale_up(visitor, &again(), kept);
     let forged = format!("{}AAAA", cookie.get(..cookie.len().saturating_sub(4)).unwrap_or_default());
     visitor.send("a forged cookie", home().header("cookie", &forged), new);
     visitor.send(
@@ -160,9 +161,92 @@ fn affinity(visitor: &mut Visitor<'_>) {
         new,
     );
     visitor.stop(&endpoint);
-    let other = if endpoint == "v1-a" { "v1-b" } else { "v1-a" };
-    visitor.send("its endpoint is down", again(), Expect { affinity: "moved", endpoint: other, ..PASSES });
+    let moved =
+        visitor.send("its endpoint is down", again(), Expect { affinity: "moved", endpoint: "v1", ..PASSES });
+    let cookie = moved.header("set-cookie").unwrap_or_default();
+    let cookie = cookie.split(';').next().unwrap_or_default();
     visitor.restart(&endpoint);
+    let moved_to = moved.upstream().unwrap_or_default();
+    if moved_to == endpoint {
+        visitor.differ("an endpoint that is down has answered");
+    }
+    visitor.send(
+        "it is back: the session stays",
+        home().header("cookie", cookie),
+        Expect { affinity: "kept", endpoint: &moved_to, ..PASSES },
+    );
+}
+
+/// Two endpoints become four: a session stays, and new clients reach all of them.
+fn scale_up(visitor: &mut Visitor<'_>, again: &Request, kept: Expect<'_>) {
+    visitor.deploy(4);
+    for _ in 0..9 {
+        let answered = visitor.quietly(again.clone()).upstream();
+        if answered.as_deref() != Some(kept.endpoint) {
+            visitor.differ(&format!(
+                "after the scale-up a client of {} was sent to {answered:?}",
+                kept.endpoint
+            ));
+        }
+    }
+    visitor.send("four endpoints now: ten times more", again.clone(), kept);
+    let new =
+        (0..16).filter_map(|_| visitor.quietly(Request::get("/").header("x-canary", "never")).upstream());
+    let reached: BTreeSet<String> = new.collect();
+    if reached.len() != 4 {
+        visitor.differ(&format!("after the scale-up, new clients reached {reached:?} only"));
+    }
+    println!("{:42}new clients reach {}", "", reached.into_iter().collect::<Vec<_>>().join(", "));
+}
+
+/// The same 500 users at a share that grows, and is taken back.
+pub(crate) fn shares(application: &Application) -> Vec<String> {
+    const USERS: usize = 500;
+    println!("\ncanary: the same {USERS} users, as the share grows\n");
+    println!("share  users in v2  new  taken out  moved in ten visits");
+    println!("-----  -----------  ---  ---------  -------------------");
+    let mut config = Config::new()
+        .cluster(Cluster::new("v1", &application.v1))
+        .cluster(Cluster::new("v2", [&application.v2]));
+    let shares = [1, 10, 25, 50, 100];
+    for share in shares {
+        let release = json!({"name": "v2", "weight": share, "key": [{"header": "x-user"}]});
+        let in_v2 = json!([{"key": "wasm.canary", "string_match": {"exact": "v2"}}]);
+        config = config.listener(
+            Listener::new(&format!("{share} %"))
+                .filter(Wasm::module("canary").config(json!({"releases": [release]})))
+                .route(json!({"match": {"prefix": "/", "filter_state": in_v2}, "route": {"cluster": "v2"}}))
+                .route_to("v1"),
+        );
+    }
+    let envoy = config.start();
+    let mut differences = Vec::new();
+    let mut before = BTreeSet::new();
+    for share in shares {
+        let client = envoy.client_of(&format!("{share} %"));
+        let visit = |users: &[usize]| -> BTreeSet<usize> {
+            let requests =
+                users.iter().map(|user| Request::get("/").header("x-user", format!("user-{user}")));
+            let answers = client.send_all(requests);
+            let reached = users.iter().zip(answers).filter(|(_, answer)| {
+                let reached = answer.as_ref().ok().and_then(Response::upstream);
+                reached.is_some_and(|endpoint| endpoint.starts_with("v2"))
+            });
+            reached.map(|(user, _)| *user).collect()
+        };
+        let taken = visit(&(0..USERS).collect::<Vec<_>>());
+        // Some users of either version, nine times more.
+        let some: Vec<usize> = (0..20).collect();
+        let wavering = (0..9).filter(|_| visit(&some) != taken.range(..20).copied().collect()).count();
+        let (new, lost) = (taken.difference(&before).count(), before.difference(&taken).count());
+        println!("{share:>3} %  {:>11}  {new:>3}  {lost:>9}  {wavering:>19}", taken.len());
+        if lost > 0 || wavering > 0 || taken.len().abs_diff(USERS * share / 100) > USERS / 20 {
+            differences
+                .push(format!("at {share} %: {} users, {lost} taken out, {wavering} wavering", taken.len()));
+        }
+        before = taken;
+    }
+    differences
 }
 
 /// Sends requests, shows what came of them and remembers what is not as expected.
@@ -223,6 +307,11 @@ impl<'a> Visitor<'a> {
 
     fn stop(&self, name: &str) {
         self.endpoints().filter(|endpoint| endpoint.name() == name).for_each(Upstream::stop);
+    }
+
+    /// Has Envoy know the first endpoints of version 1, so many of them.
+    fn deploy(&self, count: usize) {
+        self.envoy.deploy(&["v1"], &self.application.endpoints(count));
     }
 
     fn restart(&self, name: &str) {

@@ -7,6 +7,7 @@ mod demonstrations;
 mod table;
 
 use demonstrations::Visitor;
+use integration::discovery;
 use integration::prelude::*;
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -15,15 +16,25 @@ use std::time::Duration;
 const PORT: u16 = 10000;
 const CONFIGURATION: &str = "all.yaml";
 
-/// The application: version 1 with two endpoints, version 2 with one.
+/// The application: version 1 with two endpoints, to which two come later, and version 2 with one.
 struct Application {
-    v1: [Upstream; 2],
+    v1: [Upstream; 4],
     v2: Upstream,
+}
+
+impl Application {
+    /// The first endpoints of version 1.
+    fn endpoints(&self, count: usize) -> Vec<Value> {
+        self.v1.iter().take(count).map(discovery::endpoint).collect()
+    }
 }
 
 fn main() -> ExitCode {
     let serves_on = std::io::stdout().is_terminal();
-    let application = Application { v1: ["v1-a", "v1-b"].map(Upstream::start), v2: Upstream::start("v2-a") };
+    let application = Application {
+        v1: ["v1-a", "v1-b", "v1-c", "v1-d"].map(Upstream::start),
+        v2: Upstream::start("v2-a"),
+    };
     println!("Starting Envoy with envoy-configs/bootstrap/{CONFIGURATION}");
     let envoy = match Envoy::try_start(configuration(&application, serves_on)) {
         Ok(envoy) => envoy,
@@ -36,6 +47,7 @@ fn main() -> ExitCode {
     demonstrations::play(&mut visitor);
     let mut differences = visitor.finish();
     envoy.assert_no_vm_failure();
+    differences.extend(demonstrations::shares(&application));
     differences.extend(core_rule_set(&application));
     report(&differences);
     if serves_on {
@@ -79,8 +91,9 @@ fn report(differences: &[String]) {
 /// The shipped configuration, in front of this application. Served on its own port where a person is to try it.
 fn configuration(application: &Application, serves_on: bool) -> Config {
     let config = Config::bootstrap(CONFIGURATION)
-        .upstreams("v1", &application.v1)
         .upstreams("v2", [&application.v2])
+        // As a control plane does: so they can change while Envoy runs.
+        .discover(&["v1"], &application.endpoints(2))
         .log_filter_state("canary_reason");
     let is_free = std::net::TcpListener::bind(("127.0.0.1", PORT)).is_ok();
     if serves_on && is_free { config.listener_port("main", PORT) } else { config }
