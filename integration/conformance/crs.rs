@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use integration::prelude::*;
 use suites::Known;
+use suites::ftw::{self, Overrides, Test};
 
 use crate::exchange::exchange;
-use crate::ftw::{self, Observed, Overrides, Test};
+use crate::observed::Observed;
 use crate::upstream;
 use crate::{Choice, Summary, progress};
 
@@ -35,7 +36,7 @@ pub(crate) fn run(data: &Path, choice: &Choice) -> Summary {
     let envoy = configuration(&upstream).start();
     let mut seen = observe(&envoy, &upstream, &tests.iter().collect::<Vec<_>>());
     for (test, seen) in tests.iter().zip(&mut seen) {
-        let may_retry = test.stages.iter().any(|stage| stage.output.retry_once);
+        let may_retry = test.stages.iter().any(|stage| stage.output.may_retry());
         if may_retry && !differences(test, seen, &overrides).is_empty() {
             *seen = observe(&envoy, &upstream, &[test]).remove(0);
         }
@@ -217,11 +218,11 @@ fn judge(tests: &[Test], seen: &[Vec<Observed>], overrides: &Overrides) -> Summa
 
 fn differences(test: &Test, observed: &[Observed], overrides: &Overrides) -> Vec<String> {
     if let (Some(output), [observed]) = (overrides.get(&test.name), observed)
-        && output.problems(observed).is_empty()
+        && observed.problems(output).is_empty()
     {
         return Vec::new();
     }
-    test.stages.iter().zip(observed).flat_map(|(stage, observed)| stage.output.problems(observed)).collect()
+    test.stages.iter().zip(observed).flat_map(|(stage, observed)| observed.problems(&stage.output)).collect()
 }
 
 /// What Envoy did to a request before any filter saw it.

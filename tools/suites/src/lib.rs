@@ -2,6 +2,7 @@
 //! only shrink.
 #![allow(clippy::panic, reason = "a broken expectation must stop the test where it broke")]
 
+pub mod ftw;
 mod known;
 
 pub use known::Known;

@@ -1,10 +1,11 @@
-//! The tests' format, go-ftw's, and how go-ftw makes a request of it. <https://github.com/coreruleset/ftw-tests-schema>
+//! go-ftw's tests: their format, how go-ftw makes a request of one, and what it says of what came of it.
+//! <https://github.com/coreruleset/ftw-tests-schema>
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use integration::upstream::Seen;
 use regex::bytes::{Captures, Regex, RegexBuilder};
 use serde::Deserialize;
 use serde_norway::Value;
@@ -24,21 +25,26 @@ struct RawTest {
 
 /// A test: its stages run one after the other, and all have to come out as expected.
 #[derive(Debug)]
-pub(crate) struct Test {
+pub struct Test {
     /// `942100-7`: the rule and the number.
-    pub(crate) name: String,
-    pub(crate) stages: Vec<Stage>,
+    pub name: String,
+    /// In order.
+    pub stages: Vec<Stage>,
 }
 
+/// A request, and what is expected of it.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Stage {
-    pub(crate) input: Input,
+pub struct Stage {
+    /// The request.
+    pub input: Input,
+    /// What is expected.
     #[serde(default)]
-    pub(crate) output: Output,
+    pub output: Output,
 }
 
+/// A request as a test writes it.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Input {
+pub struct Input {
     method: Option<String>,
     uri: Option<String>,
     version: Option<String>,
@@ -49,12 +55,13 @@ pub(crate) struct Input {
     autocomplete_headers: Option<bool>,
 }
 
+/// What is expected of a request.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Output {
+pub struct Output {
     status: Option<Statuses>,
     expect_error: bool,
-    pub(crate) retry_once: bool,
+    retry_once: bool,
     log: Log,
 }
 
@@ -74,34 +81,11 @@ struct Log {
     no_match_regex: Option<String>,
 }
 
-/// What came of a stage.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Observed {
-    /// None if the connection ended, or nothing came in time.
-    pub(crate) status: Option<u16>,
-    /// The rules that were logged for the request.
-    pub(crate) ids: Vec<u64>,
-    /// The log's lines about the request.
-    pub(crate) log: String,
-    /// Envoy's `%RESPONSE_CODE_DETAILS%`.
-    pub(crate) details: String,
-    /// The protocol that Envoy takes it for.
-    pub(crate) protocol: String,
-    /// The request as it reached the upstream.
-    pub(crate) upstream: Option<Seen>,
-    /// Whether the filter has decided about it.
-    pub(crate) filtered: bool,
-}
-
-impl Observed {
-    /// Whether Envoy answered before any filter saw the request.
-    pub(crate) fn is_envoys_own(&self) -> bool {
-        self.status.is_some() && !self.filtered && self.ids.is_empty() && self.details != "via_upstream"
-    }
-}
-
 /// All tests below a directory, in the order of their names.
-pub(crate) fn load(directory: &Path) -> Vec<Test> {
+///
+/// # Panics
+/// If a file can't be read as what it should be.
+pub fn load(directory: &Path) -> Vec<Test> {
     let mut tests = Vec::new();
     for path in files(directory) {
         let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
@@ -130,7 +114,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 
 /// What another web server's tests expect differently: `nginx-overrides.yaml`.
 #[derive(Debug, Default, Deserialize)]
-pub(crate) struct Overrides {
+pub struct Overrides {
     test_overrides: Vec<Override>,
 }
 
@@ -144,12 +128,16 @@ struct Override {
 
 impl Overrides {
     /// Reads them; none if there is no such file.
-    pub(crate) fn load(path: &Path) -> Self {
+    ///
+    /// # Panics
+    /// If it can't be read as what it should be.
+    pub fn load(path: &Path) -> Self {
         let Ok(text) = std::fs::read_to_string(path) else { return Self::default() };
         serde_norway::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
     }
 
-    pub(crate) fn get(&self, test: &str) -> Option<&Output> {
+    /// What is expected of a test instead.
+    pub fn get(&self, test: &str) -> Option<&Output> {
         let names = |each: &Override| each.test_ids.iter().any(|id| test == format!("{}-{id}", each.rule_id));
         self.test_overrides.iter().find(|each| names(each))?.output.as_ref()
     }
@@ -157,37 +145,46 @@ impl Overrides {
 
 impl Output {
     /// Whether all that is expected is that the web server answers 400.
-    pub(crate) fn expects_only_400(&self) -> bool {
+    pub fn expects_only_400(&self) -> bool {
         matches!(self.status, Some(Statuses::One(400))) && self.log.expect_ids.is_empty()
     }
 
-    /// What is not as expected; empty if all is.
-    pub(crate) fn problems(&self, seen: &Observed) -> Vec<String> {
+    /// Whether the test may be run again where it did not come out as expected.
+    pub fn may_retry(&self) -> bool {
+        self.retry_once
+    }
+
+    /// What is not as expected; empty if all is. `status` is none if the connection ended, or nothing came in time; `ids` and `log`
+    /// are those of the rules that were logged for the request.
+    ///
+    /// # Panics
+    /// If a pattern of the test is none.
+    pub fn problems(&self, status: Option<u16>, ids: &[u64], log: &str) -> Vec<String> {
         let mut problems = Vec::new();
-        match (&self.status, seen.status) {
+        match (&self.status, status) {
             (None, _) => {}
             (Some(Statuses::One(wanted)), Some(status)) if *wanted == status => {}
             (Some(Statuses::Any(wanted)), Some(status)) if wanted.contains(&status) => {}
             (Some(wanted), status) => problems.push(format!("the status is {status:?}, not {wanted:?}")),
         }
-        if self.status.is_none() && seen.status.is_none() && !self.expect_error {
+        if self.status.is_none() && status.is_none() && !self.expect_error {
             problems.push("there is no response".to_owned());
         }
-        for id in self.log.expect_ids.iter().filter(|id| !seen.ids.contains(id)) {
-            problems.push(format!("{id} is not logged; logged are {:?}", seen.ids));
+        for id in self.log.expect_ids.iter().filter(|id| !ids.contains(id)) {
+            problems.push(format!("{id} is not logged; logged are {ids:?}"));
         }
-        for id in self.log.no_expect_ids.iter().filter(|id| seen.ids.contains(id)) {
+        for id in self.log.no_expect_ids.iter().filter(|id| ids.contains(id)) {
             problems.push(format!("{id} is logged"));
         }
         let finds = |pattern: &String| {
             let compiled = RegexBuilder::new(pattern).unicode(false).build();
-            compiled.unwrap_or_else(|e| panic!("{pattern}: {e}")).is_match(seen.log.as_bytes())
+            compiled.unwrap_or_else(|e| panic!("{pattern}: {e}")).is_match(log.as_bytes())
         };
         if let Some(pattern) = self.log.match_regex.as_ref().filter(|pattern| !finds(pattern)) {
-            problems.push(format!("the log does not match {pattern}: {}", seen.log));
+            problems.push(format!("the log does not match {pattern}: {log}"));
         }
         if let Some(pattern) = self.log.no_match_regex.as_ref().filter(|pattern| finds(pattern)) {
-            problems.push(format!("the log matches {pattern}: {}", seen.log));
+            problems.push(format!("the log matches {pattern}: {log}"));
         }
         problems
     }
@@ -195,7 +192,10 @@ impl Output {
 
 impl Input {
     /// The bytes that go over the wire. go-ftw, `BuildRequest` and `generateBaseHeader` in `ftwhttp`.
-    pub(crate) fn request(&self) -> Vec<u8> {
+    ///
+    /// # Panics
+    /// If `encoded_request` is no Base64.
+    pub fn request(&self) -> Vec<u8> {
         if let Some(encoded) = &self.encoded_request {
             let encoded: String = encoded.split_whitespace().collect();
             return STANDARD.decode(encoded).expect("encoded_request is base64");
@@ -294,4 +294,44 @@ fn query_escape(text: &[u8]) -> Vec<u8> {
         }
     }
     out
+}
+
+/// An answer of the web server that the tests are written for, `albedo`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What that server answers: `POST /reflect` as the request's body says, all else with 200 and no body.
+///
+/// # Panics
+/// If `encodedBody` in the request's body is no Base64.
+pub fn answer(method: &[u8], target: &[u8], body: &[u8]) -> Answer {
+    #[derive(Deserialize, Default)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Reflect {
+        status: Option<u16>,
+        headers: BTreeMap<String, String>,
+        body: String,
+        encoded_body: Option<String>,
+    }
+    let plain = |status| Answer { status, headers: Vec::new(), body: Vec::new() };
+    if method != b"POST" || !target.starts_with(b"/reflect") {
+        return plain(200);
+    }
+    let Ok(reflect) = serde_json::from_slice::<Reflect>(body) else { return plain(400) };
+    let body = match reflect.encoded_body {
+        Some(encoded) => STANDARD.decode(encoded).expect("encodedBody is base64"),
+        None => reflect.body.into_bytes(),
+    };
+    let mut headers: Vec<(String, String)> = reflect.headers.into_iter().collect();
+    if find(&headers, "content-type").is_none() {
+        headers.push(("Content-Type".to_owned(), "text/plain; charset=utf-8".to_owned()));
+    }
+    Answer { status: reflect.status.unwrap_or(200), headers, body }
 }
