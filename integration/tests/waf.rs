@@ -1,5 +1,8 @@
 //! The waf filter in Envoy.
 
+mod audit;
+mod protocols;
+
 use integration::prelude::*;
 use integration::{paths, scenario};
 use std::time::Duration;

@@ -1,6 +1,12 @@
 //! go-ftw's tests: their format, how go-ftw makes a request of one, and what it says of what came of it.
 //! <https://github.com/coreruleset/ftw-tests-schema>
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a broken expectation must stop the test where it broke"
+)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

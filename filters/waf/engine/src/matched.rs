@@ -49,33 +49,44 @@ pub struct MatchedRule {
 
 impl MatchedRule {
     /// Appends the fields in the form that ModSecurity v3 writes to the error log: `[file "…"] [line "…"] [id "…"]
-    /// [rev "…"] [msg "…"] [data "…"] [severity "…"] [ver "…"] …`. Bytes that are not printable ASCII are `\xhh`.
-    pub fn write_details(&self, out: &mut Vec<u8>) {
+    /// [rev "…"] [msg "…"] [data "…"] [severity "…"] [ver "…"] …`. Bytes that are not printable ASCII are `\xhh`, and so
+    /// are, in what a request can have a part in (message, data, tags), those of `also`.
+    pub fn write_details(&self, also: &[u8], out: &mut Vec<u8>) {
         let severity = self.severity.map_or(0, Severity::number);
-        let mut field = |name: &str, value: &[u8]| {
+        let mut field = |name: &str, value: &[u8], also: &[u8]| {
             out.extend_from_slice(b" [");
             out.extend_from_slice(name.as_bytes());
             out.extend_from_slice(b" \"");
-            for byte in value {
-                match byte {
-                    0x20..=0x7e => out.push(*byte),
-                    _ => out.extend_from_slice(format!("\\x{byte:02x}").as_bytes()),
-                }
-            }
+            write_escaped(value, also, out);
             out.extend_from_slice(b"\"]");
         };
-        field("file", self.file.as_bytes());
-        field("line", self.line.to_string().as_bytes());
-        field("id", self.id.to_string().as_bytes());
-        field("rev", &self.revision);
-        field("msg", &self.message);
-        field("data", self.data.get(..200).unwrap_or(&self.data));
-        field("severity", severity.to_string().as_bytes());
-        field("ver", &self.version);
-        field("maturity", self.maturity.to_string().as_bytes());
-        field("accuracy", self.accuracy.to_string().as_bytes());
+        field("file", self.file.as_bytes(), b"");
+        field("line", self.line.to_string().as_bytes(), b"");
+        field("id", self.id.to_string().as_bytes(), b"");
+        field("rev", &self.revision, b"");
+        field("msg", &self.message, also);
+        field("data", self.data.get(..200).unwrap_or(&self.data), also);
+        field("severity", severity.to_string().as_bytes(), b"");
+        field("ver", &self.version, b"");
+        field("maturity", self.maturity.to_string().as_bytes(), b"");
+        field("accuracy", self.accuracy.to_string().as_bytes(), b"");
         for tag in &self.tags {
-            field("tag", tag);
+            field("tag", tag, also);
+        }
+    }
+}
+
+/// Appends a text with what is not printable ASCII, and with the bytes of `also`, as `\xhh`. ModSecurity v3,
+/// `utils::string::toHexIfNeeded`.
+pub fn write_escaped(text: &[u8], also: &[u8], out: &mut Vec<u8>) {
+    for byte in text {
+        match byte {
+            b' '..=b'~' if !also.contains(byte) => out.push(*byte),
+            _ => {
+                let digit =
+                    |nibble: u8| char::from_digit(u32::from(nibble), 16).map_or(b'0', |digit| digit as u8);
+                out.extend_from_slice(&[b'\\', b'x', digit(byte >> 4), digit(byte & 15)]);
+            }
         }
     }
 }

@@ -233,7 +233,7 @@ fn run(case: &Case, file: &str, folder: &Path) -> Result<(), String> {
             line.extend_from_slice(b"Warning. ");
         }
         line.extend_from_slice(&matched.details);
-        matched.write_details(&mut line);
+        matched.write_details(b"", &mut line);
         line.push(b'\n');
         errors.push_str(&String::from_utf8_lossy(&line));
     }

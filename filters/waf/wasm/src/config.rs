@@ -1,3 +1,4 @@
+use crate::audit_log::AuditLogConfig;
 use crate::core_rule_set::CoreRuleSet;
 use crate::rule_sets::CRS;
 use schemars::JsonSchema;
@@ -26,9 +27,15 @@ pub struct Config {
     /// for any.
     #[serde(default)]
     pub per_authority_directives: BTreeMap<String, String>,
+    /// Rule sets by authority and path. The first entry that fits counts, and before `per_authority_directives`.
+    #[serde(default)]
+    pub per_route_directives: Vec<RouteDirectives>,
     /// Labels on every metric, with their values.
     #[serde(default)]
     pub metric_labels: BTreeMap<String, String>,
+    /// Where the audit log goes.
+    #[serde(default)]
+    pub audit_log: AuditLogConfig,
     /// Whether to block, whatever `SecRuleEngine` says.
     #[serde(default)]
     pub mode: Mode,
@@ -44,6 +51,20 @@ impl Config {
         let unsaid = if self.crs.is_some() { CRS } else { "default" };
         self.default_directives.as_deref().unwrap_or(unsaid)
     }
+}
+
+/// A rule set for some authorities and paths.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RouteDirectives {
+    /// Authorities, as in `per_authority_directives`. None means any.
+    #[serde(default)]
+    pub authorities: Vec<String>,
+    /// Paths, compared when they are decoded and normalised; `/api/*` for all that begin so. None means any.
+    #[serde(default)]
+    pub paths: Vec<String>,
+    /// The name of the rule set.
+    pub directives: String,
 }
 
 /// Whether to block.

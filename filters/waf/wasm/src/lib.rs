@@ -10,7 +10,8 @@ mod metrics;
 mod report;
 mod rule_sets;
 
-pub use config::{Config, Mode};
+pub use audit_log::{AuditLogConfig, CollectorConfig};
+pub use config::{Config, Mode, RouteDirectives};
 pub use core_rule_set::{AnomalyThreshold, CoreRuleSet, Exclusion, Plugin, RuleSelection};
 
 use portcullis_engine::{Connection, Intervention, Scratch, Transaction};
@@ -51,17 +52,15 @@ impl Filter for WafFilter {
     type Request = Inspection;
 
     fn new(config: Config, setup: &mut Setup<'_>) -> Result<Self, ConfigErrors> {
-        let rule_sets = RuleSets::compile(&config)?;
+        let mut errors = ConfigErrors::new();
+        let rule_sets = RuleSets::compile(&config).map_err(|found| errors.extend(found)).ok();
+        let report = Report::new(&config, setup).map_err(|found| errors.extend(found)).ok();
+        let (Some(rule_sets), Some(report)) = (rule_sets, report) else { return Err(errors) };
         setup.notice(rule_sets.describe());
         for file in built_in::LEFT_OUT.iter().filter(|_| config.uses_core_rule_set()) {
             setup.warn(format!("{file} of the Core Rule Set is left out: it needs a GeoIP database and DNS"));
         }
-        Ok(Self {
-            rule_sets,
-            mode: config.mode,
-            report: Report::new(&config, setup),
-            memory: RefCell::default(),
-        })
+        Ok(Self { rule_sets, mode: config.mode, report, memory: RefCell::default() })
     }
 
     fn request_body_mode(&self, inspection: &Inspection) -> BodyMode {
@@ -87,7 +86,8 @@ impl Filter for WafFilter {
         let headers = host.headers(MapKind::RequestHeaders);
         let authority = headers.get(":authority").unwrap_or_default();
         let memory = self.memory.borrow_mut().pop().unwrap_or_default();
-        let mut transaction = self.rule_sets.get(authority).transaction_in(memory);
+        let mut transaction =
+            self.rule_sets.get(authority, headers.get(":path").unwrap_or_default()).transaction_in(memory);
         inspection.endless = never_ends(&headers);
         inspection.protocol = host.property(&["request", "protocol"]).unwrap_or_default();
         feed_request(&mut transaction, &headers, inspection, host);

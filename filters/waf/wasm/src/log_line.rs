@@ -1,6 +1,6 @@
 //! A matched rule as ModSecurity v3 writes it into the web server's error log, so that tools that read its log read ours.
 
-use portcullis_engine::MatchedRule;
+use portcullis_engine::{MatchedRule, write_escaped};
 use sdk_shim::Headers;
 
 /// The line of a rule. What comes from the request can't forge a field or a line: outside the quotes that belong to the form,
@@ -15,12 +15,8 @@ pub(crate) fn of(rule: &MatchedRule, blocks: bool, request: &Headers) -> String 
     };
     text.extend_from_slice(form);
     // The value in it is escaped already, but for quotes.
-    text.extend(escaped(details, b"\""));
-    let mut fields = rule.clone();
-    for field in fields.tags.iter_mut().chain([&mut fields.message, &mut fields.data]) {
-        *field = escaped(field, QUOTE_AND_BACKSLASH);
-    }
-    fields.write_details(&mut text);
+    write_escaped(details, b"\"", &mut text);
+    rule.write_details(QUOTE_AND_BACKSLASH, &mut text);
     let header = |name: &str| request.get(name).unwrap_or_default();
     let path = header(":path").split(|byte| *byte == b'?').next().unwrap_or_default();
     let path = path.get(..LONGEST_URI).unwrap_or(path);
@@ -28,7 +24,7 @@ pub(crate) fn of(rule: &MatchedRule, blocks: bool, request: &Headers) -> String 
         [("hostname", header(":authority")), ("uri", path), ("unique_id", header("x-request-id"))]
     {
         text.extend_from_slice(format!(" [{name} \"").as_bytes());
-        text.extend(escaped(value, QUOTE_AND_BACKSLASH));
+        write_escaped(value, QUOTE_AND_BACKSLASH, &mut text);
         text.extend_from_slice(b"\"]");
     }
     String::from_utf8_lossy(&text).into_owned()
@@ -54,8 +50,9 @@ pub(crate) fn decision(
         [("method", ":method"), ("host", ":authority"), ("path", ":path"), ("request_id", "x-request-id")];
     for (name, header) in names {
         let value = request.get(header).unwrap_or_default();
-        let value = escaped(value.get(..LONGEST_URI).unwrap_or(value), QUOTE_AND_BACKSLASH);
-        line.push_str(&format!(" {name}=\"{}\"", String::from_utf8_lossy(&value)));
+        let mut text = Vec::new();
+        write_escaped(value.get(..LONGEST_URI).unwrap_or(value), QUOTE_AND_BACKSLASH, &mut text);
+        line.push_str(&format!(" {name}=\"{}\"", String::from_utf8_lossy(&text)));
     }
     line
 }
@@ -67,15 +64,3 @@ const QUOTE_AND_BACKSLASH: &[u8] = b"\"\\";
 
 /// Bytes of the path, which is written without its query.
 const LONGEST_URI: usize = 512;
-
-/// The text with what is not printable, and with these, as `\xhh`.
-fn escaped(text: &[u8], these: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    for byte in text {
-        match byte {
-            b' '..=b'~' if !these.contains(byte) => out.push(*byte),
-            _ => out.extend_from_slice(format!("\\x{byte:02x}").as_bytes()),
-        }
-    }
-    out
-}

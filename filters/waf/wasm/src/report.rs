@@ -1,10 +1,11 @@
 //! What the filter tells of its decisions: the reply, the log, metrics and filter state.
 
+use crate::audit_log::{Answer, AuditLog};
 use crate::config::{Config, Mode};
+use crate::log_line;
 use crate::metrics::Metrics;
-use crate::{audit_log, log_line};
 use portcullis_engine::{Cause, Intervention, InterventionKind, MatchedRule, Transaction};
-use sdk_shim::{Host, Level, MapKind, Reply, Setup};
+use sdk_shim::{ConfigErrors, Host, Level, MapKind, Reply, Setup};
 
 /// The filter state that access logs and routes know as `wasm.waf`: `pass`, `detected 942100,949110`, or
 /// `deny 949110 (942100)` with the rules that matched before.
@@ -15,6 +16,7 @@ const SCORE_STATE: &str = "waf_score";
 
 pub(crate) struct Report {
     metrics: Metrics,
+    audit_log: AuditLog,
     mode: Mode,
 }
 
@@ -35,8 +37,12 @@ impl Decision {
 }
 
 impl Report {
-    pub(crate) fn new(config: &Config, setup: &mut Setup<'_>) -> Self {
-        Self { metrics: Metrics::new(&config.metric_labels, setup), mode: config.mode }
+    pub(crate) fn new(config: &Config, setup: &mut Setup<'_>) -> Result<Self, ConfigErrors> {
+        Ok(Self {
+            metrics: Metrics::new(&config.metric_labels, setup),
+            audit_log: AuditLog::new(&config.audit_log, setup)?,
+            mode: config.mode,
+        })
     }
 
     /// The request goes upstream.
@@ -110,7 +116,9 @@ impl Report {
             host.log(Level::Info, format_args!("{line}"));
         }
         if audited {
-            audit_log::write(transaction, decision.status, &headers, host);
+            let stopped = decision.stopped.as_ref().map(|(cause, phase)| (cause.as_str(), *phase));
+            let answer = Answer { status: decision.status, stopped };
+            self.audit_log.write(transaction, answer, &headers, host);
         }
     }
 }

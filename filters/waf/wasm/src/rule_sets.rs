@@ -1,11 +1,12 @@
 //! The rule sets of a configuration, compiled, and which of them a request gets.
 
 use crate::built_in::{BuiltIn, KNOWN_PATTERNS};
-use crate::config::{Config, Mode};
+use crate::config::{Config, Mode, RouteDirectives};
 use crate::core_rule_set::Documents;
+use portcullis_engine::transformations::{Transformation, UnicodeMap};
 use portcullis_engine::{Document, Options, Waf};
 use sdk_shim::{ConfigErrors, Path};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// The name of the rule set that `crs` in the configuration is.
 pub(crate) const CRS: &str = "crs";
@@ -13,7 +14,17 @@ pub(crate) const CRS: &str = "crs";
 pub(crate) struct RuleSets {
     default_name: String,
     default: Waf,
+    by_route: Vec<Route>,
     by_authority: HashMap<Vec<u8>, Waf>,
+}
+
+/// A rule set for some authorities and paths.
+struct Route {
+    /// In lower case. None means any.
+    authorities: HashSet<Vec<u8>>,
+    /// None means any.
+    paths: Vec<String>,
+    waf: Waf,
 }
 
 impl RuleSets {
@@ -42,15 +53,28 @@ impl RuleSets {
             Some((authority.to_ascii_lowercase().into_bytes(), named(name, authorities.field(authority))?))
         });
         let by_authority = by_authority.collect();
+        let routes = Path::root().field("per_route_directives");
+        let mut by_route = Vec::new();
+        let mut problems = ConfigErrors::new();
+        for (index, route) in config.per_route_directives.iter().enumerate() {
+            let at = routes.index(index);
+            route.check(&at, &mut problems);
+            if let Some(waf) = named(&route.directives, at.field("directives")) {
+                let authorities = route.authorities.iter();
+                let authorities = authorities.map(|name| name.to_ascii_lowercase().into_bytes()).collect();
+                by_route.push(Route { authorities, paths: route.paths.clone(), waf });
+            }
+        }
+        errors.extend(problems);
         if config.crs.is_some() && !used.contains(CRS) {
-            let expected = "\"crs\" in default_directives or per_authority_directives: nothing uses it";
+            let expected = "\"crs\" in default_directives, per_route_directives or per_authority_directives: nothing uses it";
             errors.add(&Path::root().field(CRS), "a rule set", expected);
         }
         // Without a default rule set there is an error that says so.
         match default {
             Some(default) => {
                 let default_name = default_name.to_owned();
-                errors.into_result(Self { default_name, default, by_authority })
+                errors.into_result(Self { default_name, default, by_route, by_authority })
             }
             None => Err(errors),
         }
@@ -63,17 +87,80 @@ impl RuleSets {
         format!("rule set {}: {} rules{signatures}", self.default_name, self.default.statistics().rules)
     }
 
-    /// The rule set for an authority: its own, that of its host on any port, or the default.
-    pub(crate) fn get(&self, authority: &[u8]) -> &Waf {
-        if self.by_authority.is_empty() {
+    /// The rule set for a request: that of the first route, that of its authority, that of its host on any port, or the default.
+    pub(crate) fn get(&self, authority: &[u8], target: &[u8]) -> &Waf {
+        if self.by_authority.is_empty() && self.by_route.is_empty() {
             return &self.default;
         }
         let authority = authority.to_ascii_lowercase();
+        if !self.by_route.is_empty() {
+            let path = normalised_path(target);
+            let fits = |route: &&Route| route.has_authority(&authority) && route.has_path(&path);
+            if let Some(route) = self.by_route.iter().find(fits) {
+                return &route.waf;
+            }
+        }
         self.by_authority
             .get(&authority)
             .or_else(|| self.by_authority.get(host(&authority)))
             .unwrap_or(&self.default)
     }
+}
+
+impl Route {
+    fn has_authority(&self, authority: &[u8]) -> bool {
+        let names = &self.authorities;
+        names.is_empty() || names.contains(authority) || names.contains(host(authority))
+    }
+
+    fn has_path(&self, path: &[u8]) -> bool {
+        let fits = |known: &String| match known.strip_suffix('*') {
+            Some(start) => path.starts_with(start.as_bytes()),
+            None => path == known.as_bytes(),
+        };
+        self.paths.is_empty() || self.paths.iter().any(fits)
+    }
+}
+
+impl RouteDirectives {
+    fn check(&self, path: &Path, errors: &mut ConfigErrors) {
+        if self.authorities.is_empty() && self.paths.is_empty() {
+            let expected = "one of them: default_directives is for all other requests";
+            errors.add(path, "neither authorities nor paths", expected);
+        }
+        for (index, text) in self.paths.iter().enumerate() {
+            if !text.starts_with('/') {
+                let expected = "a path that begins with `/`, or such a start and `*`";
+                errors.add(&path.field("paths").index(index), format!("{text:?}"), expected);
+            }
+        }
+        for (index, text) in self.authorities.iter().enumerate() {
+            if text.is_empty() || text.contains(['/', '*', ' ']) {
+                let expected = "an authority: a host's name, with or without a port";
+                errors.add(&path.field("authorities").index(index), format!("{text:?}"), expected);
+            }
+        }
+    }
+}
+
+/// The path of a target as the applications behind would read it, so that no spelling of it gets another rule set.
+fn normalised_path(target: &[u8]) -> Vec<u8> {
+    let end = target.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(target.len());
+    let path = target.get(..end).unwrap_or(target);
+    // A plus sign is a space in forms only.
+    let mut path: Vec<u8> = path
+        .iter()
+        .flat_map(|byte| if *byte == b'+' { &b"%2B"[..] } else { std::slice::from_ref(byte) })
+        .copied()
+        .collect();
+    for transformation in [Transformation::UrlDecodeUni(UnicodeMap::default()), Transformation::NormalisePath]
+    {
+        let mut out = Vec::new();
+        if transformation.apply(&path, &mut out) {
+            path = out;
+        }
+    }
+    path
 }
 
 /// The rule sets by name, with the place of each in the configuration.

@@ -103,7 +103,7 @@ fn refuses_a_core_rule_set_that_contradicts_itself() {
         ),
         (
             r#"{"crs": {}, "directives_map": {"own": []}, "default_directives": "own"}"#,
-            "crs: found a rule set, expected \"crs\" in default_directives or per_authority_directives",
+            "crs: found a rule set, expected \"crs\" in default_directives, per_route_directives or per_authority_directives",
         ),
     ] {
         let Err(errors) = load::<WafFilter>(config.as_bytes(), &|_| None) else {
@@ -352,40 +352,53 @@ fn says_what_it_decided_in_one_line_and_counts_by_family_phase_and_action() {
 }
 
 #[test]
-fn writes_the_parts_of_the_audit_log_that_are_asked_for_without_secrets() {
-    let audited = |directives: &str| -> Vec<String> {
-        let config = format!(
-            r#"{{"directives_map": {{"default": ["SecRuleEngine On", {directives}, "SecRule ARGS:a \"@eq 1\" \"id:5,phase:1,deny,status:418,msg:'No',tag:'t'\""]}}}}"#
-        );
-        let request = Message::request("GET", "/p?a=1&Password=hunter2")
-            .with_header("authorization", "Bearer hunter2")
-            .with_header("cookie", "id=hunter2")
-            .with_header("x-bytes", b"\xff\"");
-        let outcome =
-            run(&loaded(&config), TestHost::new(), request, Message::response(200), Settings::default());
-        let lines = outcome.host.logs.iter().filter_map(|(_, line)| line.strip_prefix("audit "));
-        lines.map(str::to_owned).collect()
-    };
-    assert_eq!(audited(r#""SecAuditEngine Off""#), [""; 0]);
-    assert_eq!(
-        audited(r#""SecAuditEngine RelevantOnly", "SecAuditLogRelevantStatus ^5""#).len(),
-        1,
-        "a rule matched"
+fn a_route_has_the_rule_set_of_the_first_entry_that_fits() {
+    let rule =
+        |status: u16| format!(r#"["SecRuleEngine On", "SecAction \"id:1,phase:1,deny,status:{status}\""]"#);
+    let config = format!(
+        r#"{{"directives_map": {{"default": [], "a": {}, "b": {}, "c": {}, "d": {}}},
+        "per_route_directives": [
+            {{"authorities": ["shop.test"], "paths": ["/api/*", "/login"], "directives": "a"}},
+            {{"paths": ["/api/v1/*", "/a+b"], "directives": "b"}},
+            {{"authorities": ["Other.test:8443"], "directives": "c"}}
+        ],
+        "per_authority_directives": {{"shop.test": "d"}}}}"#,
+        rule(411),
+        rule(412),
+        rule(413),
+        rule(414)
     );
-    let [entry] = &audited(r#""SecAuditEngine On", "SecAuditLogParts ABHZ""#)[..] else {
-        panic!("one entry")
-    };
-    assert!(!entry.contains("hunter2"), "{entry}");
-    let entry: serde_json::Value = serde_json::from_str(entry).unwrap();
-    let transaction = &entry["transaction"];
-    assert_eq!(transaction["request"]["uri"], "/p?a=1&Password=[redacted]");
-    assert_eq!(transaction["request"]["headers"]["x-bytes"], "\u{fffd}\"");
-    assert_eq!(transaction["response"], serde_json::json!({"http_code": 418}));
-    assert_eq!(transaction["messages"][0]["details"]["ruleId"], "5");
-    let [entry] = &audited(r#""SecAuditEngine On", "SecAuditLogParts AZ""#)[..] else { panic!("one entry") };
-    let entry: serde_json::Value = serde_json::from_str(entry).unwrap();
-    assert_eq!(entry["transaction"].get("messages"), None);
-    assert_eq!(entry["transaction"]["request"].get("headers"), None);
+    let waf = loaded(&config);
+    for (authority, path, status) in [
+        ("shop.test", "/api/x", 411),
+        ("SHOP.test:80", "/login?x", 411),
+        ("shop.test", "/login/", 414),
+        ("shop.test", "/%61pi/x", 411),
+        ("shop.test", "/x/..//api/./x", 411),
+        ("shop.test", "/api/../x", 414),
+        ("any.test", "/api/v1/x", 412),
+        ("any.test", "/a+b", 412),
+        ("any.test", "/api/v2", 200),
+        ("other.test:8443", "/", 413),
+        ("other.test", "/", 200),
+    ] {
+        let mut request = Message::request("GET", path);
+        request.headers.retain(|(name, _)| name != ":authority");
+        let request = request.with_header(":authority", authority);
+        let outcome = run(&waf, TestHost::new(), request, Message::response(200), Settings::default());
+        assert_eq!(outcome.status(), status, "{authority}{path}");
+    }
+    let wrong = r#"{"directives_map": {"default": []}, "per_route_directives": [
+        {"directives": "default"}, {"paths": ["api"], "authorities": ["*.x"], "directives": "none"}]}"#;
+    let Err(errors) = load::<WafFilter>(wrong.as_bytes(), &|_| None) else { panic!("accepted") };
+    for expected in [
+        "per_route_directives[0]: found neither authorities nor paths",
+        "per_route_directives[1].paths[0]: found \"api\"",
+        "per_route_directives[1].authorities[0]: found \"*.x\"",
+        "per_route_directives[1].directives: found \"none\"",
+    ] {
+        assert!(errors.to_string().contains(expected), "{errors}\nlacks {expected}");
+    }
 }
 
 #[test]

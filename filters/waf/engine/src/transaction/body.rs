@@ -57,7 +57,11 @@ impl Transaction {
             }
             Some(BodyProcessor::Raw) | None => Ok(()),
         };
-        self.set_body_error(result.err());
+        let has_too_many = self.members(V::Args).len() >= plan.settings.arguments_limit;
+        self.set_body_error(result.err().map(|error| match error {
+            BodyError::Stopped if has_too_many => BodyError::TooManyArguments,
+            error => error,
+        }));
         self.check_size_without_files(plan, body);
         self.update_arguments_size();
         if !body.is_empty() {

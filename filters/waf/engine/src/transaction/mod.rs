@@ -1,6 +1,7 @@
 //! A transaction: the state of one request and its response, and the phases that rules run in.
 
 mod arguments;
+mod audit;
 mod body;
 mod candidates;
 mod collections;
@@ -20,8 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_seclang::ast::{
-    AllowScope, AuditEngine, BodyProcessor, Collection, EngineMode, LimitAction, ParseXml, PartsChange,
-    Severity, VariableName,
+    AllowScope, AuditEngine, BodyProcessor, Collection, EngineMode, LimitAction, ParseXml, Severity,
+    VariableName,
 };
 
 use crate::Intervention;
@@ -31,6 +32,7 @@ use crate::plan::{Plan, RuleId};
 use candidates::Candidates;
 use collections::{Found, Member, TxVariables};
 
+pub use audit::{FiredRule, UploadedFile};
 pub use debug::DebugSink;
 pub(crate) use debug::{Hex, debug};
 pub(crate) use evaluate::RuleState;
@@ -71,6 +73,9 @@ pub struct Transaction {
     files_size: usize,
     /// The XML body, where a rule validates it.
     document: Option<ValueId>,
+    audit_request_body: Option<ValueId>,
+    audit_response_body: Option<ValueId>,
+    fired: Vec<RuleId>,
     debug: Option<Box<dyn DebugSink>>,
     debug_level: u8,
 }
@@ -178,6 +183,9 @@ impl Transaction {
             arguments_size: 0,
             files_size: 0,
             document: None,
+            audit_request_body: None,
+            audit_response_body: None,
+            fired: Vec::new(),
             debug: None,
             debug_level: 0,
         };
@@ -260,27 +268,6 @@ impl Transaction {
         if self.engine() == EngineMode::On { configured } else { LimitAction::ProcessPartial }
     }
 
-    /// Whether an audit log entry should be written: `SecAuditEngine`, `SecAuditLogRelevantStatus` and the matches
-    /// decide. `status` is that of the response.
-    pub fn audit_log_wanted(&self, status: u16) -> bool {
-        match self.overrides.audit_engine.unwrap_or(self.plan.settings.audit_engine) {
-            AuditEngine::On => true,
-            AuditEngine::Off => false,
-            AuditEngine::RelevantOnly => {
-                let relevant = &self.plan.settings.audit_log_relevant_status;
-                self.audit_relevant
-                    || relevant
-                        .as_ref()
-                        .is_some_and(|pattern| pattern.evaluate(status.to_string().as_bytes(), None))
-            }
-        }
-    }
-
-    /// The letters of `SecAuditLogParts`, or what `ctl:auditLogParts` made of them.
-    pub fn audit_log_parts(&self) -> &[u8] {
-        self.overrides.audit_parts.as_deref().unwrap_or(&self.plan.settings.audit_log_parts)
-    }
-
     /// What rules have said that the audit log is not to show.
     pub fn sanitised(&self) -> &[Sanitised] {
         &self.sanitised
@@ -336,18 +323,6 @@ impl Transaction {
         if !self.memory.removed_targets.iter().any(|known| Arc::ptr_eq(known, removal)) {
             self.memory.removed_targets.push(Arc::clone(removal));
         }
-    }
-
-    pub(crate) fn change_audit_parts(&mut self, change: PartsChange, parts: &[u8]) {
-        let mut current = self.audit_log_parts().to_vec();
-        match change {
-            PartsChange::Replace => current = parts.to_vec(),
-            PartsChange::Add => {
-                current.extend(parts.iter().filter(|part| !self.audit_log_parts().contains(part)))
-            }
-            PartsChange::Remove => current.retain(|part| !parts.contains(part)),
-        }
-        self.overrides.audit_parts = Some(current);
     }
 }
 

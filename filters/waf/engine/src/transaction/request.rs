@@ -207,6 +207,7 @@ impl Transaction {
                 }
                 body = body.get(..access.limit).unwrap_or(body);
             }
+            self.keep_request_body(body);
             self.parse_body(&plan, body);
         }
         self.run_phase(&plan, Phase::RequestBody)

@@ -64,6 +64,7 @@ impl Transaction {
                 }
                 body = body.get(..access.limit).unwrap_or(body);
             }
+            self.keep_response_body(body);
             self.set_bytes(VariableName::ResponseBody, body);
             self.set_number(VariableName::ResponseContentLength, body.len());
         } else if !self.response_type_is_inspected() {
