@@ -1,0 +1,248 @@
+//! Inputs to start from, made of the data that other people wrote. They are never kept in the repository.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use serde::Deserialize;
+
+use crate::crs::root;
+use crate::request::Request;
+
+/// The folder of the data: `PORTCULLIS_DATA`, or `../shared/data` beside the repository. What is not there gives no seeds.
+#[derive(Clone, Debug)]
+pub struct Data(PathBuf);
+
+impl Data {
+    /// Where the environment says.
+    pub fn from_env() -> Self {
+        let folder =
+            std::env::var_os("PORTCULLIS_DATA").map_or_else(|| "../shared/data".into(), PathBuf::from);
+        Self(root().join(folder))
+    }
+
+    /// Whether there is any.
+    pub fn exists(&self) -> bool {
+        self.0.exists()
+    }
+
+    /// The files below a folder, in order.
+    fn files(&self, folder: &str) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        collect(&self.0.join(folder), &mut files);
+        files.sort();
+        files
+    }
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() { collect(&path, files) } else { files.push(path) }
+    }
+}
+
+/// Directives of the CRS, a few at a time, and ModSecurity's test rules.
+pub(crate) fn seclang(data: &Data) -> Vec<Vec<u8>> {
+    let mut seeds = Vec::new();
+    let files = [
+        data.files("crs"),
+        data.files("crs-tests"),
+        vec![root().join("filters/waf/wasm/rules/recommended.conf")],
+    ];
+    for file in files.concat() {
+        if file.extension().is_some_and(|extension| extension == "conf" || extension == "example") {
+            let text = fs::read(&file).unwrap();
+            seeds.extend(text.split(|byte| *byte == b'\n').fold(Vec::<Vec<u8>>::new(), |mut parts, line| {
+                match parts.last_mut() {
+                    Some(part) if !(line.is_empty() && part.len() > 200) => {
+                        part.extend_from_slice(line);
+                        part.push(b'\n');
+                    }
+                    _ => parts.push(line.to_vec()),
+                }
+                parts
+            }));
+        }
+    }
+    for file in data.files("modsecurity-regression") {
+        let Ok(tests) = serde_json::from_slice::<Vec<serde_json::Value>>(&fs::read(&file).unwrap()) else {
+            continue;
+        };
+        for test in tests {
+            let rules = test.get("rules").and_then(|rules| rules.as_array()).cloned().unwrap_or_default();
+            let lines: Vec<&str> = rules.iter().filter_map(|rule| rule.as_str()).collect();
+            seeds.push(lines.join("\n").into_bytes());
+        }
+    }
+    seeds
+}
+
+/// The inputs of the language tests and of the CRS's requests, one for each transformation in turn.
+pub(crate) fn transformations(data: &Data) -> Vec<Vec<u8>> {
+    let mut seeds = Vec::new();
+    for file in data.files("secrules-language-tests") {
+        let Ok(tests) = serde_json::from_slice::<Vec<serde_json::Value>>(&fs::read(&file).unwrap()) else {
+            continue;
+        };
+        seeds.extend(tests.iter().filter_map(|test| Some(test.get("input")?.as_str()?.as_bytes().to_vec())));
+    }
+    for request in requests_of(data) {
+        seeds.push(request.target);
+        seeds.push(request.body);
+    }
+    number(seeds)
+}
+
+/// Bodies of the CRS's tests, for the processor of their kind.
+pub(crate) fn bodies(data: &Data) -> Vec<Vec<u8>> {
+    let mut seeds: Vec<Vec<u8>> = BODIES.iter().map(|body| body.to_vec()).collect();
+    for request in requests_of(data) {
+        let kind = String::from_utf8_lossy(request.header("content-type").unwrap_or_default()).into_owned();
+        let (kind, head): (u8, &[u8]) = match kind.as_str() {
+            kind if kind.contains("json") => (2, b""),
+            kind if kind.contains("xml") => (3, b""),
+            kind if kind.starts_with("multipart") => {
+                let length = (kind.len() - kind.find(';').map_or(kind.len(), |at| at + 1)).min(63) as u8;
+                let parameter = kind.split_once(';').map_or("", |(_, parameter)| parameter);
+                let parameter = parameter.as_bytes().get(..usize::from(length)).unwrap_or_default();
+                seeds.push([&[1, 255, 128 | length], parameter, &request.body].concat());
+                continue;
+            }
+            _ => (0, b""),
+        };
+        if !request.body.is_empty() {
+            seeds.push([&[kind, 255], head, &request.body].concat());
+        }
+    }
+    seeds
+}
+
+/// Choices for a few rules, then a request of the CRS's tests.
+pub(crate) fn transactions(data: &Data) -> Vec<Vec<u8>> {
+    let mut seeds = number(requests_of(data).map(|request| request.to_bytes()).collect());
+    // Any numbers will do as choices, as long as they differ.
+    for (index, seed) in seeds.iter_mut().enumerate() {
+        let choices =
+            (0..24_usize).map(|at| (index.wrapping_mul(2_654_435_761).rotate_left(at as u32) >> 7) as u8);
+        seed.splice(0..0, choices);
+    }
+    seeds
+}
+
+/// The requests of the CRS's tests and of the attack lists.
+pub(crate) fn requests(data: &Data) -> Vec<Vec<u8>> {
+    let attacks = attacks(data).into_iter().map(|attack| Request {
+        method: b"GET".to_vec(),
+        target: [b"/?a=".to_vec(), percent_encode(&attack)].concat(),
+        version: b"HTTP/1.1".to_vec(),
+        headers: vec![(b"Host".to_vec(), b"a".to_vec())],
+        body: Vec::new(),
+    });
+    requests_of(data).chain(attacks).map(|request| request.to_bytes()).collect()
+}
+
+/// What the oracle was asked, and the attack lists.
+pub(crate) fn libinjection(data: &Data) -> Vec<Vec<u8>> {
+    #[derive(Deserialize)]
+    struct Answer {
+        input_hex: String,
+    }
+    let oracle = fs::read_to_string(data.0.join("libinjection/oracle.jsonl")).unwrap_or_default();
+    let inputs = oracle.lines().map(|line| {
+        let answer: Answer = serde_json::from_str(line).unwrap();
+        let pairs = answer.input_hex.as_bytes().chunks(2);
+        pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+    });
+    inputs.chain(attacks(data)).collect()
+}
+
+/// Lines of libinjection's lists.
+pub fn attacks(data: &Data) -> Vec<Vec<u8>> {
+    let mut attacks = Vec::new();
+    for file in data.files("libinjection/data") {
+        let text = fs::read(&file).unwrap();
+        let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty() && line[0] != b'#');
+        attacks.extend(lines.map(<[u8]>::to_vec));
+    }
+    attacks
+}
+
+/// The requests of the CRS's tests (go-ftw YAML).
+pub fn requests_of(data: &Data) -> impl Iterator<Item = Request> {
+    #[derive(Deserialize)]
+    struct Suite {
+        tests: Vec<Test>,
+    }
+    #[derive(Deserialize)]
+    struct Test {
+        stages: Vec<Stage>,
+    }
+    #[derive(Deserialize)]
+    struct Stage {
+        input: Input,
+    }
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct Input {
+        method: Option<String>,
+        uri: Option<String>,
+        version: Option<String>,
+        headers: BTreeMap<String, String>,
+        data: Option<String>,
+        encoded_request: Option<String>,
+    }
+    let files =
+        data.files("crs-tests").into_iter().filter(|file| file.extension().is_some_and(|end| end == "yaml"));
+    let suites =
+        files.filter_map(|file| serde_saphyr::from_str::<Suite>(&fs::read_to_string(file).ok()?).ok());
+    let inputs = suites.flat_map(|suite| suite.tests).flat_map(|test| test.stages).map(|stage| stage.input);
+    inputs.map(|input| {
+        if let Some(encoded) = &input.encoded_request {
+            let encoded: String = encoded.split_whitespace().collect();
+            let text = base64::engine::general_purpose::STANDARD.decode(encoded).unwrap_or_default();
+            return Request::parse(&text);
+        }
+        let mut headers: Vec<(Vec<u8>, Vec<u8>)> =
+            input.headers.into_iter().map(|(name, value)| (name.into_bytes(), value.into_bytes())).collect();
+        let has_type = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"content-type"));
+        let body = input.data.unwrap_or_default().into_bytes();
+        if !body.is_empty() && !has_type {
+            headers.push((b"Content-Type".to_vec(), b"application/x-www-form-urlencoded".to_vec()));
+        }
+        Request {
+            method: input.method.unwrap_or_else(|| "GET".to_owned()).into_bytes(),
+            target: input.uri.unwrap_or_else(|| "/".to_owned()).into_bytes(),
+            version: input.version.unwrap_or_else(|| "HTTP/1.1".to_owned()).into_bytes(),
+            headers,
+            body,
+        }
+    })
+}
+
+/// All but letters and digits as `%hh`.
+pub fn percent_encode(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for byte in text {
+        if byte.is_ascii_alphanumeric() {
+            out.push(*byte);
+        } else {
+            out.extend(format!("%{byte:02X}").bytes());
+        }
+    }
+    out
+}
+
+/// Puts 0, 1, 2… before the seeds, whatever that chooses.
+fn number(seeds: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let numbered = seeds.into_iter().enumerate();
+    numbered.map(|(index, seed)| [&[(index % 256) as u8], seed.as_slice()].concat()).collect()
+}
+
+const BODIES: &[&[u8]] = &[
+    b"\x00\xffa=1&b=%41+%zz&&c",
+    b"\x02\xff{\"a\":[1,-2.5e3,{\"b\":\"\\u00e9\\ud83d\\ude00\",\"\":null}],\"c\":true}",
+    b"\x03\xff<?xml version='1.0'?><!DOCTYPE a [<!ENTITY e 'x'>]><a b='1&lt;' xmlns:p='urn:a'>t&e;<![CDATA[<x>]]><p:c/></a>",
+    b"\x01\xff\x00--0\r\nContent-Disposition: form-data; name=\"a\"; filename*=utf-8''b%20c\r\nX: y\r\n z\r\n\r\nd\r\n--0--\r\n",
+];
