@@ -142,6 +142,11 @@ bench-engine-baseline: ## Write down how many instructions the engine takes
 	@tools/crs/install.sh .tools/crs --optional
 	@$(BENCH_ENGINE) --instructions --write
 
+.PHONY: fuzz
+fuzz: ## Look for inputs that break a property ([TARGET=name] [SECONDS=60 for each]; needs a C++ compiler)
+	@tools/crs/install.sh .tools/crs --optional
+	@fuzz/run.sh $(or $(SECONDS),60) $(TARGET)
+
 .PHONY: wasm-target
 wasm-target:
 	@test -d "$$(rustc --print target-libdir --target $(WASM))" || rustup target add $(WASM)

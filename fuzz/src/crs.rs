@@ -2,12 +2,12 @@
 
 use std::cell::RefCell;
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use crate::request::{Request, inspect, options};
 use portcullis_engine::{Document, Options, Scratch, Waf};
 use portcullis_seclang::loader::FileSystem;
+use suites::root;
 
 /// The scan that decides which operators to ask never changes what is said of a request: all operators asked give the same
 /// matches, values, scores and interventions. At paranoia level 4, where all rules run; nothing is stopped early, since
@@ -52,9 +52,4 @@ pub fn load(paranoia: u8, engine: &str, options: &Options) -> Option<Waf> {
         Ok(waf) => Some(waf),
         Err(errors) => panic!("the Core Rule Set does not compile: {}", errors[0]),
     }
-}
-
-/// The repository.
-pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }

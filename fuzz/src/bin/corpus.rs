@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use portcullis_fuzz::TARGETS;
-use portcullis_fuzz::corpus::Data;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -22,8 +21,7 @@ fn main() -> ExitCode {
         TARGETS.iter().for_each(|target| eprintln!("  {}", target.name));
         return ExitCode::FAILURE;
     };
-    let data = Data::from_env();
-    let seeds = (target.seeds)(&data);
+    let seeds = (target.seeds)();
     fs::create_dir_all(folder).expect("the folder can be made");
     let short = seeds.iter().filter(|seed| seed.len() <= target.max_len);
     let count = short.enumerate().map(|(index, seed)| {

@@ -15,6 +15,10 @@ pub mod operators;
 mod options;
 pub mod persistent;
 mod plan;
+#[cfg(feature = "profile")]
+pub mod profile;
+#[cfg(not(feature = "profile"))]
+mod profile;
 pub mod support;
 mod transaction;
 pub mod transformations;

@@ -7,6 +7,7 @@ use portcullis_seclang::ast::{OperatorName, VariableName};
 use super::{Hex, Scratch, Transaction, ValueId, debug};
 use crate::operators::Operator;
 use crate::plan::{Condition, Operation, Plan, TxSlot};
+use crate::profile::measure;
 
 /// Operators whose argument has macros, compiled for the text that the macros gave last. They stay from one
 /// transaction to the next, since `%{tx.allowed_methods}` is mostly the same.
@@ -57,7 +58,9 @@ impl Transaction {
             },
         };
         captures.clear();
-        match operator.try_evaluate(values.bytes(form), capture.then_some(captures)) {
+        let rule = self.current.and_then(|(rule, _)| plan.rules.get(rule as usize)).map_or(0, |rule| rule.id);
+        let what = || format!("rule {rule}, @{}", condition.operator_name);
+        match measure(what, || operator.try_evaluate(values.bytes(form), capture.then_some(captures))) {
             Ok(matched) => matched,
             Err(_) => {
                 self.note_match_limit(plan, &argument);

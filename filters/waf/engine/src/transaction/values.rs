@@ -1,6 +1,7 @@
 //! The memory of a transaction: one growing byte arena and the values that point into it.
 
 use crate::plan::{Chain, Triggers};
+use crate::profile::measure;
 
 /// A value of the current transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -243,7 +244,8 @@ impl Values {
         }
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
-        let changed = step.transformation.apply(self.bytes(id), &mut buffer);
+        let what = || format!("t:{}", step.name);
+        let changed = measure(what, || step.transformation.apply(self.bytes(id), &mut buffer));
         let to = if changed { self.push(&buffer) } else { id };
         self.buffer = buffer;
         let edge = self.edges.len() as u32;
@@ -272,7 +274,7 @@ impl Values {
         let at = self.scans.len();
         let range = value.start as usize..value.start as usize + value.len as usize;
         let bytes = self.arena.get(range).unwrap_or(b"");
-        prefilter.scan(bytes, &mut self.buffer, &mut self.scans);
+        measure(|| "scan".to_owned(), || prefilter.scan(bytes, &mut self.buffer, &mut self.scans));
         if let Some(value) = self.values.get_mut(id.0 as usize) {
             value.scan = at as u32;
         }

@@ -1,0 +1,190 @@
+//! Looks for the most expensive request: `hostile [--paranoia 1] [--bytes 8192] [--seconds 60] [--seed 1] [--limit-ms 5]`.
+//!
+//! Every shape that a request can have is filled with every unit of a pool: what decoders, tokenizers and patterns care
+//! about, the attack lists, the Core Rule Set's words. Then the most expensive of these are changed, and what is more
+//! expensive takes their places, until the time is over. What counts is the CPU time of this thread for all phases of the
+//! request, the least of several runs: other work on the machine only ever adds.
+//!
+//! It ends with the ten most expensive requests of different kinds and, if built with the feature `profile`, the rules that
+//! they spend their time on. It fails if one takes longer than `--limit-ms`, unless that is 0.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a tool of the Makefile"
+)]
+
+mod genome;
+mod pool;
+mod report;
+mod shape;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use genome::Genome;
+use pool::{Pool, Random};
+use portcullis_engine::{Connection, Options, Scratch, Waf};
+use portcullis_fuzz::crs;
+use portcullis_fuzz::request::Request;
+
+fn main() -> ExitCode {
+    let choice = Choice::from_arguments();
+    let Some(waf) = crs::load(choice.paranoia, "On", &Options::default()) else {
+        println!("skipped: there is no Core Rule Set in .tools/crs: `make crs`");
+        return ExitCode::SUCCESS;
+    };
+    let mut search = Search { waf, memory: None, bytes: choice.bytes, best: Vec::new(), tried: 0 };
+    let pool = Pool::new();
+    let mut random = Random::new(choice.seed);
+    let start = Instant::now();
+    for genome in pool.first(&mut random) {
+        search.consider(genome);
+        if start.elapsed() > choice.time / 2 {
+            break;
+        }
+    }
+    println!(
+        "{} requests in {:.0?}; the worst takes {:.2} ms",
+        search.tried,
+        start.elapsed(),
+        search.worst()
+    );
+    while start.elapsed() < choice.time {
+        let parent = search.best[random.below(search.best.len())].genome.clone();
+        search.consider(parent.changed(&pool, &mut random));
+    }
+    println!(
+        "{} requests in {:.0?}; the worst takes {:.2} ms",
+        search.tried,
+        start.elapsed(),
+        search.worst()
+    );
+    report::print(&mut search, choice.paranoia);
+    if choice.limit_ms > 0.0 && search.worst() > choice.limit_ms {
+        println!("More than {} ms.", choice.limit_ms);
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+struct Choice {
+    paranoia: u8,
+    bytes: usize,
+    time: Duration,
+    seed: u64,
+    limit_ms: f64,
+}
+
+impl Choice {
+    fn from_arguments() -> Self {
+        let mut choice =
+            Self { paranoia: 1, bytes: 8192, time: Duration::from_secs(60), seed: 1, limit_ms: 0.0 };
+        let mut arguments = std::env::args().skip(1);
+        while let (Some(name), Some(value)) = (arguments.next(), arguments.next()) {
+            match name.as_str() {
+                "--paranoia" => choice.paranoia = value.parse().expect("1 to 4"),
+                "--bytes" => choice.bytes = value.parse().expect("a number"),
+                "--seconds" => choice.time = Duration::from_secs(value.parse().expect("a number")),
+                "--seed" => choice.seed = value.parse().expect("a number"),
+                "--limit-ms" => choice.limit_ms = value.parse().expect("a number"),
+                _ => panic!("no option {name}"),
+            }
+        }
+        choice
+    }
+}
+
+/// A request and what it costs.
+struct Found {
+    genome: Genome,
+    nanoseconds: u64,
+}
+
+/// How many of each shape are kept and changed.
+const KEPT: usize = 6;
+
+struct Search {
+    waf: Waf,
+    memory: Option<Scratch>,
+    /// How large a request may be, head and body together.
+    bytes: usize,
+    /// Of each shape the most expensive, the worst first.
+    best: Vec<Found>,
+    tried: usize,
+}
+
+impl Search {
+    /// Keeps the request if it is among the most expensive of its shape.
+    fn consider(&mut self, genome: Genome) {
+        let request = genome.request(self.bytes);
+        let kin: Vec<u64> = self.of_shape(&genome).map(|found| found.nanoseconds).collect();
+        let least = if kin.len() < KEPT { 0 } else { *kin.last().unwrap() };
+        self.tried += 1;
+        // Most are no candidates, which one run tells.
+        if self.cost(&request, 1) <= least {
+            return;
+        }
+        let nanoseconds = self.cost(&request, 4);
+        if nanoseconds <= least
+            || self.of_shape(&genome).any(|found| found.genome.request(self.bytes) == request)
+        {
+            return;
+        }
+        let shape = genome.shape;
+        self.best.push(Found { genome, nanoseconds });
+        self.best.sort_by_key(|found| std::cmp::Reverse(found.nanoseconds));
+        if kin.len() >= KEPT {
+            let last = self.best.iter().rposition(|found| found.genome.shape == shape).unwrap();
+            self.best.remove(last);
+        }
+    }
+
+    fn of_shape(&self, genome: &Genome) -> impl Iterator<Item = &Found> {
+        self.best.iter().filter(move |found| found.genome.shape == genome.shape)
+    }
+
+    /// Milliseconds.
+    fn worst(&self) -> f64 {
+        self.best.first().map_or(0.0, |found| found.nanoseconds as f64 / 1e6)
+    }
+
+    /// The least of some runs.
+    fn cost(&mut self, request: &Request, runs: usize) -> u64 {
+        (0..runs).map(|_| self.run(request)).min().unwrap_or(0)
+    }
+
+    /// Nanoseconds of CPU for one.
+    fn run(&mut self, request: &Request) -> u64 {
+        let start = cpu();
+        let memory = inspect(&self.waf, request, self.memory.take().unwrap_or_default());
+        self.memory = Some(memory);
+        cpu() - start
+    }
+}
+
+/// As the filter does it: what is stopped goes no further than the log.
+fn inspect(waf: &Waf, request: &Request, memory: Scratch) -> Scratch {
+    let mut tx = waf.transaction_in(memory);
+    tx.connection(Connection { client_address: b"192.0.2.7", client_port: 50_123, ..Connection::default() });
+    tx.unique_id(b"5c4a3e0e-6e0f-4f5e-9d26-3b0f6f1f0b11");
+    tx.request_line(&request.method, &request.target, &request.version);
+    for (name, value) in &request.headers {
+        tx.request_header(name, value);
+    }
+    if tx.process_request_headers().or_else(|| tx.process_request_body(&request.body)).is_none() {
+        tx.response_status(200, b"HTTP/1.1");
+        tx.response_header(b"content-type", b"text/html");
+        let _ = tx.process_response_headers().or_else(|| tx.process_response_body(b"<p>Thank you.</p>"));
+    }
+    tx.process_logging();
+    tx.finish()
+}
+
+/// Nanoseconds of CPU that this thread has had.
+fn cpu() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}

@@ -1,0 +1,63 @@
+//! The ten most expensive requests.
+
+use crate::{Search, inspect};
+
+/// One of each shape, the worst first, and what it spends its time on.
+pub(crate) fn print(search: &mut Search, paranoia: u8) {
+    println!("\nParanoia level {paranoia}, {} bytes:", search.bytes);
+    let mut shapes = Vec::new();
+    let mut worst = Vec::new();
+    for found in &search.best {
+        if !shapes.contains(&found.genome.shape) && shapes.len() < 10 {
+            shapes.push(found.genome.shape);
+            worst.push(found.genome.clone());
+        }
+    }
+    let mut measured: Vec<_> =
+        worst.into_iter().map(|genome| (search.cost(&genome.request(search.bytes), 12), genome)).collect();
+    measured.sort_by_key(|(nanoseconds, _)| std::cmp::Reverse(*nanoseconds));
+    for (nanoseconds, genome) in measured {
+        let request = genome.request(search.bytes);
+        let show = |text: &[u8]| text.get(..60).unwrap_or(text).escape_ascii().to_string();
+        println!(
+            "{:8.2} ms  {:?}: {:?} + {:?} x {} + {:?}{}{}",
+            nanoseconds as f64 / 1e6,
+            genome.shape,
+            show(&genome.prefix),
+            show(&genome.unit),
+            genome.repeat,
+            show(&genome.suffix),
+            if genome.numbered { ", numbered" } else { "" },
+            match genome.encoded {
+                0 => String::new(),
+                times => format!(", encoded {times} times"),
+            },
+        );
+        costs(search, &request);
+    }
+}
+
+/// What the rules cost, of which the engine keeps count with the feature `profile`.
+#[cfg(feature = "profile")]
+fn costs(search: &Search, request: &portcullis_fuzz::request::Request) {
+    use portcullis_engine::profile;
+    // The caches of the patterns are to be filled.
+    drop(inspect(&search.waf, request, portcullis_engine::Scratch::new()));
+    profile::start();
+    drop(inspect(&search.waf, request, portcullis_engine::Scratch::new()));
+    let mut costs = profile::stop();
+    costs.sort_by_key(|cost| std::cmp::Reverse(cost.time));
+    for cost in costs.iter().take(8) {
+        println!(
+            "             {:8.3} ms in {:6} calls: {}",
+            cost.time.as_secs_f64() * 1e3,
+            cost.calls,
+            cost.what
+        );
+    }
+}
+
+#[cfg(not(feature = "profile"))]
+fn costs(search: &Search, request: &portcullis_fuzz::request::Request) {
+    drop(inspect(&search.waf, request, portcullis_engine::Scratch::new()));
+}
