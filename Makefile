@@ -142,6 +142,11 @@ bench-engine-baseline: ## Write down how many instructions the engine takes
 	@tools/crs/install.sh .tools/crs --optional
 	@$(BENCH_ENGINE) --instructions --write
 
+.PHONY: bench-hostile
+bench-hostile: ## Search for the most expensive request (HOSTILE_OPTIONS="--paranoia 4 --seconds 300 --limit-ms 5")
+	@tools/crs/install.sh .tools/crs --optional
+	@cargo run --quiet --release --package portcullis-fuzz --features profile --bin hostile -- $(HOSTILE_OPTIONS)
+
 .PHONY: fuzz
 fuzz: ## Look for inputs that break a property ([TARGET=name] [SECONDS=60 for each]; needs a C++ compiler)
 	@tools/crs/install.sh .tools/crs --optional

@@ -31,12 +31,12 @@ fn signed(mut input: Input<'_>) {
     let mut text = format!("{text}.{}", URL_SAFE_NO_PAD.encode(mac.into_bytes())).into_bytes();
     let Ok(token) = Token::parse(&text) else { return };
     let expected = token.algorithm == Algorithm::HS256;
-    assert_eq!(keys().verify(&token, &mut Software).is_ok(), expected, "{}", text.escape_ascii());
+    assert_eq!(verifies(&token), expected, "{}", text.escape_ascii());
     let _ = Claims::parse(&token.payload);
     let at = usize::from(at) * text.len() / 256;
     text[at] ^= change.max(1);
     if let Ok(token) = Token::parse(&text) {
-        assert!(keys().verify(&token, &mut Software).is_err(), "{}", text.escape_ascii());
+        assert!(!verifies(&token), "{}", text.escape_ascii());
     }
 }
 
@@ -45,7 +45,7 @@ fn foreign(text: &[u8]) {
     assert_eq!(token.signing_input, &text[..token.signing_input.len()]);
     assert_eq!(URL_SAFE_NO_PAD.encode(&token.payload).as_bytes(), token.payload_base64url);
     // No fuzzer forges a signature.
-    assert!(keys().verify(&token, &mut Software).is_err(), "{}", text.escape_ascii());
+    assert!(!verifies(&token), "{}", text.escape_ascii());
     match Claims::parse(&token.payload) {
         Ok(claims) => {
             let json = serde_json::from_slice::<serde_json::Value>(&token.payload).expect("a JSON text");
@@ -60,10 +60,15 @@ fn key_set(text: &[u8]) {
         Ok(keys) => {
             assert!(!keys.keys().is_empty());
             let token = Token::parse(b"eyJhbGciOiJSUzI1NiJ9.e30.AAAA").unwrap();
-            let _ = keys.verify(&token, &mut Software);
+            let _ = keys.verify(&token.signature().unwrap(), token.signing_input, &mut Software);
         }
         Err(error) => drop(error.to_string()),
     }
+}
+
+fn verifies(token: &Token<'_>) -> bool {
+    let Ok(signature) = token.signature() else { return false };
+    keys().verify(&signature, token.signing_input, &mut Software).is_ok()
 }
 
 fn keys() -> Jwks {

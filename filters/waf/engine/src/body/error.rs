@@ -11,7 +11,7 @@ pub enum BodyError {
     Stopped,
     /// More arguments than [`Limits::arguments`](super::Limits::arguments).
     TooManyArguments,
-    /// More bytes in names and values than [`Limits::bytes`](super::Limits::bytes).
+    /// More bytes in names and values than [`Limits::bytes`](super::Limits::bytes) allows for the body.
     TooManyBytes,
     /// Nested deeper than [`Limits::depth`](super::Limits::depth).
     TooDeep,

@@ -30,7 +30,7 @@ pub fn parse(
         path: b"json".to_vec(),
         containers: Vec::new(),
         text: Vec::new(),
-        budget: Budget::new(limits),
+        budget: Budget::new(limits, input.len()),
         depth: limits.depth,
     };
     parser.document(sink)?;

@@ -43,8 +43,8 @@ pub struct Limits {
     /// The deepest nesting of JSON containers or XML elements. Default 512, the `SecRequestBodyJsonDepthLimit` that
     /// ModSecurity recommends.
     pub depth: usize,
-    /// The most bytes in all names and values together; short JSON can spell out long names again and again. Default
-    /// 16 MiB.
+    /// The most bytes in all names and values together, beyond as many as the body itself has: JSON can spell out a long
+    /// name again and again, XML an entity. Default 64 KiB, 64 bytes for each argument.
     pub bytes: usize,
     /// The most files in a multipart body before `MULTIPART_FILE_LIMIT_EXCEEDED` is set. Default 100, as
     /// `SecUploadFileLimit`.
@@ -53,7 +53,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { arguments: 1000, depth: 512, bytes: 16 << 20, files: 100 }
+        Self { arguments: 1000, depth: 512, bytes: 64 << 10, files: 100 }
     }
 }
 
@@ -64,8 +64,8 @@ struct Budget {
 }
 
 impl Budget {
-    fn new(limits: &Limits) -> Self {
-        Self { arguments: limits.arguments, bytes: limits.bytes }
+    fn new(limits: &Limits, body: usize) -> Self {
+        Self { arguments: limits.arguments, bytes: limits.bytes.saturating_add(body) }
     }
 
     fn argument(

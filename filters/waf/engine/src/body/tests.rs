@@ -236,6 +236,8 @@ fn xml_errors() {
         (b"<a/><b/>", BodyError::XmlOutsideRoot),
         (b"<a/>x", BodyError::XmlOutsideRoot),
         (b"<a>&nope;</a>", BodyError::XmlEntity),
+        (b"<a>\0</a>", BodyError::XmlSyntax(3)),
+        (b"<a b='\x0b'/>", BodyError::XmlSyntax(6)),
         (b"<a>\xff</a>", BodyError::XmlEncoding),
         (b"<?xml version='1.0' encoding='utf-16'?><a/>", BodyError::XmlEncoding),
     ];
@@ -498,7 +500,10 @@ fn limits_hold() {
     assert_eq!(json(b"[1,2,3]"), Err(BodyError::TooManyArguments));
     assert_eq!(json(b"[[[1]]]"), Ok(()));
     assert_eq!(json(b"[[[[1]]]]"), Err(BodyError::TooDeep));
-    assert_eq!(json(format!("[\"{}\"]", "x".repeat(64)).as_bytes()), Err(BodyError::TooManyBytes));
+    // Twice the name is more than the body has, by 74 and 82 bytes.
+    let twice = |key: &str| json(format!("{{\"{key}\":[1,1]}}").as_bytes());
+    assert_eq!(twice(&"x".repeat(32)), Ok(()));
+    assert_eq!(twice(&"x".repeat(64)), Err(BodyError::TooManyBytes));
     assert_eq!(
         super::json("[".repeat(1 << 20).as_bytes(), &Limits::default(), &mut log),
         Err(BodyError::TooDeep)

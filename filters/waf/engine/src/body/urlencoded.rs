@@ -20,7 +20,7 @@ pub fn parse(
     scratch: &mut Vec<u8>,
     sink: &mut (impl ArgumentSink + ?Sized),
 ) -> Result<usize, BodyError> {
-    let mut budget = Budget::new(limits);
+    let mut budget = Budget::new(limits, input.len());
     let mut invalid = 0;
     let input = input.strip_suffix(&[separator]).unwrap_or(input);
     if input.is_empty() {

@@ -46,9 +46,14 @@ pub fn parse(input: &[u8], limits: &Limits, sink: &mut (impl XmlSink + ?Sized)) 
         return Ok(());
     }
     let input = to_utf8(input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input))?;
+    // Control characters are none that a document may have (XML 1.0, 2.2), which quick-xml does not see to.
+    let control = |byte: u8| matches!(byte, 0..0x09 | 0x0b | 0x0c | 0x0e..0x20);
+    if let Some(at) = input.bytes().position(control) {
+        return Err(BodyError::XmlSyntax(at as u64));
+    }
     let mut reader = Reader::from_str(&input);
     reader.config_mut().check_comments = true;
-    let mut budget = Budget::new(limits);
+    let mut budget = Budget::new(limits, input.len());
     let (mut depth, mut roots, mut entities) = (0_usize, 0_usize, Entities::default());
     loop {
         let event = reader.read_event().map_err(|_| BodyError::XmlSyntax(reader.error_position()))?;

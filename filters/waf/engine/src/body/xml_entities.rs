@@ -12,8 +12,8 @@ use super::BodyError;
 
 /// How deep entities may refer to entities.
 const MAX_DEPTH: usize = 16;
-/// The most references and bytes in all entities with what they refer to.
-const MAX_WORK: usize = 1 << 20;
+/// The most references and bytes in all entities with what they refer to, beyond as many as the declarations have.
+const MAX_WORK: usize = 64 << 10;
 
 /// Declared entities by name, each with all that it stands for.
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ impl Entities {
     pub(super) fn declare(&mut self, dtd: &str) -> Result<(), BodyError> {
         self.has_dtd = true;
         let declared = declarations(dtd)?;
-        let mut left = MAX_WORK;
+        let mut left = MAX_WORK.saturating_add(dtd.len());
         for name in declared.keys() {
             let mut text = String::new();
             expand(name, &declared, MAX_DEPTH, &mut left, &mut text)?;

@@ -40,7 +40,7 @@ impl Transaction {
             arguments: usize::MAX,
             depth: plan.settings.json_depth_limit,
             files: plan.settings.upload_file_limit,
-            ..Limits::default()
+            bytes: plan.settings.arguments_limit.saturating_mul(64).clamp(64 << 10, 16 << 20),
         };
         let result = match self.body_processor {
             Some(BodyProcessor::Urlencoded) => self.add_urlencoded(plan, body, Origin::Post),

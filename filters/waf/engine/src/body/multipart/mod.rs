@@ -155,7 +155,7 @@ pub fn parse(
                 part: None,
                 files: 0,
                 max_files: limits.files,
-                budget: Budget::new(limits),
+                budget: Budget::new(limits, body.len()),
                 flags,
                 sink,
             };
