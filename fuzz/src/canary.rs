@@ -91,6 +91,10 @@ impl Facts for Client {
     fn principal(&mut self) -> Option<Vec<u8>> {
         None
     }
+
+    fn claim(&mut self, _: &[String]) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 fn load(config: &str) -> Canary {
