@@ -20,7 +20,12 @@ pub trait Attributes {
     /// The server name of the TLS handshake (SNI).
     fn server_name(&mut self) -> Option<Vec<u8>>;
 
-    /// The time, in seconds since 1970-01-01 UTC. Asked where a request carries a token.
+    /// The protocol of the request, as `HTTP/1.1` or `HTTP/2`. Asked where a signature covers it.
+    fn protocol(&mut self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// The time, in seconds since 1970-01-01 UTC. Asked where a request carries a credential with a time.
     fn now(&mut self) -> u64;
 
     /// Whether the request may wait for the keys of this source ([`Authz::sources`](crate::Authz::sources)). Asked where there are none yet, or

@@ -1,7 +1,7 @@
 use crate::Attributes;
 use crate::changes::Changes;
 use crate::compile::is_name;
-use crate::config::{Config, JwtRule};
+use crate::config::{Config, JwtRule, warn_of_targets};
 use crate::remote::{Record, Source};
 use cache::{Cache, Entry};
 use portcullis_jwt::{Claims, Jwks, Signature, Token, TokenError};
@@ -129,7 +129,7 @@ impl Authentication {
     /// Compiles the rules. `None` where there are none.
     pub(crate) fn new(
         config: &Config,
-        consumer_header: Option<&str>,
+        taken: &[&str],
         env: &Environment<'_>,
         errors: &mut ConfigErrors,
     ) -> Option<Self> {
@@ -148,16 +148,8 @@ impl Authentication {
                 errors.add(&path.field("name"), found, "a different name for each entry");
             }
             let spec = path.field("spec");
-            for (name, value) in [
-                ("selector", &entry.spec.selector),
-                ("targetRef", &entry.spec.target_ref),
-                ("targetRefs", &entry.spec.target_refs),
-            ] {
-                if value.is_some() {
-                    let path = spec.field(name);
-                    warnings.push(format!("{path} has no effect: the rules apply wherever this filter does"));
-                }
-            }
+            let targets = &entry.spec;
+            warn_of_targets(targets.selector, targets.target_ref, targets.target_refs, &spec, &mut warnings);
             let path = spec.field("jwtRules");
             if entry.spec.jwt_rules.is_empty() {
                 errors.add(&path, "an empty list", "at least one rule");
@@ -193,7 +185,7 @@ impl Authentication {
         let read: BTreeSet<&str> = providers.iter().flat_map(Provider::header_names).collect();
         for (rule, path) in &rules {
             for (name, path) in provider::written_headers(rule, path) {
-                if read.contains(name.as_str()) || consumer_header == Some(&name) {
+                if read.contains(name.as_str()) || taken.contains(&name.as_str()) {
                     let expected = "a header that no token is read from and nothing else is written to";
                     errors.add(&path, format!("{name:?}"), expected);
                 }

@@ -1,9 +1,9 @@
-use crate::api_keys::{ApiKeys, KeyError};
 use crate::attributes::Attributes;
 use crate::authentication::{Authentication, Identity, Refusal, TokenDenial};
 use crate::changes::{Changes, Edit};
-use crate::compile::{Compiled, compile};
-use crate::config::{Config, PeerAddressSource};
+use crate::compile::{Blocks, Compiled, Known, compile};
+use crate::config::{Config, CredentialKind, PeerAddressSource};
+use crate::credentials::{Answer, BodyDigest, Caller, Credentials, Problem, Requirements, Shown};
 use crate::facts::{Facts, host};
 use crate::normalization::{Normalizer, PathError};
 use crate::recorded::RecordedClaims;
@@ -13,13 +13,16 @@ use sdk_shim_http::Headers;
 use std::borrow::Cow;
 use std::time::Duration;
 
+const INVALID_TOKEN: &[u8] = b", error=\"invalid_token\"";
+
 /// The compiled configuration: decides on requests.
 ///
-/// A request first shows its API key and its token, where these are configured. Then the policies decide as Istio defines it: a matching
+/// A request first shows its credentials and its token, where these are configured, and what is required of it. Then the policies decide as Istio defines it: a matching
 /// DENY policy denies; without ALLOW policies everything else is allowed; with them, one must match.
 #[derive(Debug)]
 pub struct Authz {
-    api_keys: Option<ApiKeys>,
+    credentials: Credentials,
+    requirements: Requirements,
     authentication: Option<Authentication>,
     recorded: RecordedClaims,
     normalizer: Normalizer,
@@ -33,13 +36,25 @@ pub struct Authz {
 pub struct Decision<'a> {
     /// Whether the request may pass.
     pub outcome: Outcome,
-    /// The consumer of the request's API key.
+    /// The consumer of the request's credentials.
     pub consumer: Option<&'a str>,
+    pub(crate) shown: Shown,
+    /// Where its requirements come from, as an index into [`Authz::route_names`]; `None` for those of all other requests.
+    pub route: Option<usize>,
+    /// What the body has to come to, before an allowed request goes upstream.
+    pub body: Option<BodyDigest>,
     /// Whose token the request carries.
     pub identity: Option<Identity>,
-    /// The first AUDIT policy that matches, as an index into [`Authz::policy_names`]. Not evaluated where the API key is
-    /// or the token is refused.
+    /// The first AUDIT policy that matches, as an index into [`Authz::policy_names`]. Not evaluated where
+    /// credentials are refused.
     pub audit: Option<usize>,
+}
+
+impl Decision<'_> {
+    /// The credentials that the request showed, and that are right.
+    pub fn shown(&self) -> Vec<CredentialKind> {
+        self.shown.kinds().collect()
+    }
 }
 
 /// Whether a request may pass, and why. Policies are indices into [`Authz::policy_names`].
@@ -51,10 +66,12 @@ pub enum Outcome {
     DenyPolicy(usize),
     /// It may not: there are ALLOW policies, and none matches.
     DenyNoMatch,
-    /// It may not: it has no API key.
-    DenyKeyMissing,
-    /// It may not: its API key is unknown, or it has several that contradict each other.
-    DenyKeyInvalid,
+    /// It may not: a credential is missing or wrong.
+    DenyCredential(CredentialKind, Problem),
+    /// It may not: it does not show what is required of it, and could with other credentials.
+    DenyUnauthenticated,
+    /// It may not: it does not fit what is required of it, whatever the credentials.
+    DenyForbidden,
     /// It may not: its token is refused.
     DenyToken(TokenDenial),
     /// Nothing is decided yet: its token needs keys of this source, and [`Attributes::may_await_keys`] said that it may wait.
@@ -68,30 +85,40 @@ impl Authz {
     /// Every violation, each with its path: what is unknown, malformed, not implemented, or could never match.
     pub fn new(config: &Config, env: &Environment<'_>) -> Result<Self, ConfigErrors> {
         let mut errors = ConfigErrors::new();
-        let api_keys = config
-            .api_keys
-            .as_ref()
-            .map(|keys| ApiKeys::new(keys, env, &Path::root().field("api_keys"), &mut errors));
-        let consumers =
-            config.api_keys.as_ref().map(|keys| keys.keys.iter().map(|key| key.consumer.as_str()).collect());
+        let credentials = Credentials::new(config, env, &mut errors);
         if let PeerAddressSource::FilterState(key) = &config.peer_address
             && (key.is_empty() || key.contains('\0'))
         {
             let path = Path::root().field("peer_address").field("filter_state");
             errors.add(&path, format!("{key:?}"), "the name of a filter state object");
         }
-        let consumer_header = api_keys.as_ref().and_then(ApiKeys::consumer_header);
-        let mut authentication = Authentication::new(config, consumer_header, env, &mut errors);
-        let has_tokens = !config.request_authentication.is_empty();
+        let written: Vec<&str> = credentials.written_headers().collect();
+        let mut authentication = Authentication::new(config, &written, env, &mut errors);
+        let known = Known {
+            consumers: credentials.names(),
+            groups: credentials.group_names(),
+            has_tokens: !config.request_authentication.is_empty(),
+            blocks: Blocks::new(&config.ip_lists, &mut errors),
+        };
         let path = Path::root().field("claims_to_filter_state");
-        let recorded = RecordedClaims::new(&config.claims_to_filter_state, has_tokens, &path, &mut errors);
-        let mut policies = compile(&config.policies, consumers.as_ref(), has_tokens, &mut errors);
+        let recorded =
+            RecordedClaims::new(&config.claims_to_filter_state, known.has_tokens, &path, &mut errors);
+        let kinds =
+            [CredentialKind::ApiKey, CredentialKind::Basic, CredentialKind::Hmac, CredentialKind::Jwt];
+        let is_there = |kind: &CredentialKind| match kind {
+            CredentialKind::Jwt => known.has_tokens,
+            kind => credentials.has(*kind),
+        };
+        let kinds: Vec<CredentialKind> = kinds.into_iter().filter(is_there).collect();
+        let requirements = Requirements::new(config, credentials.required(), &kinds, &known, &mut errors);
+        let mut policies = compile(&config.policies, &known, &mut errors);
         let mut warnings = std::mem::take(&mut policies.warnings);
         warnings.extend(authentication.iter_mut().flat_map(|rules| std::mem::take(&mut rules.warnings)));
         let policy_names = config.policies.iter().map(|policy| policy.name.clone()).collect();
         let normalizer = Normalizer { level: config.path_normalization, parameters: config.path_parameters };
         errors.into_result(Self {
-            api_keys,
+            credentials,
+            requirements,
             authentication,
             recorded,
             normalizer,
@@ -117,33 +144,40 @@ impl Authz {
 
     /// Decides on a request. `headers` are in the form that the upstream will see, paths normalised as the proxy is set up
     /// to do; `attributes` are asked only for what a policy needs.
-    pub fn check(&self, headers: &Headers, attributes: &mut dyn Attributes) -> Decision<'_> {
-        let consumer = match self.api_keys.as_ref().map(|keys| keys.authenticate(headers)) {
-            None => None,
-            Some(Ok(consumer)) => consumer,
-            Some(Err(error)) => {
-                let outcome = match error {
-                    KeyError::Missing => Outcome::DenyKeyMissing,
-                    KeyError::Invalid => Outcome::DenyKeyInvalid,
-                };
-                return Decision { outcome, consumer: None, identity: None, audit: None };
-            }
+    pub fn check<'a>(&'a self, headers: &Headers, attributes: &mut dyn Attributes) -> Decision<'a> {
+        let host = host(headers);
+        let nobody = Caller::default();
+        let mut facts = Facts::new(headers, host.as_deref(), nobody, None, attributes);
+        let (route, required) = self.requirements.of(&mut facts);
+        let refuse = |outcome, caller: Caller<'a>| Decision {
+            outcome,
+            consumer: caller.consumer,
+            shown: caller.shown,
+            route,
+            body: None,
+            identity: None,
+            audit: None,
         };
-        let identity = match self.authentication.as_ref().map(|rules| rules.authenticate(headers, attributes))
-        {
+        let mut caller = match self.credentials.authenticate(required.ignored, headers, attributes) {
+            Ok(caller) => caller,
+            Err((kind, problem)) => return refuse(Outcome::DenyCredential(kind, problem), nobody),
+        };
+        let rules = self.authentication.as_ref().filter(|_| !required.ignored.has(CredentialKind::Jwt));
+        let identity = match rules.map(|rules| rules.authenticate(headers, attributes)) {
             None => None,
             Some(Ok(identity)) => identity,
-            Some(Err(refusal)) => {
-                let outcome = match refusal {
-                    Refusal::Token(denial) => Outcome::DenyToken(denial),
-                    Refusal::AwaitKeys(source) => Outcome::AwaitKeys(source),
-                };
-                return Decision { outcome, consumer, identity: None, audit: None };
-            }
+            Some(Err(Refusal::Token(denial))) => return refuse(Outcome::DenyToken(denial), caller),
+            Some(Err(Refusal::AwaitKeys(source))) => return refuse(Outcome::AwaitKeys(source), caller),
         };
-        let host = host(headers);
-        let name = consumer.unwrap_or_default().as_bytes();
-        let mut facts = Facts::new(headers, host.as_deref(), name, identity.as_ref(), attributes);
+        if identity.is_some() {
+            caller.shown.add(CredentialKind::Jwt);
+        }
+        let mut facts = Facts::new(headers, host.as_deref(), caller, identity.as_ref(), attributes);
+        match required.requirement.answer(&caller, &mut facts) {
+            Answer::Yes => {}
+            Answer::Unauthenticated => return refuse(required.denial(), caller),
+            Answer::Forbidden => return refuse(Outcome::DenyForbidden, caller),
+        }
         let audit = self.policies.audit.first_match(&mut facts);
         let outcome = if let Some(policy) = self.policies.deny.first_match(&mut facts) {
             Outcome::DenyPolicy(policy)
@@ -154,7 +188,15 @@ impl Authz {
         } else {
             Outcome::DenyNoMatch
         };
-        Decision { outcome, consumer, identity, audit }
+        Decision {
+            outcome,
+            consumer: caller.consumer,
+            shown: caller.shown,
+            route,
+            body: caller.body,
+            identity,
+            audit,
+        }
     }
 
     /// The filter state that tells filters behind this one the claims of a request that is allowed: keys and values.
@@ -166,9 +208,8 @@ impl Authz {
     /// is named and its claims are told, and what the client wrote itself under these names is removed.
     pub fn edits(&self, headers: &Headers, decision: &Decision<'_>) -> Vec<Edit<'_>> {
         let mut changes = Changes::default();
-        if let Some(keys) = &self.api_keys {
-            keys.changes(decision.consumer, &mut changes);
-        }
+        let ignored = self.requirements.get(decision.route).ignored;
+        self.credentials.changes(ignored, decision.consumer, headers, &mut changes);
         if let Some(rules) = &self.authentication {
             rules.changes(decision.identity.as_ref(), &mut changes);
         }
@@ -187,9 +228,26 @@ impl Authz {
         }
     }
 
-    /// The value of `WWW-Authenticate` for a request whose API key is refused. `None` where no keys are configured.
-    pub fn challenge(&self) -> Option<String> {
-        self.api_keys.as_ref().map(ApiKeys::challenge)
+    /// The values of `WWW-Authenticate` for a request that is denied for want of credentials (RFC 9110 11.6.1).
+    pub fn challenges(&self, outcome: Outcome, route: Option<usize>, headers: &Headers) -> Vec<Vec<u8>> {
+        let kinds: &[CredentialKind] = match &outcome {
+            Outcome::DenyCredential(kind, problem) if *problem != Problem::Missing => &[*kind],
+            _ => &self.requirements.get(route).kinds,
+        };
+        let challenge = |kind: &CredentialKind| match kind {
+            // A token that is missing is not invalid (RFC 6750 3.1).
+            CredentialKind::Jwt => {
+                let challenge = TokenDenial::challenge(headers);
+                Some(challenge.strip_suffix(INVALID_TOKEN).unwrap_or(&challenge).to_vec())
+            }
+            kind => self.credentials.challenge(*kind).map(String::into_bytes),
+        };
+        kinds.iter().filter_map(challenge).collect()
+    }
+
+    /// The names of the routes, in the order of the configuration.
+    pub fn route_names(&self) -> &[String] {
+        &self.requirements.route_names
     }
 
     #[cfg(test)]

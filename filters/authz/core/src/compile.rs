@@ -1,7 +1,9 @@
 //! Policies as they are written, checked and compiled. What Istio would skip, widen or narrow silently (an unknown
 //! attribute, a bad block, an empty list) is refused here with its path.
 
-use crate::config::{Action, Condition as When, Operation, Policy, Rule as RuleConfig, Source};
+use crate::config::{
+    Action, Condition as When, Operation, Policy, Rule as RuleConfig, Source, To, warn_of_targets,
+};
 use crate::matcher::Condition;
 use crate::pattern::Pattern;
 use crate::policies::{Builder, IndexKey, Policies, Rule};
@@ -11,7 +13,10 @@ use sdk_shim_config::{ConfigErrors, Path};
 use std::collections::BTreeSet;
 
 mod attribute;
+mod known;
 mod values;
+
+pub(crate) use known::{Blocks, Known};
 
 /// The compiled policies by action.
 #[derive(Debug)]
@@ -25,14 +30,8 @@ pub(crate) struct Compiled {
     pub(crate) warnings: Vec<String>,
 }
 
-/// Compiles `policies`. `consumers` are the names that API keys may give to a request, `None` without API keys;
-/// `has_tokens` says whether tokens are looked at.
-pub(crate) fn compile(
-    policies: &[Policy],
-    consumers: Option<&BTreeSet<&str>>,
-    has_tokens: bool,
-    errors: &mut ConfigErrors,
-) -> Compiled {
+/// Compiles `policies`.
+pub(crate) fn compile(policies: &[Policy], known: &Known<'_>, errors: &mut ConfigErrors) -> Compiled {
     let (mut audit, mut deny, mut allow) = (Builder::default(), Builder::default(), Builder::default());
     let mut names = BTreeSet::new();
     let mut warnings = Vec::new();
@@ -41,14 +40,7 @@ pub(crate) fn compile(
         check_name(policy, &mut names, &path, errors);
         let path = path.field("spec");
         let spec = &policy.spec;
-        for (name, value) in
-            [("selector", &spec.selector), ("targetRef", &spec.target_ref), ("targetRefs", &spec.target_refs)]
-        {
-            if value.is_some() {
-                let path = path.field(name);
-                warnings.push(format!("{path} has no effect: the policy applies wherever this filter does"));
-            }
-        }
+        warn_of_targets(spec.selector, spec.target_ref, spec.target_refs, &path, &mut warnings);
         let builder = match policy.spec.action {
             Action::Allow => &mut allow,
             Action::Deny => &mut deny,
@@ -63,7 +55,7 @@ pub(crate) fn compile(
             let expected = "no provider: it belongs to the action CUSTOM, which is not implemented";
             errors.add(&path.field("provider"), "a provider", expected);
         }
-        let mut compiler = Compiler { namespace: policy.namespace.as_deref(), consumers, has_tokens, errors };
+        let mut compiler = Compiler { namespace: policy.namespace.as_deref(), known, errors };
         for (at, rule) in policy.spec.rules.iter().flatten().enumerate() {
             let (rule, operations) = compiler.rule(index, rule, &path.field("rules").index(at));
             builder.add(rule, operations);
@@ -79,16 +71,21 @@ pub(crate) fn compile(
     }
 }
 
-struct Compiler<'a> {
-    namespace: Option<&'a str>,
-    consumers: Option<&'a BTreeSet<&'a str>>,
-    has_tokens: bool,
-    errors: &'a mut ConfigErrors,
+/// Compiles rules of one policy.
+pub(crate) struct Compiler<'a> {
+    pub(crate) namespace: Option<&'a str>,
+    pub(crate) known: &'a Known<'a>,
+    pub(crate) errors: &'a mut ConfigErrors,
 }
 
-type Operations = Vec<(Vec<Condition>, IndexKey)>;
+pub(crate) type Operations = Vec<(Vec<Condition>, IndexKey)>;
 
 impl Compiler<'_> {
+    /// The operations of a route, as a rule.
+    pub(crate) fn route(&mut self, index: usize, to: &Option<Vec<To>>, path: &Path) -> (Rule, Operations) {
+        (Rule { policy: index, when: Vec::new(), from: Vec::new() }, self.to(to, path))
+    }
+
     fn rule(&mut self, policy: usize, rule: &RuleConfig, path: &Path) -> (Rule, Operations) {
         let mut when = Vec::new();
         for (index, condition) in self.items(&rule.when, &path.field("when")).iter().enumerate() {
@@ -98,14 +95,19 @@ impl Compiler<'_> {
         for (index, item) in self.items(&rule.from, &path.field("from")).iter().enumerate() {
             from.push(self.source(&item.source, &path.field("from").index(index).field("source")));
         }
+        (Rule { policy, when, from }, self.to(&rule.to, path))
+    }
+
+    fn to(&mut self, list: &Option<Vec<To>>, path: &Path) -> Operations {
+        let path = path.field("to");
         let mut to = Vec::new();
-        for (index, item) in self.items(&rule.to, &path.field("to")).iter().enumerate() {
-            to.push(self.operation(&item.operation, &path.field("to").index(index).field("operation")));
+        for (index, item) in self.items(list, &path).iter().enumerate() {
+            to.push(self.operation(&item.operation, &path.index(index).field("operation")));
         }
-        if rule.to.is_none() {
+        if list.is_none() {
             to.push((Vec::new(), IndexKey::None));
         }
-        (Rule { policy, when, from }, to)
+        to
     }
 
     fn source(&mut self, source: &Source, path: &Path) -> Vec<Condition> {

@@ -1,9 +1,16 @@
 //! The configuration as it is written: Istio's `spec`s as they are, each with a name, and API keys.
 
+mod credentials;
+mod ignored;
 mod paths;
 mod remote_jwks;
 mod request_authentication;
 
+pub use credentials::{
+    Basic, Consumer, CredentialKind, Hmac, HmacAlgorithm, HmacFormat, HmacKey, IpList, Requirement, Route,
+};
+pub use ignored::Ignored;
+pub(crate) use ignored::warn_of_targets;
 pub use paths::{PathNormalization, PathParameters};
 pub use remote_jwks::RemoteJwks;
 pub use request_authentication::{
@@ -12,7 +19,7 @@ pub use request_authentication::{
 
 use schemars::JsonSchema;
 use sdk_shim_config::Secret;
-use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use serde::Deserialize;
 
 /// The configuration of the authz filter.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -24,6 +31,34 @@ pub struct Config {
     /// API keys. Absent: no request needs one.
     #[serde(default)]
     pub api_keys: Option<ApiKeys>,
+    /// Basic authentication. Absent: no request needs it.
+    #[serde(default)]
+    pub basic: Option<Basic>,
+    /// Signed requests. Absent: no request needs to be.
+    #[serde(default)]
+    pub hmac: Option<Hmac>,
+    /// The groups that consumers are in.
+    #[serde(default)]
+    pub consumers: Vec<Consumer>,
+    /// The consumer of requests that show no credential. Wrong credentials are refused all the same. Default: none.
+    #[serde(default)]
+    pub anonymous_consumer: Option<String>,
+    /// The header that tells the upstream the consumer. The client's own header of that name is always removed.
+    /// Default: `x-consumer`, where there are credentials; null for none.
+    #[serde(default = "default_consumer_header")]
+    pub consumer_header: Option<String>,
+    /// The header that tells the upstream the consumer's groups, with commas between them, likewise. Default: none.
+    #[serde(default)]
+    pub groups_header: Option<String>,
+    /// Lists of addresses, by name.
+    #[serde(default)]
+    pub ip_lists: Vec<IpList>,
+    /// What requests have to show. Absent: each credential that is `required`.
+    #[serde(default)]
+    pub require: Option<Requirement>,
+    /// What other requests have to show, by where they go.
+    #[serde(default)]
+    pub routes: Vec<Route>,
     /// Whose tokens (JWT) are accepted. None: tokens are not looked at.
     #[serde(default)]
     pub request_authentication: Vec<RequestAuthentication>,
@@ -188,13 +223,13 @@ pub struct Source {
     /// Negates `trustDomains`.
     #[serde(default)]
     pub not_trust_domains: Option<Vec<String>>,
-    /// Addresses or CIDR blocks of the direct peer.
+    /// Addresses or CIDR blocks of the direct peer, or `@name` for one of `ip_lists`.
     #[serde(default)]
     pub ip_blocks: Option<Vec<String>>,
     /// Negates `ipBlocks`.
     #[serde(default)]
     pub not_ip_blocks: Option<Vec<String>>,
-    /// Addresses or CIDR blocks of the client as Envoy determined it, from `x-forwarded-for` where it is set up so.
+    /// Addresses or CIDR blocks, or `@name`, of the client as Envoy determined it, from `x-forwarded-for` where it is set up so.
     #[serde(default)]
     pub remote_ip_blocks: Option<Vec<String>>,
     /// Negates `remoteIpBlocks`.
@@ -241,7 +276,8 @@ pub struct Condition {
     /// The attribute: `request.headers[name]`, `source.ip`, `remote.ip`, `source.namespace`, `source.principal`,
     /// `source.serviceAccount`, `source.trustDomain`, `destination.ip`, `destination.port`, `connection.sni`,
     /// `request.auth.principal`, `request.auth.audiences`, `request.auth.presenter`, `request.auth.claims[name]` (a text or a
-    /// list of texts; `[a][b]` for a claim within another), or `portcullis.consumer`, the consumer of the request's API key.
+    /// list of texts; `[a][b]` for a claim within another), `portcullis.consumer`, the consumer of the
+    /// request's credentials, or `portcullis.groups`, its groups.
     pub key: String,
     /// The values, one of which must match.
     #[serde(default)]
@@ -260,16 +296,13 @@ pub struct ApiKeys {
     pub locations: Vec<Location>,
     /// The keys. Several may name the same consumer, so that a key can be replaced without a gap.
     pub keys: Vec<Key>,
-    /// Whether a request without a key is refused. Default: true. A wrong key is always refused.
+    /// Whether a request without a key is refused, where neither `require` nor a route says what is. Default: true. A wrong key is
+    /// always refused.
     #[serde(default = "default_true")]
     pub required: bool,
     /// Whether the key is removed before the request goes upstream. Default: true.
     #[serde(default = "default_true")]
     pub hide_credentials: bool,
-    /// The header that tells the upstream the consumer. The client's own header of that name is always removed.
-    /// Default: `x-consumer`; null for none.
-    #[serde(default = "default_consumer_header")]
-    pub consumer_header: Option<String>,
     /// The realm in `WWW-Authenticate`. Default: `portcullis`.
     #[serde(default = "default_realm")]
     pub realm: String,
@@ -302,26 +335,6 @@ pub struct Key {
     /// The key itself, best as `${NAME}`, an environment variable of the filter.
     #[serde(default)]
     pub secret: Option<Secret>,
-}
-
-/// A value that is accepted and not looked at.
-#[derive(Clone, Copy, Debug)]
-pub struct Ignored;
-
-impl<'de> Deserialize<'de> for Ignored {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        IgnoredAny::deserialize(deserializer).map(|_| Self)
-    }
-}
-
-impl JsonSchema for Ignored {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Ignored".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        true.into()
-    }
 }
 
 fn default_jwt_cache_size() -> usize {

@@ -1,5 +1,6 @@
 use crate::attributes::{Attributes, PeerAddress};
 use crate::authentication::Identity;
+use crate::credentials::Caller;
 use sdk_shim_http::{Headers, split_target};
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -13,8 +14,7 @@ pub(crate) struct Facts<'r> {
     pub(crate) method: Option<&'r [u8]>,
     /// In lower case.
     pub(crate) host: Option<&'r [u8]>,
-    /// Empty for none.
-    pub(crate) consumer: &'r [u8],
+    pub(crate) caller: Caller<'r>,
     /// Whose token the request carries.
     pub(crate) identity: Option<&'r Identity>,
     attributes: &'r mut dyn Attributes,
@@ -29,7 +29,7 @@ impl<'r> Facts<'r> {
     pub(crate) fn new(
         headers: &'r Headers,
         host: Option<&'r [u8]>,
-        consumer: &'r [u8],
+        caller: Caller<'r>,
         identity: Option<&'r Identity>,
         attributes: &'r mut dyn Attributes,
     ) -> Self {
@@ -38,7 +38,7 @@ impl<'r> Facts<'r> {
             path: headers.get(":path").map(|target| split_target(target).0),
             method: headers.get(":method"),
             host,
-            consumer,
+            caller,
             identity,
             attributes,
             peer_address: OnceCell::new(),

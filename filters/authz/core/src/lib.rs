@@ -41,7 +41,6 @@
 //! ```
 
 mod address;
-mod api_keys;
 mod attributes;
 mod authentication;
 mod authz;
@@ -49,22 +48,28 @@ mod changes;
 mod claims;
 mod compile;
 pub mod config;
+mod credentials;
 mod facts;
 mod identity;
 mod matcher;
 mod normalization;
 mod pattern;
 mod policies;
+mod recent;
 mod recorded;
 pub mod remote;
 mod template;
 
-pub use api_keys::{MAX_KEY_BYTES, MAX_KEYS_PER_REQUEST, MAX_SALTS};
 pub use attributes::{Attributes, PeerAddress};
 pub use authentication::{CLOCK_SKEW_SECONDS, Identity, MAX_TOKENS_PER_REQUEST, TokenDenial};
 pub use authz::{Authz, Decision, Outcome};
 pub use changes::Edit;
 pub use config::Config;
+pub use credentials::{
+    BodyDigest, MAX_BASIC_BYTES, MAX_BCRYPT_COST, MAX_DIGESTED_BYTES, MAX_HMAC_KEYS, MAX_KEY_BYTES,
+    MAX_KEYS_PER_REQUEST, MAX_SALTS, MAX_SHA_CRYPT_ROUNDS, MAX_SIGNED_HEADERS, MAX_SIGNING_BYTES, MAX_USERS,
+    Problem,
+};
 pub use normalization::PathError;
 pub use portcullis_jwt as jwt;
 

@@ -14,6 +14,7 @@ pub(crate) enum Matcher {
     Path { patterns: PatternSet, templates: Vec<Template> },
     Header { name: Box<[u8]>, values: PatternSet },
     Consumer(PatternSet),
+    Groups(PatternSet),
     PeerIp(CidrSet),
     RemoteIp(CidrSet),
     LocalIp(CidrSet),
@@ -43,7 +44,11 @@ impl Condition {
     /// Conditions in ascending order of what they cost: those that need a call to the host come last.
     pub(crate) fn cost(&self) -> u8 {
         match self.matcher {
-            Matcher::Method(_) | Matcher::Path { .. } | Matcher::Host(_) | Matcher::Consumer(_) => 0,
+            Matcher::Method(_)
+            | Matcher::Path { .. }
+            | Matcher::Host(_)
+            | Matcher::Consumer(_)
+            | Matcher::Groups(_) => 0,
             Matcher::Header { .. } | Matcher::RequestPrincipal(_) | Matcher::Claim(_) => 1,
             _ => 2,
         }
@@ -64,7 +69,12 @@ impl Matcher {
             Self::Header { name, values } => {
                 facts.headers.get_all(name).any(|value| values.matches_present(value))
             }
-            Self::Consumer(consumers) => consumers.matches_text(facts.consumer),
+            Self::Consumer(consumers) => {
+                consumers.matches_text(facts.caller.consumer.unwrap_or_default().as_bytes())
+            }
+            Self::Groups(groups) => {
+                facts.caller.groups.iter().any(|group| groups.matches_text(group.as_bytes()))
+            }
             Self::PeerIp(blocks) => match facts.peer_address() {
                 PeerAddress::Ip(address) => blocks.contains(address),
                 PeerAddress::NotIp => false,

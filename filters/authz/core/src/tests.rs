@@ -1,13 +1,18 @@
 //! Tables of policies with requests; API keys; tokens; fetched keys; foreign suites; random requests against a naive evaluation.
 
+mod any_bytes;
 mod api_keys;
+mod basic;
 mod foreign;
+
 mod matching;
 mod naive;
 mod normalization;
 mod random;
 mod refused;
 mod remote;
+mod requirements;
+mod signed;
 mod tokens;
 
 use super::*;

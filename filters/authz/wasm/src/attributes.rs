@@ -77,6 +77,10 @@ impl Attributes for HostAttributes<'_> {
         self.host.property(Property::RequestedServerName.path())
     }
 
+    fn protocol(&mut self) -> Option<Vec<u8>> {
+        self.host.property(Property::RequestProtocol.path())
+    }
+
     fn now(&mut self) -> u64 {
         self.host.now().as_secs()
     }

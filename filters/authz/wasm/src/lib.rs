@@ -1,23 +1,26 @@
-//! The authz filter: Istio's authorization policies and request authentication on any Envoy, and API keys.
+//! The authz filter: Istio's authorization policies and request authentication on any Envoy, and other credentials.
 //!
 //! The decisions are `portcullis-authz-core`'s; this is what ties them to the host. A denied request is answered 403, one
-//! whose API key or token is refused 401, before anything goes upstream. What decided is in the details of the response, in the
-//! filter state `wasm.authz`, in the log and in the metrics.
+//! whose credentials are missing or wrong 401, before anything goes upstream. What decided is in the details of the
+//! response, in the filter state `wasm.authz`, in the log and in the metrics.
 
 mod attributes;
 mod jwks;
+mod verdicts;
 
 use attributes::HostAttributes;
 use jwks::KeySources;
-use portcullis_authz_core::config::{Action, Config, PeerAddressSource};
-use portcullis_authz_core::{Authz, Decision, Edit, Outcome, TokenDenial};
+use portcullis_authz_core::config::{Config, CredentialKind, PeerAddressSource};
+use portcullis_authz_core::{Authz, BodyDigest, Decision, Edit, Outcome, Problem, TokenDenial};
 use sdk_shim::{
-    ConfigErrors, Counter, Filter, Flow, Headers, Host, HostError, Level, MapKind, OnError, Reply, Setup,
-    export_filter, split_target,
+    Body, BodyMode, ConfigErrors, Filter, Flow, Headers, Host, HostError, Level, MapKind, OnError, OverLimit,
+    Reply, Setup, export_filter, never_ends, split_target,
 };
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::fmt;
 use std::rc::Rc;
+use verdicts::{Verdict, Verdicts};
 
 /// The authz filter. Requests that wait share it.
 #[derive(Debug)]
@@ -28,78 +31,69 @@ struct Inner {
     authz: Rc<Authz>,
     key_sources: Rc<KeySources>,
     peer_address: PeerAddressSource,
-    /// By the index of the policy.
-    by_policy: Vec<Verdict>,
-    allowed: Verdict,
-    denied: Verdict,
-    key_missing: Verdict,
-    key_invalid: Verdict,
-    key_accepted: Counter,
-    token_accepted: Counter,
-    token_invalid: Counter,
-    token_audience: Counter,
+    verdicts: Verdicts,
+    max_body_bytes: usize,
 }
 
-/// How a decision is shown and counted. Made at load, so that a decision costs no allocation.
-#[derive(Debug)]
-struct Verdict {
-    text: String,
-    counter: Counter,
+/// A request under way: what is decided of it, if its body is the one that was signed.
+#[derive(Clone, Debug, Default)]
+pub struct Request(Rc<RefCell<Option<(BodyDigest, Decided)>>>);
+
+/// What is to be recorded of a decision.
+#[derive(Clone, Debug)]
+struct Decided {
+    outcome: Outcome,
+    route: Option<usize>,
+    shown: Vec<CredentialKind>,
+    audit: Option<usize>,
 }
 
 impl Filter for AuthzFilter {
     const NAME: &'static str = "authz";
     type Config = Config;
-    type Request = ();
+    type Request = Request;
 
     fn new(config: Config, setup: &mut Setup<'_>) -> Result<Self, ConfigErrors> {
         let authz = Rc::new(Authz::new(&config, setup.env())?);
         let key_sources = KeySources::start(&authz, config.remote_jwks.max_waiting, setup);
         authz.warnings().iter().for_each(|warning| setup.warn(warning));
-        let mut verdict = |text: &str, policy: &str, decision: &str| Verdict {
-            text: text.to_owned(),
-            counter: setup.counter("authz_decisions_total", &[("policy", policy), ("decision", decision)]),
-        };
-        let by_policy = config.policies.iter().map(|policy| {
-            let name = &policy.name;
-            match policy.spec.action {
-                Action::Deny => verdict(&format!("denied_policy[{name}]"), name, "deny"),
-                Action::Audit => verdict(name, name, "audit"),
-                Action::Allow | Action::Custom => verdict(&format!("allowed_policy[{name}]"), name, "allow"),
-            }
-        });
-        let by_policy = by_policy.collect();
-        let allowed = verdict("allowed", "none", "allow");
-        let denied = verdict("denied_policy[none]", "none", "deny");
-        let mut tokens = |outcome| setup.counter("authz_jwt_total", &[("outcome", outcome)]);
-        let (token_accepted, token_invalid, token_audience) =
-            (tokens("accepted"), tokens("invalid"), tokens("audience"));
-        let mut keys = |outcome| setup.counter("authz_api_keys_total", &[("outcome", outcome)]);
         Ok(Self(Rc::new(Inner {
-            by_policy,
-            allowed,
-            denied,
-            key_missing: Verdict { text: "denied_api_key[missing]".into(), counter: keys("missing") },
-            key_invalid: Verdict { text: "denied_api_key[invalid]".into(), counter: keys("invalid") },
-            key_accepted: keys("accepted"),
-            token_accepted,
-            token_invalid,
-            token_audience,
+            verdicts: Verdicts::new(&config, &authz, setup),
+            max_body_bytes: config.hmac.as_ref().map_or(0, |hmac| hmac.max_body_bytes),
             peer_address: config.peer_address,
             authz,
             key_sources,
         })))
     }
 
-    fn request_headers(&self, _: &mut (), host: &mut dyn Host) -> Flow {
-        self.0.decide(true, host)
+    fn request_body_mode(&self, request: &Request) -> BodyMode {
+        match *request.0.borrow() {
+            Some(_) => BodyMode::Buffered { limit: self.0.max_body_bytes, over: OverLimit::Reject },
+            None => BodyMode::None,
+        }
+    }
+
+    fn request_headers(&self, request: &mut Request, host: &mut dyn Host) -> Flow {
+        self.0.decide(true, request, host)
+    }
+
+    fn request_body(&self, request: &mut Request, body: Body<'_>, host: &mut dyn Host) -> Flow {
+        let Some((digest, mut decided)) = request.0.take() else { return Flow::Continue };
+        if !body.end || !digest.is_of(body.bytes) {
+            decided.outcome = WRONG_BODY;
+        }
+        let headers = host.headers(MapKind::RequestHeaders);
+        self.0.finish(&decided, &headers, host)
     }
 }
+
+/// The body is not the one that was signed.
+const WRONG_BODY: Outcome = Outcome::DenyCredential(CredentialKind::Hmac, Problem::Invalid);
 
 impl Inner {
     /// Decides on the request whose headers the host has now. `may_wait`: whether it has not waited for
     /// keys yet.
-    fn decide(self: &Rc<Self>, may_wait: bool, host: &mut dyn Host) -> Flow {
+    fn decide(self: &Rc<Self>, may_wait: bool, request: &Request, host: &mut dyn Host) -> Flow {
         let mut headers = host.headers(MapKind::RequestHeaders);
         // Every request has a method. Without one the map could not be read, and no policy would match.
         if headers.get(":method").is_none() {
@@ -126,71 +120,67 @@ impl Inner {
         let mut attributes = HostAttributes::new(host, &self.peer_address, keys);
         let decision = self.authz.check(&headers, &mut attributes);
         if let Outcome::AwaitKeys(source) = decision.outcome {
-            return self.await_keys(source);
+            return self.await_keys(source, request);
         }
         let peer_is_unknown = attributes.peer_is_unknown();
-        let of_token;
-        let verdict = match decision.outcome {
-            Outcome::DenyToken(denial) => {
-                of_token = self.token_verdict(denial);
-                &of_token
-            }
-            _ => self.verdict(&decision),
+        let mut decided = Decided {
+            outcome: decision.outcome,
+            route: decision.route,
+            shown: decision.shown(),
+            audit: decision.audit,
         };
-        self.record(&decision, verdict, host);
         if let Outcome::Allow(_) = decision.outcome {
             for (key, value) in self.authz.recorded_claims(&decision) {
                 // A host that takes none tells of none, which is of no claim.
                 let _ = host.set_filter_state(key, &value);
             }
-            return match self.edit(&headers, &decision, host) {
-                Ok(()) => Flow::Continue,
-                Err(error) => refused(error, host),
-            };
+            if decision.body.is_some() && never_ends(&headers) {
+                // Its body cannot be held until it is whole, and nothing may go upstream before.
+                decided.outcome = WRONG_BODY;
+            } else {
+                if let Err(error) = self.edit(&headers, &decision, host) {
+                    return refused(error, host);
+                }
+                if let Some(digest) = decision.body {
+                    request.0.replace(Some((digest, decided)));
+                    return Flow::Buffer;
+                }
+            }
         }
-        let hint = if peer_is_unknown { UNKNOWN_PEER } else { "" };
-        host.log(Level::Info, format_args!("{}: {}{hint}", verdict.text, Shown(&headers)));
-        self.denial(&headers, &decision, verdict).into()
+        if peer_is_unknown && !matches!(decided.outcome, Outcome::Allow(_)) {
+            host.log(Level::Info, format_args!("{UNKNOWN_PEER}"));
+        }
+        self.finish(&decided, &headers, host)
     }
 
-    fn await_keys(self: &Rc<Self>, source: usize) -> Flow {
-        let filter = Rc::clone(self);
+    fn await_keys(self: &Rc<Self>, source: usize, request: &Request) -> Flow {
+        let (filter, request) = (Rc::clone(self), request.clone());
         Flow::run(OnError::Deny, |host| {
             let keys = self.key_sources.wait(&self.authz, source, &host);
             async move {
                 keys.await;
-                Ok::<_, Infallible>(host.with(move |host| filter.decide(false, host)).await)
+                Ok::<_, Infallible>(host.with(move |host| filter.decide(false, &request, host)).await)
             }
         })
     }
 
-    fn verdict(&self, decision: &Decision<'_>) -> &Verdict {
-        match decision.outcome {
-            Outcome::Allow(None) => &self.allowed,
-            Outcome::DenyNoMatch | Outcome::DenyToken(_) | Outcome::AwaitKeys(_) => &self.denied,
-            Outcome::DenyKeyMissing => &self.key_missing,
-            Outcome::DenyKeyInvalid => &self.key_invalid,
-            Outcome::Allow(Some(policy)) => self.by_policy.get(policy).unwrap_or(&self.allowed),
-            Outcome::DenyPolicy(policy) => self.by_policy.get(policy).unwrap_or(&self.denied),
+    /// Records what is decided, and answers a request that is denied.
+    fn finish(&self, decided: &Decided, headers: &Headers, host: &mut dyn Host) -> Flow {
+        let verdict = self.verdicts.of(decided.outcome, decided.route);
+        self.record(decided, &verdict, host);
+        if let Outcome::Allow(_) = decided.outcome {
+            return Flow::Continue;
         }
+        host.log(Level::Info, format_args!("{}: {}", verdict.text, Shown(headers)));
+        self.denial(headers, decided, &verdict).into()
     }
 
-    fn token_verdict(&self, denial: TokenDenial) -> Verdict {
-        let counter = if denial == TokenDenial::Audience { self.token_audience } else { self.token_invalid };
-        Verdict { text: format!("denied_jwt[{}]", denial.text().replace(' ', "_")), counter }
-    }
-
-    fn record(&self, decision: &Decision<'_>, verdict: &Verdict, host: &mut dyn Host) {
+    fn record(&self, decided: &Decided, verdict: &Verdict, host: &mut dyn Host) {
         host.increment(verdict.counter, 1);
-        if decision.consumer.is_some() {
-            host.increment(self.key_accepted, 1);
-        }
-        if decision.identity.is_some() {
-            host.increment(self.token_accepted, 1);
-        }
+        self.verdicts.count_accepted(&decided.shown, host);
         // For access logs and routes. A host that takes none decides the same.
         let _ = host.set_filter_state("authz", verdict.text.as_bytes());
-        if let Some(audit) = decision.audit.and_then(|policy| self.by_policy.get(policy)) {
+        if let Some(audit) = decided.audit.and_then(|policy| self.verdicts.audit(policy)) {
             host.increment(audit.counter, 1);
             let _ = host.set_filter_state("authz_audit", audit.text.as_bytes());
             host.log(Level::Info, format_args!("audit policy {} matches, {}", audit.text, verdict.text));
@@ -207,21 +197,35 @@ impl Inner {
         Ok(())
     }
 
-    fn denial(&self, headers: &Headers, decision: &Decision<'_>, verdict: &Verdict) -> Reply {
+    fn denial(&self, headers: &Headers, decided: &Decided, verdict: &Verdict) -> Reply {
         let details = format!("authz_{}", verdict.text);
-        let unauthorized = |body: &str| {
-            let challenge = self.authz.challenge().unwrap_or_default();
-            Reply::new(401, details.clone()).with_header("www-authenticate", challenge).with_body(body)
-        };
-        match decision.outcome {
-            Outcome::DenyKeyMissing => unauthorized("API key missing"),
-            Outcome::DenyKeyInvalid => unauthorized("API key invalid"),
-            Outcome::DenyToken(denial) => Reply::new(denial.status(), details)
-                .with_header("www-authenticate", TokenDenial::challenge(headers))
-                .with_body(denial.text()),
+        let body = match decided.outcome {
+            Outcome::DenyCredential(kind, problem) => {
+                let kind = match kind {
+                    CredentialKind::ApiKey => "API key",
+                    CredentialKind::Basic => "Basic credentials",
+                    CredentialKind::Hmac => "Signature",
+                    CredentialKind::Jwt => "Token",
+                };
+                format!("{kind} {}", problem.text())
+            }
+            Outcome::DenyUnauthenticated => "Credentials missing".to_owned(),
+            Outcome::DenyToken(denial) => {
+                return Reply::new(denial.status(), details)
+                    .with_header("www-authenticate", TokenDenial::challenge(headers))
+                    .with_body(denial.text());
+            }
             // The text is Istio's, so that what looks for it keeps working.
-            _ => Reply::new(403, details).with_body("RBAC: access denied"),
+            _ => return Reply::new(403, details).with_body("RBAC: access denied"),
+        };
+        let mut reply = Reply::new(401, details).with_body(body);
+        for challenge in self.authz.challenges(decided.outcome, decided.route, headers) {
+            reply = reply.with_header("www-authenticate", challenge);
         }
+        if let Outcome::DenyCredential(_, Problem::Busy) = decided.outcome {
+            reply = reply.with_header("retry-after", "1");
+        }
+        reply
     }
 }
 
@@ -231,7 +235,7 @@ fn refused(error: HostError, host: &mut dyn Host) -> Flow {
     Reply::new(500, "authz_headers_refused").into()
 }
 
-const UNKNOWN_PEER: &str = "; the peer's address is unknown: Envoy took source.address from x-forwarded-for (see \
+const UNKNOWN_PEER: &str = "the peer's address is unknown: Envoy took source.address from x-forwarded-for (see \
     use_remote_address and peer_address)";
 
 /// A request in a log line: method and path without query, where keys may stand, the path cut to a bounded length.

@@ -123,7 +123,7 @@ fn what_has_no_effect_is_warned_of() {
     );
     assert_eq!(
         loaded.warnings,
-        ["policies[0].spec.selector has no effect: the policy applies wherever this filter does"]
+        ["policies[0].spec.selector has no effect: it applies wherever this filter does"]
     );
 }
 

@@ -10,6 +10,7 @@ pub(super) enum Attribute {
     Path,
     Header(String),
     Consumer,
+    Groups,
     PeerIp,
     RemoteIp,
     LocalIp,
@@ -37,10 +38,16 @@ impl Compiler<'_> {
             "destination.port" => Attribute::LocalPort,
             "connection.sni" => Attribute::ServerName,
             "portcullis.consumer" => {
-                if self.consumers.is_none() {
-                    self.errors.add(path, key, "another attribute, as api_keys is not configured");
+                if self.known.consumers.is_empty() {
+                    self.errors.add(path, key, "another attribute, as no credentials are configured");
                 }
                 Attribute::Consumer
+            }
+            "portcullis.groups" => {
+                if self.known.groups.is_empty() {
+                    self.errors.add(path, key, "another attribute, as none of `consumers` has groups");
+                }
+                Attribute::Groups
             }
             "request.auth.principal" => {
                 self.check_tokens(key, path);
@@ -68,7 +75,7 @@ impl Compiler<'_> {
                 let expected = "request.headers[name], request.auth.principal, request.auth.audiences, \
                     request.auth.presenter, request.auth.claims[name], source.ip, remote.ip, \
                     source.namespace, source.principal, source.serviceAccount, source.trustDomain, \
-                    destination.ip, destination.port, connection.sni or portcullis.consumer \
+                    destination.ip, destination.port, connection.sni, portcullis.consumer or portcullis.groups \
                     (experimental.* is not implemented)";
                 self.errors.add(path, format!("`{key}`"), expected);
                 return None;
@@ -94,7 +101,7 @@ impl Compiler<'_> {
 
     /// Without rules for tokens no request has a principal: such a condition would never hold, or always.
     pub(super) fn check_tokens(&mut self, found: &str, path: &Path) {
-        if !self.has_tokens {
+        if !self.known.has_tokens {
             self.errors.add(path, found, "another field, as request_authentication is not configured");
         }
     }

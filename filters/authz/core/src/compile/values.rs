@@ -1,13 +1,11 @@
 use super::Compiler;
 use super::attribute::Attribute;
-use crate::address::CidrSet;
 use crate::claims::{Claim, RequestPrincipal};
 use crate::identity::{Namespace, Principals, ServiceAccount};
 use crate::matcher::Matcher;
 use crate::pattern::{Pattern, PatternSet};
 use crate::template::Template;
 use sdk_shim_config::Path;
-use sdk_shim_http::Cidr;
 
 impl Compiler<'_> {
     /// The values of a list, compiled for what they are compared with.
@@ -24,12 +22,18 @@ impl Compiler<'_> {
                 Matcher::Header { name: name.as_bytes().into(), values: PatternSet::new(&patterns) }
             }
             Attribute::Consumer => {
-                self.check_consumers(&patterns, values, path);
+                let known = self.known.consumers.iter().map(String::as_str);
+                self.check_known(&patterns, values, known, "a consumer that a credential names", path);
                 Matcher::Consumer(PatternSet::new(&patterns))
             }
-            Attribute::PeerIp => Matcher::PeerIp(self.blocks(values, path)),
-            Attribute::RemoteIp => Matcher::RemoteIp(self.blocks(values, path)),
-            Attribute::LocalIp => Matcher::LocalIp(self.blocks(values, path)),
+            Attribute::Groups => {
+                let known = self.known.groups.iter().copied();
+                self.check_known(&patterns, values, known, "a group of one of `consumers`", path);
+                Matcher::Groups(PatternSet::new(&patterns))
+            }
+            Attribute::PeerIp => Matcher::PeerIp(self.known.blocks.read(values, path, self.errors)),
+            Attribute::RemoteIp => Matcher::RemoteIp(self.known.blocks.read(values, path, self.errors)),
+            Attribute::LocalIp => Matcher::LocalIp(self.known.blocks.read(values, path, self.errors)),
             Attribute::LocalPort => Matcher::LocalPort(self.ports(values, path)),
             Attribute::Principal => {
                 for (index, value) in values.iter().enumerate() {
@@ -90,20 +94,6 @@ impl Compiler<'_> {
         Matcher::Path { patterns: PatternSet::new(&patterns), templates }
     }
 
-    fn blocks(&mut self, values: &[String], path: &Path) -> CidrSet {
-        let mut blocks = Vec::with_capacity(values.len());
-        for (index, value) in values.iter().enumerate() {
-            match value.parse::<Cidr>() {
-                Ok(block) => blocks.push(block),
-                Err(error) => {
-                    let expected = "an IP address or a block in CIDR notation, as 10.0.0.0/8";
-                    self.errors.add(&path.index(index), format!("`{value}`, {error}"), expected);
-                }
-            }
-        }
-        CidrSet::new(blocks)
-    }
-
     fn ports(&mut self, values: &[String], path: &Path) -> Vec<u16> {
         let mut ports = Vec::with_capacity(values.len());
         for (index, value) in values.iter().enumerate() {
@@ -143,13 +133,20 @@ impl Compiler<'_> {
         accounts
     }
 
-    /// A consumer that no key has is a typing error: such a condition would never hold.
-    fn check_consumers(&mut self, patterns: &[Pattern], values: &[String], path: &Path) {
-        let Some(consumers) = self.consumers else { return };
+    /// A consumer or group that no credential gives is a typing error: such a condition would never hold.
+    fn check_known<'k>(
+        &mut self,
+        patterns: &[Pattern],
+        values: &[String],
+        known: impl Iterator<Item = &'k str> + Clone,
+        expected: &str,
+        path: &Path,
+    ) {
         for (index, (pattern, value)) in patterns.iter().zip(values).enumerate() {
             let set = PatternSet::new([pattern]);
-            if !consumers.iter().any(|consumer| set.matches_text(consumer.as_bytes())) {
-                self.errors.add(&path.index(index), format!("`{value}`"), "a consumer of api_keys.keys");
+            if known.clone().next().is_some() && !known.clone().any(|name| set.matches_text(name.as_bytes()))
+            {
+                self.errors.add(&path.index(index), format!("`{value}`"), expected);
             }
         }
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::CredentialKind;
 
 /// SHA-256 of salt and key, as the documented shell line makes it.
 fn hash(salt: &str, key: &str) -> String {
@@ -24,7 +25,15 @@ fn keys() -> String {
 
 /// A request that is allowed, and of this consumer.
 fn of(consumer: Option<&str>) -> Decision<'_> {
-    Decision { outcome: Outcome::Allow(None), consumer, identity: None, audit: None }
+    Decision {
+        outcome: Outcome::Allow(None),
+        consumer,
+        shown: Default::default(),
+        route: None,
+        body: None,
+        identity: None,
+        audit: None,
+    }
 }
 
 const ALL_LOCATIONS: &str = "[{header: X-API-Key}, {query: api_key}, {cookie: api_key}]";
@@ -42,7 +51,7 @@ fn requests() {
     let optional =
         authz(&format!("api_keys: {{locations: {ALL_LOCATIONS}, keys: {}, required: false}}", keys()));
     let known = |consumer| (Outcome::Allow(None), Some(consumer));
-    let wrong = (Outcome::DenyKeyInvalid, None);
+    let wrong = (Outcome::DenyCredential(CredentialKind::ApiKey, Problem::Invalid), None);
     let cases = [
         ("GET /\nx-api-key: key-of-mobile", known("mobile")),
         ("GET /\nx-api-key: +/=&; %", known("mobile")),
@@ -61,7 +70,7 @@ fn requests() {
         ("GET /?api_key", wrong),
         ("GET /?api_key=", wrong),
         ("GET /?api_key=%zz", wrong),
-        ("GET /\ncookie: api_key", (Outcome::DenyKeyMissing, None)),
+        ("GET /\ncookie: api_key", (Outcome::DenyCredential(CredentialKind::ApiKey, Problem::Missing), None)),
         ("GET /\ncookie: api_key=", wrong),
         ("GET /\nx-api-key: key-of-web, key-of-web", wrong),
         // One of several is wrong, or they are of different consumers, or there are too many.
@@ -73,17 +82,29 @@ fn requests() {
             wrong,
         ),
         // Not where a key belongs.
-        ("GET /\nauthorization: key-of-web", (Outcome::DenyKeyMissing, None)),
-        ("GET /?API_KEY=key-of-web", (Outcome::DenyKeyMissing, None)),
-        ("GET /?x#api_key=key-of-web", (Outcome::DenyKeyMissing, None)),
-        ("CONNECT", (Outcome::DenyKeyMissing, None)),
+        (
+            "GET /\nauthorization: key-of-web",
+            (Outcome::DenyCredential(CredentialKind::ApiKey, Problem::Missing), None),
+        ),
+        (
+            "GET /?API_KEY=key-of-web",
+            (Outcome::DenyCredential(CredentialKind::ApiKey, Problem::Missing), None),
+        ),
+        (
+            "GET /?x#api_key=key-of-web",
+            (Outcome::DenyCredential(CredentialKind::ApiKey, Problem::Missing), None),
+        ),
+        ("CONNECT", (Outcome::DenyCredential(CredentialKind::ApiKey, Problem::Missing), None)),
     ];
     for (row, expected) in cases {
         let decision = required.check(&request(row), &mut Client::default());
         assert_eq!((decision.outcome, decision.consumer), expected, "{row}");
         let decision = optional.check(&request(row), &mut Client::default());
-        let expected =
-            if expected.0 == Outcome::DenyKeyMissing { (Outcome::Allow(None), None) } else { expected };
+        let expected = if expected.0 == Outcome::DenyCredential(CredentialKind::ApiKey, Problem::Missing) {
+            (Outcome::Allow(None), None)
+        } else {
+            expected
+        };
         assert_eq!((decision.outcome, decision.consumer), expected, "{row}, optional");
     }
 }
@@ -105,12 +126,25 @@ fn bytes() {
         };
         for byte in 0..=255_u8 {
             let outcome = check(&[b"key-of-web", &[byte][..]].concat());
-            let expected = if ends.contains(&byte) { Outcome::Allow(None) } else { Outcome::DenyKeyInvalid };
+            let expected = if ends.contains(&byte) {
+                Outcome::Allow(None)
+            } else {
+                Outcome::DenyCredential(CredentialKind::ApiKey, Problem::Invalid)
+            };
             assert_eq!(outcome, expected, "{name}: the right key and {}", byte.escape_ascii());
-            assert_eq!(check(&[byte]), Outcome::DenyKeyInvalid, "{name}: {}", byte.escape_ascii());
+            assert_eq!(
+                check(&[byte]),
+                Outcome::DenyCredential(CredentialKind::ApiKey, Problem::Invalid),
+                "{name}: {}",
+                byte.escape_ascii()
+            );
         }
         for size in [MAX_KEY_BYTES, MAX_KEY_BYTES + 1, 1 << 20] {
-            assert_eq!(check(&vec![b'k'; size]), Outcome::DenyKeyInvalid, "{name}: {size} bytes");
+            assert_eq!(
+                check(&vec![b'k'; size]),
+                Outcome::DenyCredential(CredentialKind::ApiKey, Problem::Invalid),
+                "{name}: {size} bytes"
+            );
         }
     }
 }
@@ -132,9 +166,9 @@ api_keys: {{required: false, keys: {}}}",
         ("GET /ops", Outcome::DenyNoMatch),
         ("GET /known\nx-api-key: key-of-web", Outcome::Allow(Some(1))),
         ("GET /known", Outcome::DenyNoMatch),
-        ("GET /known\nx-api-key: no", Outcome::DenyKeyInvalid),
+        ("GET /known\nx-api-key: no", Outcome::DenyCredential(CredentialKind::ApiKey, Problem::Invalid)),
         ("GET /public", Outcome::Allow(Some(2))),
-        ("GET /public\nx-api-key: no", Outcome::DenyKeyInvalid),
+        ("GET /public\nx-api-key: no", Outcome::DenyCredential(CredentialKind::ApiKey, Problem::Invalid)),
     ] {
         assert_eq!(authz.check(&request(row), &mut Client::default()).outcome, expected, "{row}");
     }
@@ -143,7 +177,7 @@ api_keys: {{required: false, keys: {}}}",
     assert_eq!(
         errors.to_string(),
         format!(
-            "{values}[0]: found `opps`, expected a consumer of api_keys.keys\n{values}[2]: found `x*`, expected a consumer of api_keys.keys"
+            "{values}[0]: found `opps`, expected a consumer that a credential names\n{values}[2]: found `x*`, expected a consumer that a credential names"
         )
     );
 }
@@ -153,7 +187,7 @@ fn edits() {
     let config = format!("locations: {ALL_LOCATIONS}, keys: {}", keys());
     let hiding = authz(&format!("api_keys: {{{config}}}"));
     let showing = authz(&format!("api_keys: {{{config}, hide_credentials: false}}"));
-    let nameless = authz(&format!("api_keys: {{{config}, consumer_header: null}}"));
+    let nameless = authz(&format!("api_keys: {{{config}}}\nconsumer_header: null"));
     let consumer = || Edit::Set("x-consumer", b"web".to_vec());
     let cases = [
         ("GET /?q", vec![consumer()]),
@@ -179,7 +213,10 @@ fn edits() {
     // A name that the client wrote itself goes, also where there is no consumer.
     assert_eq!(hiding.edits(&request("GET /\nx-consumer: root"), &of(None)), [Edit::Remove("x-consumer")]);
     assert_eq!(hiding.edits(&request("GET /"), &of(None)), []);
-    assert_eq!(hiding.challenge().as_deref(), Some("Key realm=\"portcullis\""));
+    assert_eq!(
+        hiding.challenges(Outcome::DenyUnauthenticated, None, &request("GET /")),
+        [b"Key realm=\"portcullis\"".to_vec()]
+    );
 }
 
 #[test]
@@ -197,7 +234,6 @@ fn refused() {
         (format!("{{keys: [{key}], locations: [{{cookie: 'a;'}}]}}"), "api_keys.locations[0]: found the cookie \"a;\", expected the name of a cookie (RFC 6265, token)".into()),
         (format!("{{keys: [{key}], locations: [{{header: a}}, {{header: A}}]}}"), "api_keys.locations[1]: found the same location again, expected each location once".into()),
         (format!("{{keys: [{key}], locations: [{{form: a}}]}}"), "api_keys.locations[0]: found unknown variant `form`, expected one of `header`, `query`, `cookie`".into()),
-        (format!("{{keys: [{key}], consumer_header: X-API-Key}}"), "api_keys.consumer_header: found \"x-api-key\", expected the name of a header that is no location of keys, and not host or cookie".into()),
         (format!("{{keys: [{key}], realm: 'a\"b'}}"), "api_keys.realm: found \"a\\\"b\", expected at most 256 printable ASCII characters without quotes and backslashes".into()),
         (format!("{{keys: [{key}, {key}]}}"), "api_keys.keys[1]: found the same key as in an earlier entry, expected each key once".into()),
         ("{keys: [{consumer: a}]}".into(), "api_keys.keys[0]: found neither hash nor secret, expected one of them".into()),

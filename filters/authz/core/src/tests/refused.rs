@@ -128,7 +128,7 @@ const SPECS: &[(&str, &str)] = &[
     ),
     (
         "{rules: [{when: [{key: portcullis.consumer, values: [x]}]}]}",
-        "policies[0].spec.rules[0].when[0].key: found portcullis.consumer, expected another attribute, as api_keys is not configured",
+        "policies[0].spec.rules[0].when[0].key: found portcullis.consumer, expected another attribute, as no credentials are configured",
     ),
 ];
 
@@ -233,8 +233,7 @@ fn warns_of_what_does_not_apply_here() {
         "policies: [{name: p, spec: {selector: {matchLabels: {app: x}}, targetRef: {kind: Gateway, name: g},
             targetRefs: [{kind: Gateway, name: g}], action: ALLOW, rules: null}}]",
     );
-    let expected = ["selector", "targetRef", "targetRefs"].map(|field| {
-        format!("policies[0].spec.{field} has no effect: the policy applies wherever this filter does")
-    });
+    let expected = ["selector", "targetRef", "targetRefs"]
+        .map(|field| format!("policies[0].spec.{field} has no effect: it applies wherever this filter does"));
     assert_eq!(authz.warnings(), expected);
 }

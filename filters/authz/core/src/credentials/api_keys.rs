@@ -1,3 +1,4 @@
+use super::{Presented, Problem, check_realm, consumer_error};
 use crate::changes::Changes;
 use crate::compile::is_header_name;
 use crate::config::{ApiKeys as ApiKeysConfig, Key, Location};
@@ -23,17 +24,9 @@ pub(crate) struct ApiKeys {
     locations: Vec<Location>,
     consumers: Vec<String>,
     tables: Vec<Table>,
-    required: bool,
+    pub(crate) required: bool,
     hide_credentials: bool,
-    consumer_header: Option<String>,
     realm: String,
-}
-
-/// Why a request's key is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum KeyError {
-    Missing,
-    Invalid,
 }
 
 impl ApiKeys {
@@ -44,12 +37,7 @@ impl ApiKeys {
         errors: &mut ConfigErrors,
     ) -> Self {
         let locations = read_locations(config, &path.field("locations"), errors);
-        let consumer_header = read_consumer_header(config, &locations, path, errors);
-        let realm_is_safe = |byte: u8| matches!(byte, b' '..=b'~' if byte != b'"' && byte != b'\\');
-        if config.realm.len() > MAX_REALM_BYTES || !config.realm.bytes().all(realm_is_safe) {
-            let expected = "at most 256 printable ASCII characters without quotes and backslashes";
-            errors.add(&path.field("realm"), format!("{:?}", config.realm), expected);
-        }
+        check_realm(&config.realm, &path.field("realm"), errors);
         let (consumers, tables) = read_keys(&config.keys, env, &path.field("keys"), errors);
         Self {
             locations,
@@ -57,34 +45,38 @@ impl ApiKeys {
             tables,
             required: config.required,
             hide_credentials: config.hide_credentials,
-            consumer_header,
             realm: config.realm.clone(),
         }
     }
 
-    /// The consumer of the request's key; `None` where none is there and none is required. All keys that a request carries
-    /// must be right, and of the same consumer.
-    pub(crate) fn authenticate(&self, headers: &Headers) -> Result<Option<&str>, KeyError> {
+    /// The consumer of the request's key. All keys that a request carries must be right, and of the same consumer.
+    pub(crate) fn authenticate(&self, headers: &Headers) -> Presented<&str> {
         let mut found: Option<usize> = None;
         for (count, key) in self.presented(headers).enumerate() {
             if count >= MAX_KEYS_PER_REQUEST {
-                return Err(KeyError::Invalid);
+                return Err(Problem::Invalid);
             }
-            let consumer = self.consumer(&key).ok_or(KeyError::Invalid)?;
+            let consumer = self.consumer(&key).ok_or(Problem::Invalid)?;
             if found.is_some_and(|found| found != consumer) {
-                return Err(KeyError::Invalid);
+                return Err(Problem::Invalid);
             }
             found = Some(consumer);
         }
-        match found.and_then(|consumer| self.consumers.get(consumer)) {
-            Some(consumer) => Ok(Some(consumer)),
-            None if self.required => Err(KeyError::Missing),
-            None => Ok(None),
-        }
+        Ok(found.and_then(|consumer| self.consumers.get(consumer)).map(String::as_str))
     }
 
-    /// What to change for the upstream: the keys hidden, the consumer named, the client's own name for it removed.
-    pub(crate) fn changes<'a>(&'a self, consumer: Option<&str>, changes: &mut Changes<'a>) {
+    /// The names of all consumers.
+    pub(crate) fn consumers(&self) -> impl Iterator<Item = &str> {
+        self.consumers.iter().map(String::as_str)
+    }
+
+    /// Whether keys are read from a header of this name.
+    pub(crate) fn reads_header(&self, name: &str) -> bool {
+        self.locations.iter().any(|location| matches!(location, Location::Header(header) if header == name))
+    }
+
+    /// Hides the keys from the upstream.
+    pub(crate) fn changes<'a>(&'a self, changes: &mut Changes<'a>) {
         for location in self.locations.iter().filter(|_| self.hide_credentials) {
             match location {
                 Location::Header(name) => changes.hide_header(name),
@@ -92,14 +84,6 @@ impl ApiKeys {
                 Location::Cookie(name) => changes.hide_cookie(name),
             }
         }
-        if let Some(name) = &self.consumer_header {
-            changes.write(name, consumer.map(Into::into));
-        }
-    }
-
-    /// The header that names the consumer, in lower case.
-    pub(crate) fn consumer_header(&self) -> Option<&str> {
-        self.consumer_header.as_deref()
     }
 
     /// The value of `WWW-Authenticate` for a refusal (RFC 9110 11.6.1). API keys have no registered scheme; `Key` is what
@@ -158,9 +142,6 @@ impl Table {
     }
 }
 
-const MAX_REALM_BYTES: usize = 256;
-const MAX_CONSUMER_BYTES: usize = 128;
-
 fn read_locations(config: &ApiKeysConfig, path: &Path, errors: &mut ConfigErrors) -> Vec<Location> {
     if config.locations.is_empty() {
         errors.add(path, "an empty list", "at least one location, or no such field");
@@ -197,21 +178,6 @@ fn read_locations(config: &ApiKeysConfig, path: &Path, errors: &mut ConfigErrors
     locations
 }
 
-fn read_consumer_header(
-    config: &ApiKeysConfig,
-    locations: &[Location],
-    path: &Path,
-    errors: &mut ConfigErrors,
-) -> Option<String> {
-    let name = config.consumer_header.as_ref()?.to_ascii_lowercase();
-    let is_location = locations.contains(&Location::Header(name.clone()));
-    if !is_header_name(&name) || name == "host" || name == "cookie" || is_location {
-        let expected = "the name of a header that is no location of keys, and not host or cookie";
-        errors.add(&path.field("consumer_header"), format!("{name:?}"), expected);
-    }
-    Some(name)
-}
-
 fn read_keys(
     keys: &[Key],
     env: &Environment<'_>,
@@ -226,10 +192,8 @@ fn read_keys(
     let mut by_salt: BTreeMap<String, BTreeMap<[u8; 32], usize>> = BTreeMap::new();
     for (index, key) in keys.iter().enumerate() {
         let path = path.index(index);
-        let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"._-@/".contains(&byte);
         let name = key.consumer.as_str();
-        if name.is_empty() || name.len() > MAX_CONSUMER_BYTES || !name.bytes().all(valid) {
-            let expected = "1 to 128 letters, digits, `.`, `_`, `-`, `@` and `/`";
+        if let Some(expected) = consumer_error(name) {
             errors.add(&path.field("consumer"), format!("{name:?}"), expected);
         }
         let consumer = *numbers.entry(name).or_insert_with(|| {

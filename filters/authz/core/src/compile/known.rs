@@ -1,0 +1,71 @@
+use crate::address::CidrSet;
+use crate::config::IpList;
+use sdk_shim_config::{ConfigErrors, Path};
+use sdk_shim_http::Cidr;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the rest of the configuration says, against which policies are checked.
+#[derive(Debug)]
+pub(crate) struct Known<'a> {
+    /// The names that credentials give to requests.
+    pub(crate) consumers: &'a BTreeSet<String>,
+    /// The groups that consumers are in.
+    pub(crate) groups: BTreeSet<&'a str>,
+    /// Whether tokens are looked at.
+    pub(crate) has_tokens: bool,
+    pub(crate) blocks: Blocks,
+}
+
+/// Lists of addresses by name.
+#[derive(Debug, Default)]
+pub(crate) struct Blocks(BTreeMap<String, Vec<Cidr>>);
+
+impl Blocks {
+    pub(crate) fn new(lists: &[IpList], errors: &mut ConfigErrors) -> Self {
+        let mut blocks = BTreeMap::new();
+        for (index, list) in lists.iter().enumerate() {
+            let path = Path::root().field("ip_lists").index(index);
+            if !super::is_name(&list.name) {
+                let expected = "1 to 253 letters, digits, `.`, `_`, `-` and `/`";
+                errors.add(&path.field("name"), format!("{:?}", list.name), expected);
+            }
+            let path_of_blocks = path.field("blocks");
+            let parsed = list.blocks.iter().enumerate();
+            let parsed =
+                parsed.filter_map(|(at, text)| parse(text, || path_of_blocks.index(at), errors)).collect();
+            if blocks.insert(list.name.clone(), parsed).is_some() {
+                let found = format!("`{}` for a second time", list.name);
+                errors.add(&path.field("name"), found, "each name once");
+            }
+        }
+        Self(blocks)
+    }
+
+    /// The set of these addresses, blocks and `@names`.
+    pub(crate) fn read(&self, values: &[String], path: &Path, errors: &mut ConfigErrors) -> CidrSet {
+        let mut blocks = Vec::with_capacity(values.len());
+        for (index, value) in values.iter().enumerate() {
+            match value.strip_prefix('@') {
+                None => blocks.extend(parse(value, || path.index(index), errors)),
+                Some(name) => match self.0.get(name) {
+                    Some(list) => blocks.extend(list),
+                    None => {
+                        errors.add(&path.index(index), format!("`{value}`"), "the name of one of ip_lists")
+                    }
+                },
+            }
+        }
+        CidrSet::new(blocks)
+    }
+}
+
+fn parse(text: &str, path: impl Fn() -> Path, errors: &mut ConfigErrors) -> Option<Cidr> {
+    match text.parse() {
+        Ok(block) => Some(block),
+        Err(error) => {
+            let expected = "an IP address or a block in CIDR notation, as 10.0.0.0/8";
+            errors.add(&path(), format!("`{text}`, {error}"), expected);
+            None
+        }
+    }
+}
