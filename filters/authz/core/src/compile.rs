@@ -13,6 +13,7 @@ use sdk_shim_config::{ConfigErrors, Path};
 use std::collections::BTreeSet;
 
 mod attribute;
+mod expression;
 mod known;
 mod values;
 
@@ -190,7 +191,23 @@ impl Compiler<'_> {
     }
 
     fn when(&mut self, when: &When, path: &Path, conditions: &mut Vec<Condition>) {
-        let Some(attribute) = self.attribute(&when.key, &path.field("key")) else { return };
+        match (&when.cel, &when.key) {
+            (Some(text), None) if when.values.is_none() && when.not_values.is_none() => {
+                conditions.extend(self.expression(text, &path.field("cel")));
+                return;
+            }
+            (Some(_), _) => {
+                self.errors.add(path, "cel together with other fields", "one or the other");
+                return;
+            }
+            (None, None) => {
+                self.errors.add(path, "neither key nor cel", "one of them");
+                return;
+            }
+            (None, Some(_)) => {}
+        }
+        let key = when.key.as_deref().unwrap_or_default();
+        let Some(attribute) = self.attribute(key, &path.field("key")) else { return };
         if when.values.is_none() && when.not_values.is_none() {
             self.errors.add(path, "neither values nor notValues", "at least one of them");
         }

@@ -269,7 +269,8 @@ pub struct Operation {
     pub not_paths: Option<Vec<String>>,
 }
 
-/// A condition on an attribute: one of `values` must match, if there are any, and none of `notValues` may.
+/// A condition: on an attribute, of which one of `values` must match, if there are any, and none of `notValues` may; or an expression
+/// in CEL.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Condition {
@@ -278,13 +279,18 @@ pub struct Condition {
     /// `request.auth.principal`, `request.auth.audiences`, `request.auth.presenter`, `request.auth.claims[name]` (a text or a
     /// list of texts; `[a][b]` for a claim within another), `portcullis.consumer`, the consumer of the
     /// request's credentials, or `portcullis.groups`, its groups.
-    pub key: String,
+    #[serde(default)]
+    pub key: Option<String>,
     /// The values, one of which must match.
     #[serde(default)]
     pub values: Option<Vec<String>>,
     /// The values, none of which may match.
     #[serde(default)]
     pub not_values: Option<Vec<String>>,
+    /// Instead of the others: an expression in CEL that has to be true, of up to 4,096 bytes. Where it has no value, as for a claim
+    /// that is not there, DENY and AUDIT policies match, and ALLOW policies don't. See the page for what it may say.
+    #[serde(default)]
+    pub cel: Option<String>,
 }
 
 /// API keys, and where requests carry them.

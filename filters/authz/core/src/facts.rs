@@ -49,6 +49,11 @@ impl<'r> Facts<'r> {
         }
     }
 
+    /// In seconds since 1970.
+    pub(crate) fn now(&mut self) -> u64 {
+        self.attributes.now()
+    }
+
     pub(crate) fn peer_address(&mut self) -> PeerAddress {
         *self.peer_address.get_or_init(|| self.attributes.peer_address())
     }

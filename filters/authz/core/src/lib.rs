@@ -49,6 +49,7 @@ mod claims;
 mod compile;
 pub mod config;
 mod credentials;
+mod expressions;
 mod facts;
 mod identity;
 mod matcher;

@@ -1,10 +1,12 @@
 use crate::address::CidrSet;
 use crate::attributes::PeerAddress;
 use crate::claims::{Claim, RequestPrincipal};
+use crate::expressions;
 use crate::facts::Facts;
 use crate::identity::{Namespace, Principals, ServiceAccount, trust_domain};
 use crate::pattern::PatternSet;
 use crate::template::Template;
+use portcullis_cel::Expression;
 
 /// A list of values, compiled, and what it is compared with.
 #[derive(Debug)]
@@ -26,6 +28,7 @@ pub(crate) enum Matcher {
     ServerName(PatternSet),
     RequestPrincipal(Vec<RequestPrincipal>),
     Claim(Claim),
+    Expression(Box<Expression>),
 }
 
 /// A list of values that must match, or must not.
@@ -103,6 +106,8 @@ impl Matcher {
             Self::RequestPrincipal(principals) => facts
                 .identity
                 .is_some_and(|identity| principals.iter().any(|principal| principal.matches(identity))),
+            // Without a value it is not known whether the request fits.
+            Self::Expression(expression) => return expressions::holds(expression, facts).ok(),
             Self::Claim(claim) => facts.identity.is_some_and(|identity| claim.matches(identity)),
         })
     }

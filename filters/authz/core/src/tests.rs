@@ -3,6 +3,7 @@
 mod any_bytes;
 mod api_keys;
 mod basic;
+mod expressions;
 mod foreign;
 
 mod matching;

@@ -42,7 +42,7 @@ fn rule_matches(rule: &Rule, policy: &Policy, request: &Request<'_>) -> bool {
         .when
         .iter()
         .flatten()
-        .all(|when| both(&when.key, &when.values, &when.not_values, policy, request));
+        .all(|when| both(when.key.as_deref().unwrap(), &when.values, &when.not_values, policy, request));
     from && to && when
 }
 
