@@ -264,6 +264,11 @@ impl Authentication {
         }
     }
 
+    /// The names of the query parameters that tokens are read from.
+    pub(crate) fn param_names(&self) -> impl Iterator<Item = &str> {
+        self.providers.iter().flat_map(Provider::param_names)
+    }
+
     #[cfg(test)]
     pub(crate) fn cached_tokens(&self) -> usize {
         self.cache.borrow().len()

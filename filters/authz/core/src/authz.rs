@@ -3,11 +3,12 @@ use crate::authentication::{Authentication, Identity, Refusal, TokenDenial};
 use crate::changes::{Changes, Edit};
 use crate::compile::{Blocks, Compiled, Known, compile};
 use crate::config::{Config, CredentialKind, PeerAddressSource};
-use crate::credentials::{Answer, BodyDigest, Caller, Credentials, Problem, Requirements, Shown};
+use crate::credentials::{Answer as Shows, BodyDigest, Caller, Credentials, Problem, Requirements, Shown};
 use crate::facts::{Facts, host};
 use crate::normalization::{Normalizer, PathError};
 use crate::recorded::RecordedClaims;
 use crate::remote::{Record, Source};
+use crate::responses::{Answer, Responses};
 use sdk_shim_config::{ConfigErrors, Environment, Path};
 use sdk_shim_http::Headers;
 use std::borrow::Cow;
@@ -27,6 +28,7 @@ pub struct Authz {
     recorded: RecordedClaims,
     normalizer: Normalizer,
     policies: Compiled,
+    responses: Responses,
     policy_names: Vec<String>,
     warnings: Vec<String>,
 }
@@ -45,6 +47,9 @@ pub struct Decision<'a> {
     pub body: Option<BodyDigest>,
     /// Whose token the request carries.
     pub identity: Option<Identity>,
+    /// What would be decided, if the policies that are only tried were enforced. `None` where there are none, or credentials are
+    /// refused.
+    pub dry_run: Option<Outcome>,
     /// The first AUDIT policy that matches, as an index into [`Authz::policy_names`]. Not evaluated where
     /// credentials are refused.
     pub audit: Option<usize>,
@@ -114,6 +119,7 @@ impl Authz {
         let mut policies = compile(&config.policies, &known, &mut errors);
         let mut warnings = std::mem::take(&mut policies.warnings);
         warnings.extend(authentication.iter_mut().flat_map(|rules| std::mem::take(&mut rules.warnings)));
+        let responses = Responses::new(config, &credentials, authentication.as_ref(), &mut errors);
         let policy_names = config.policies.iter().map(|policy| policy.name.clone()).collect();
         let normalizer = Normalizer { level: config.path_normalization, parameters: config.path_parameters };
         errors.into_result(Self {
@@ -123,6 +129,7 @@ impl Authz {
             recorded,
             normalizer,
             policies,
+            responses,
             policy_names,
             warnings,
         })
@@ -156,6 +163,7 @@ impl Authz {
             route,
             body: None,
             identity: None,
+            dry_run: None,
             audit: None,
         };
         let mut caller = match self.credentials.authenticate(required.ignored, headers, attributes) {
@@ -174,9 +182,9 @@ impl Authz {
         }
         let mut facts = Facts::new(headers, host.as_deref(), caller, identity.as_ref(), attributes);
         match required.requirement.answer(&caller, &mut facts) {
-            Answer::Yes => {}
-            Answer::Unauthenticated => return refuse(required.denial(), caller),
-            Answer::Forbidden => return refuse(Outcome::DenyForbidden, caller),
+            Shows::Yes => {}
+            Shows::Unauthenticated => return refuse(required.denial(), caller),
+            Shows::Forbidden => return refuse(Outcome::DenyForbidden, caller),
         }
         let audit = self.policies.audit.first_match(&mut facts);
         let outcome = if let Some(policy) = self.policies.deny.first_match(&mut facts) {
@@ -188,6 +196,7 @@ impl Authz {
         } else {
             Outcome::DenyNoMatch
         };
+        let dry_run = self.policies.dry_run.as_ref().map(|tried| tried.outcome(outcome, &mut facts));
         Decision {
             outcome,
             consumer: caller.consumer,
@@ -195,6 +204,7 @@ impl Authz {
             route,
             body: caller.body,
             identity,
+            dry_run,
             audit,
         }
     }
@@ -243,6 +253,25 @@ impl Authz {
             kind => self.credentials.challenge(*kind).map(String::into_bytes),
         };
         kinds.iter().filter_map(challenge).collect()
+    }
+
+    /// What the configuration has a denied request be answered with, if it says so.
+    pub fn answer(&self, outcome: Outcome, headers: &Headers) -> Option<Answer> {
+        let response = match outcome {
+            Outcome::Allow(_) | Outcome::AwaitKeys(_) => None,
+            Outcome::DenyPolicy(policy) => {
+                let own = self.responses.by_policy.get(policy).and_then(Option::as_ref);
+                own.or(self.responses.forbidden.as_ref())
+            }
+            Outcome::DenyCredential(..) | Outcome::DenyUnauthenticated => {
+                self.responses.unauthenticated.as_ref()
+            }
+            Outcome::DenyToken(denial) if denial.status() == 401 => self.responses.unauthenticated.as_ref(),
+            Outcome::DenyToken(_) | Outcome::DenyForbidden | Outcome::DenyNoMatch => {
+                self.responses.forbidden.as_ref()
+            }
+        };
+        response.map(|response| response.answer(headers, &self.responses.secrets))
     }
 
     /// The names of the routes, in the order of the configuration.

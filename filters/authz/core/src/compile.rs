@@ -1,9 +1,11 @@
 //! Policies as they are written, checked and compiled. What Istio would skip, widen or narrow silently (an unknown
 //! attribute, a bad block, an empty list) is refused here with its path.
 
+use crate::authz::Outcome;
 use crate::config::{
     Action, Condition as When, Operation, Policy, Rule as RuleConfig, Source, To, warn_of_targets,
 };
+use crate::facts::Facts;
 use crate::matcher::Condition;
 use crate::pattern::Pattern;
 use crate::policies::{Builder, IndexKey, Policies, Rule};
@@ -25,15 +27,43 @@ pub(crate) struct Compiled {
     pub(crate) audit: Policies,
     pub(crate) deny: Policies,
     pub(crate) allow: Policies,
+    /// Those that are only tried; `None` where there are none.
+    pub(crate) dry_run: Option<DryRun>,
     /// Whether there is an ALLOW policy, one without rules included.
     pub(crate) has_allow: bool,
     /// What is legal and has no effect.
     pub(crate) warnings: Vec<String>,
 }
 
+/// Policies that are only tried.
+#[derive(Debug)]
+pub(crate) struct DryRun {
+    pub(crate) deny: Policies,
+    pub(crate) allow: Policies,
+    pub(crate) has_allow: bool,
+}
+
+impl DryRun {
+    /// What would be decided with these policies, where `enforced` is decided without them.
+    pub(crate) fn outcome(&self, enforced: Outcome, facts: &mut Facts<'_>) -> Outcome {
+        match enforced {
+            Outcome::DenyPolicy(_) => enforced,
+            _ => match self.deny.first_match(facts) {
+                Some(policy) => Outcome::DenyPolicy(policy),
+                None if !self.has_allow || matches!(enforced, Outcome::Allow(Some(_))) => enforced,
+                None => self
+                    .allow
+                    .first_match(facts)
+                    .map_or(Outcome::DenyNoMatch, |policy| Outcome::Allow(Some(policy))),
+            },
+        }
+    }
+}
+
 /// Compiles `policies`.
 pub(crate) fn compile(policies: &[Policy], known: &Known<'_>, errors: &mut ConfigErrors) -> Compiled {
     let (mut audit, mut deny, mut allow) = (Builder::default(), Builder::default(), Builder::default());
+    let (mut dry_deny, mut dry_allow) = (Builder::default(), Builder::default());
     let mut names = BTreeSet::new();
     let mut warnings = Vec::new();
     for (index, policy) in policies.iter().enumerate() {
@@ -42,7 +72,17 @@ pub(crate) fn compile(policies: &[Policy], known: &Known<'_>, errors: &mut Confi
         let path = path.field("spec");
         let spec = &policy.spec;
         warn_of_targets(spec.selector, spec.target_ref, spec.target_refs, &path, &mut warnings);
+        if policy.dry_run && !matches!(spec.action, Action::Allow | Action::Deny) {
+            let found = format!("dry_run of the action {:?}", spec.action);
+            errors.add(&path, found, "dry_run of ALLOW or DENY policies only");
+        }
+        if policy.deny_response.is_some() && matches!(spec.action, Action::Allow | Action::Audit) {
+            let found = format!("deny_response of the action {:?}, which denies nothing", spec.action);
+            errors.add(&path, found, "it on a DENY policy, or responses.forbidden");
+        }
         let builder = match policy.spec.action {
+            Action::Allow if policy.dry_run => &mut dry_allow,
+            Action::Deny if policy.dry_run => &mut dry_deny,
             Action::Allow => &mut allow,
             Action::Deny => &mut deny,
             Action::Audit => &mut audit,
@@ -62,12 +102,20 @@ pub(crate) fn compile(policies: &[Policy], known: &Known<'_>, errors: &mut Confi
             builder.add(rule, operations);
         }
     }
+    let is_allow =
+        |policy: &&Policy, dry_run| policy.spec.action == Action::Allow && policy.dry_run == dry_run;
+    let has_allow = |dry_run| policies.iter().any(|policy| is_allow(&policy, dry_run));
     Compiled {
         // What cannot be told makes a request denied.
         audit: audit.build(true),
         deny: deny.build(true),
         allow: allow.build(false),
-        has_allow: policies.iter().any(|policy| policy.spec.action == Action::Allow),
+        has_allow: has_allow(false),
+        dry_run: policies.iter().any(|policy| policy.dry_run).then(|| DryRun {
+            deny: dry_deny.build(true),
+            allow: dry_allow.build(false),
+            has_allow: has_allow(true),
+        }),
         warnings,
     }
 }

@@ -5,6 +5,7 @@ mod ignored;
 mod paths;
 mod remote_jwks;
 mod request_authentication;
+mod responses;
 
 pub use credentials::{
     Basic, Consumer, CredentialKind, Hmac, HmacAlgorithm, HmacFormat, HmacKey, IpList, Requirement, Route,
@@ -17,6 +18,7 @@ pub use request_authentication::{
     ClaimToHeader, JwtHeader, JwtRule, RequestAuthentication, RequestAuthenticationSpec,
 };
 
+pub use responses::{DecisionLog, Redirect, Response, ResponseHeader, Responses};
 use schemars::JsonSchema;
 use sdk_shim_config::Secret;
 use serde::Deserialize;
@@ -77,6 +79,12 @@ pub struct Config {
     /// Where `ipBlocks` and `source.ip` find the address of the direct peer.
     #[serde(default)]
     pub peer_address: PeerAddressSource,
+    /// What denied requests are answered with.
+    #[serde(default)]
+    pub responses: Responses,
+    /// What is logged of decisions. Default: `text`.
+    #[serde(default)]
+    pub decision_log: DecisionLog,
     /// How the filter itself normalises paths. Default: `NONE`, as the proxy does it.
     #[serde(default)]
     pub path_normalization: PathNormalization,
@@ -110,6 +118,14 @@ pub struct Policy {
     /// The namespace of service accounts that are written without one.
     #[serde(default)]
     pub namespace: Option<String>,
+    /// Whether the policy is only tried: what it would decide is logged and counted, and decides nothing, as with Istio's annotation
+    /// `istio.io/dry-run`. ALLOW and DENY policies. Default: false.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// What requests are answered with that this policy denies. DENY policies; ALLOW policies don't deny, so for them it is
+    /// `responses.forbidden`.
+    #[serde(default)]
+    pub deny_response: Option<Response>,
     /// The `spec` of an `AuthorizationPolicy` (security.istio.io/v1).
     #[serde(default)]
     pub spec: Spec,

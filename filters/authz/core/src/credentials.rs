@@ -137,6 +137,11 @@ impl Credentials {
         self.consumer_header.iter().chain(&self.groups_header).map(String::as_str)
     }
 
+    /// The names of the query parameters that credentials are read from.
+    pub(crate) fn param_names(&self) -> impl Iterator<Item = &str> {
+        self.api_keys.iter().flat_map(ApiKeys::param_names)
+    }
+
     /// What is required where the configuration does not say it.
     pub(crate) fn required(&self) -> Vec<CredentialKind> {
         let kinds = [

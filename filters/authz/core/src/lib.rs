@@ -49,6 +49,7 @@ mod claims;
 mod compile;
 pub mod config;
 mod credentials;
+mod decision_log;
 mod expressions;
 mod facts;
 mod identity;
@@ -59,6 +60,7 @@ mod policies;
 mod recent;
 mod recorded;
 pub mod remote;
+mod responses;
 mod template;
 
 pub use attributes::{Attributes, PeerAddress};
@@ -71,8 +73,10 @@ pub use credentials::{
     MAX_KEYS_PER_REQUEST, MAX_SALTS, MAX_SHA_CRYPT_ROUNDS, MAX_SIGNED_HEADERS, MAX_SIGNING_BYTES, MAX_USERS,
     Problem,
 };
+pub use decision_log::{Remarks, record, shown};
 pub use normalization::PathError;
 pub use portcullis_jwt as jwt;
+pub use responses::Answer;
 
 #[cfg(test)]
 mod tests;

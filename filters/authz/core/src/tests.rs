@@ -13,6 +13,7 @@ mod random;
 mod refused;
 mod remote;
 mod requirements;
+mod responses;
 mod signed;
 mod tokens;
 

@@ -10,8 +10,10 @@ mod verdicts;
 
 use attributes::HostAttributes;
 use jwks::KeySources;
-use portcullis_authz_core::config::{Config, CredentialKind, PeerAddressSource};
-use portcullis_authz_core::{Authz, BodyDigest, Decision, Edit, Outcome, Problem, TokenDenial};
+use portcullis_authz_core::config::{Config, CredentialKind, DecisionLog, PeerAddressSource};
+use portcullis_authz_core::{
+    Attributes, Authz, BodyDigest, Decision, Edit, Outcome, Problem, Remarks, TokenDenial, record, shown,
+};
 use sdk_shim::{
     Body, BodyMode, ConfigErrors, Filter, Flow, Headers, Host, HostError, Level, MapKind, OnError, OverLimit,
     Reply, Setup, export_filter, never_ends, split_target,
@@ -33,6 +35,7 @@ struct Inner {
     peer_address: PeerAddressSource,
     verdicts: Verdicts,
     max_body_bytes: usize,
+    decision_log: DecisionLog,
 }
 
 /// A request under way: what is decided of it, if its body is the one that was signed.
@@ -45,7 +48,10 @@ struct Decided {
     outcome: Outcome,
     route: Option<usize>,
     shown: Vec<CredentialKind>,
+    dry_run: Option<Outcome>,
     audit: Option<usize>,
+    consumer: Option<String>,
+    principal: Option<String>,
 }
 
 impl Filter for AuthzFilter {
@@ -60,6 +66,7 @@ impl Filter for AuthzFilter {
         Ok(Self(Rc::new(Inner {
             verdicts: Verdicts::new(&config, &authz, setup),
             max_body_bytes: config.hmac.as_ref().map_or(0, |hmac| hmac.max_body_bytes),
+            decision_log: config.decision_log,
             peer_address: config.peer_address,
             authz,
             key_sources,
@@ -127,7 +134,11 @@ impl Inner {
             outcome: decision.outcome,
             route: decision.route,
             shown: decision.shown(),
+            dry_run: decision.dry_run,
             audit: decision.audit,
+            // Only where they are logged: they are copied.
+            consumer: decision.consumer.filter(|_| self.logs_json()).map(str::to_owned),
+            principal: self.logs_json().then(|| decision.principal()).flatten(),
         };
         if let Outcome::Allow(_) = decision.outcome {
             for (key, value) in self.authz.recorded_claims(&decision) {
@@ -167,24 +178,57 @@ impl Inner {
     /// Records what is decided, and answers a request that is denied.
     fn finish(&self, decided: &Decided, headers: &Headers, host: &mut dyn Host) -> Flow {
         let verdict = self.verdicts.of(decided.outcome, decided.route);
-        self.record(decided, &verdict, host);
-        if let Outcome::Allow(_) = decided.outcome {
-            return Flow::Continue;
-        }
-        host.log(Level::Info, format_args!("{}: {}", verdict.text, Shown(headers)));
-        self.denial(headers, decided, &verdict).into()
-    }
-
-    fn record(&self, decided: &Decided, verdict: &Verdict, host: &mut dyn Host) {
+        let is_allowed = matches!(decided.outcome, Outcome::Allow(_));
         host.increment(verdict.counter, 1);
         self.verdicts.count_accepted(&decided.shown, host);
         // For access logs and routes. A host that takes none decides the same.
         let _ = host.set_filter_state("authz", verdict.text.as_bytes());
-        if let Some(audit) = decided.audit.and_then(|policy| self.verdicts.audit(policy)) {
+        let audit = decided.audit.and_then(|policy| self.verdicts.audit(policy));
+        if let Some(audit) = audit {
             host.increment(audit.counter, 1);
             let _ = host.set_filter_state("authz_audit", audit.text.as_bytes());
-            host.log(Level::Info, format_args!("audit policy {} matches, {}", audit.text, verdict.text));
         }
+        let dry_run = decided.dry_run.map(|outcome| self.verdicts.dry_run(outcome, decided.outcome));
+        if let Some((text, counter)) = &dry_run {
+            counter.iter().for_each(|counter| host.increment(*counter, 1));
+            let _ = host.set_filter_state("authz_dry_run", text.as_bytes());
+        }
+        let tried = dry_run.as_ref().map(|(text, _)| text.as_ref());
+        let audit = audit.map(|audit| audit.text.as_ref());
+        if self.decision_log != DecisionLog::Off && host.logs(Level::Info) {
+            if self.logs_json() {
+                let client = HostAttributes::new(host, &self.peer_address, None).remote_address();
+                if !is_allowed || self.decision_log == DecisionLog::All {
+                    let remarks = Remarks { reason: &verdict.text, audit, dry_run: tried, client };
+                    let line = record(
+                        headers,
+                        is_allowed,
+                        decided.consumer.as_deref(),
+                        decided.principal.as_deref(),
+                        remarks,
+                    );
+                    host.log(Level::Info, format_args!("{line}"));
+                }
+            } else {
+                if let Some(audit) = audit {
+                    host.log(Level::Info, format_args!("audit policy {audit} matches, {}", verdict.text));
+                }
+                if let Some(tried) = tried.filter(|_| decided.dry_run != Some(decided.outcome)) {
+                    host.log(
+                        Level::Info,
+                        format_args!("dry run: {tried}, {}: {}", verdict.text, Shown(headers)),
+                    );
+                }
+                if !is_allowed {
+                    host.log(Level::Info, format_args!("{}: {}", verdict.text, Shown(headers)));
+                }
+            }
+        }
+        if is_allowed { Flow::Continue } else { self.denial(headers, decided, &verdict).into() }
+    }
+
+    fn logs_json(&self) -> bool {
+        matches!(self.decision_log, DecisionLog::Denied | DecisionLog::All)
     }
 
     fn edit(&self, headers: &Headers, decision: &Decision<'_>, host: &mut dyn Host) -> Result<(), HostError> {
@@ -198,8 +242,9 @@ impl Inner {
     }
 
     fn denial(&self, headers: &Headers, decided: &Decided, verdict: &Verdict) -> Reply {
+        let outcome = decided.outcome;
         let details = format!("authz_{}", verdict.text);
-        let body = match decided.outcome {
+        let (status, body) = match outcome {
             Outcome::DenyCredential(kind, problem) => {
                 let kind = match kind {
                     CredentialKind::ApiKey => "API key",
@@ -207,25 +252,34 @@ impl Inner {
                     CredentialKind::Hmac => "Signature",
                     CredentialKind::Jwt => "Token",
                 };
-                format!("{kind} {}", problem.text())
+                (401, format!("{kind} {}", problem.text()))
             }
-            Outcome::DenyUnauthenticated => "Credentials missing".to_owned(),
-            Outcome::DenyToken(denial) => {
-                return Reply::new(denial.status(), details)
-                    .with_header("www-authenticate", TokenDenial::challenge(headers))
-                    .with_body(denial.text());
-            }
+            Outcome::DenyUnauthenticated => (401, "Credentials missing".to_owned()),
+            Outcome::DenyToken(denial) => (denial.status(), denial.text().to_owned()),
             // The text is Istio's, so that what looks for it keeps working.
-            _ => return Reply::new(403, details).with_body("RBAC: access denied"),
+            _ => (403, "RBAC: access denied".to_owned()),
         };
-        let mut reply = Reply::new(401, details).with_body(body);
-        for challenge in self.authz.challenges(decided.outcome, decided.route, headers) {
+        let answer = self.authz.answer(outcome, headers);
+        let is_redirect = answer.as_ref().is_some_and(|answer| answer.is_redirect);
+        let (own_status, own_headers, own_body) =
+            answer.map_or_else(Default::default, |answer| (answer.status, answer.headers, answer.body));
+        let mut reply = Reply::new(own_status.unwrap_or(status), details);
+        let challenges = match outcome {
+            _ if is_redirect => Vec::new(),
+            Outcome::DenyCredential(..) | Outcome::DenyUnauthenticated => {
+                self.authz.challenges(outcome, decided.route, headers)
+            }
+            Outcome::DenyToken(_) => vec![TokenDenial::challenge(headers)],
+            _ => Vec::new(),
+        };
+        for challenge in challenges {
             reply = reply.with_header("www-authenticate", challenge);
         }
-        if let Outcome::DenyCredential(_, Problem::Busy) = decided.outcome {
+        if let Outcome::DenyCredential(_, Problem::Busy) = outcome {
             reply = reply.with_header("retry-after", "1");
         }
-        reply
+        reply.headers.extend(own_headers);
+        reply.with_body(own_body.unwrap_or_else(|| body.into_bytes()))
     }
 }
 
@@ -243,11 +297,9 @@ struct Shown<'a>(&'a Headers);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MAX_BYTES: usize = 200;
-        let cut = |text: &'_ [u8]| text.get(..MAX_BYTES).unwrap_or(text).escape_ascii().to_string();
         let method = self.0.get(":method").unwrap_or_default();
         let (path, _) = split_target(self.0.get(":path").unwrap_or_default());
-        write!(f, "{} {}", cut(method), cut(path))
+        write!(f, "{} {}", shown(method), shown(path))
     }
 }
 

@@ -10,6 +10,8 @@ pub(crate) struct Verdicts {
     by_policy: Vec<Verdict>,
     allowed: Verdict,
     denied: Verdict,
+    /// No ALLOW policy matches, those that are only tried included.
+    dry_run_denied: Counter,
     api_key: Credential,
     basic: Credential,
     hmac: Credential,
@@ -69,6 +71,12 @@ impl Verdicts {
         let by_policy = config.policies.iter().map(|policy| {
             let name = &policy.name;
             match policy.spec.action {
+                Action::Deny if policy.dry_run => {
+                    verdict(format!("denied_policy[{name}]"), name, "dry_run_deny")
+                }
+                Action::Allow if policy.dry_run => {
+                    verdict(format!("allowed_policy[{name}]"), name, "dry_run_allow")
+                }
                 Action::Deny => verdict(format!("denied_policy[{name}]"), name, "deny"),
                 Action::Audit => verdict(name.clone(), name, "audit"),
                 Action::Allow | Action::Custom => verdict(format!("allowed_policy[{name}]"), name, "allow"),
@@ -77,6 +85,7 @@ impl Verdicts {
         let by_policy = by_policy.collect();
         let allowed = verdict("allowed".to_owned(), "none", "allow");
         let denied = verdict("denied_policy[none]".to_owned(), "none", "deny");
+        let dry_run_denied = verdict(String::new(), "none", "dry_run_deny").counter;
         let names = authz.route_names().iter().map(String::as_str).chain(["none"]);
         let by_route = names.map(|name| {
             let mut counter =
@@ -88,6 +97,7 @@ impl Verdicts {
             by_policy,
             allowed,
             denied,
+            dry_run_denied,
             by_route: by_route.collect(),
             api_key: Credential::new("api_key", "authz_api_keys_total", setup),
             basic: Credential::new("basic", "authz_basic_total", setup),
@@ -120,6 +130,20 @@ impl Verdicts {
                     }
                 }
             }
+        }
+    }
+
+    /// What would be decided, if policies that are only tried were enforced.
+    pub(crate) fn dry_run(&self, outcome: Outcome, enforced: Outcome) -> (Cow<'_, str>, Option<Counter>) {
+        let verdict = self.of(outcome, None);
+        let counter = match outcome {
+            _ if outcome == enforced => None,
+            Outcome::DenyNoMatch => Some(self.dry_run_denied),
+            _ => Some(verdict.counter),
+        };
+        match verdict {
+            Cow::Borrowed(verdict) => (Cow::Borrowed(&verdict.text), counter),
+            Cow::Owned(verdict) => (verdict.text, counter),
         }
     }
 

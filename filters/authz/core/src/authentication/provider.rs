@@ -156,6 +156,11 @@ impl Provider {
         }
     }
 
+    /// The names of the query parameters that tokens are read from.
+    pub(super) fn param_names(&self) -> impl Iterator<Item = &str> {
+        self.params.iter().map(String::as_str)
+    }
+
     /// The names of the headers that tokens are read from.
     pub(super) fn header_names(&self) -> impl Iterator<Item = &str> {
         self.headers.iter().map(|(name, _)| name.as_str())

@@ -75,6 +75,14 @@ impl ApiKeys {
         self.locations.iter().any(|location| matches!(location, Location::Header(header) if header == name))
     }
 
+    /// The names of the query parameters that keys are read from.
+    pub(crate) fn param_names(&self) -> impl Iterator<Item = &str> {
+        self.locations.iter().filter_map(|location| match location {
+            Location::Query(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
     /// Hides the keys from the upstream.
     pub(crate) fn changes<'a>(&'a self, changes: &mut Changes<'a>) {
         for location in self.locations.iter().filter(|_| self.hide_credentials) {

@@ -32,6 +32,7 @@ fn of(consumer: Option<&str>) -> Decision<'_> {
         route: None,
         body: None,
         identity: None,
+        dry_run: None,
         audit: None,
     }
 }

@@ -3,6 +3,7 @@
 use super::tokens::{OTHER, SECRET, jwks, of, sign};
 use super::*;
 use crate::config::RemoteJwks;
+use crate::remote::Answer;
 use crate::remote::*;
 use serde_json::{Value, json};
 use std::time::Duration;
