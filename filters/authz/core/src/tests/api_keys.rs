@@ -240,7 +240,7 @@ fn refused() {
         ("{keys: [{consumer: a}]}".into(), "api_keys.keys[0]: found neither hash nor secret, expected one of them".into()),
         (format!("{{keys: [{{consumer: a, secret: x, hash: 'saltsalt:{digest}'}}]}}"), "api_keys.keys[0]: found both hash and secret, expected one of them".into()),
         ("{keys: [{consumer: a, secret: ''}]}".into(), "api_keys.keys[0].secret: found a key of 0 bytes, expected 1 to 512 bytes".into()),
-        ("{keys: [{consumer: a, secret: '${NONE}'}]}".into(), "api_keys.keys[0].secret: found a reference to the environment variable NONE, which is not set, expected a variable that vm_config.environment_variables sets".into()),
+        ("{keys: [{consumer: a, secret: '${NONE}'}]}".into(), "api_keys.keys[0].secret: found a reference to the environment variable NONE, which is not set, expected a variable that vm_config.environment_variables sets, or $${…} for the text".into()),
         (format!("{{keys: [{{consumer: 'a b', hash: 'saltsalt:{digest}'}}]}}"), "api_keys.keys[0].consumer: found \"a b\", expected 1 to 128 letters, digits, `.`, `_`, `-`, `@` and `/`".into()),
         (format!("{{keys: [{{consumer: a, hash: 'short:{digest}'}}]}}"), format!("api_keys.keys[0].hash: found a text of 70 bytes in another form, {hash_expected}")),
         (format!("{{keys: [{{consumer: a, hash: '{digest}'}}]}}"), format!("api_keys.keys[0].hash: found a text of 64 bytes in another form, {hash_expected}")),

@@ -358,7 +358,7 @@ fn refused_rules() {
         ),
         (
             json!({"jwks": "${NONE}"}),
-            "jwks: found a reference to the environment variable NONE, which is not set, expected a variable that vm_config.environment_variables sets",
+            "jwks: found a reference to the environment variable NONE, which is not set, expected a variable that vm_config.environment_variables sets, or $${…} for the text",
         ),
         (json!({"jwksUri": "https://a"}), "jwksUri: found jwksUri beside jwks, expected only one of them"),
         (
