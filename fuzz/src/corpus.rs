@@ -1,14 +1,12 @@
 //! Inputs to start from, made of the data that other people wrote (`PORTCULLIS_DATA`). They are never kept in the
 //! repository.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::request::Request;
-use base64::Engine as _;
 use serde::Deserialize;
-use suites::{data, root};
+use suites::{data, ftw, root};
 
 /// The files below a folder of the data, in order; none where it is absent.
 fn files(folder: &str) -> Vec<PathBuf> {
@@ -153,54 +151,9 @@ pub fn attacks() -> Vec<Vec<u8>> {
 
 /// The requests of the CRS's tests (go-ftw YAML).
 pub fn requests_of() -> impl Iterator<Item = Request> {
-    #[derive(Deserialize)]
-    struct Suite {
-        tests: Vec<Test>,
-    }
-    #[derive(Deserialize)]
-    struct Test {
-        stages: Vec<Stage>,
-    }
-    #[derive(Deserialize)]
-    struct Stage {
-        input: Input,
-    }
-    #[derive(Deserialize, Default)]
-    #[serde(default)]
-    struct Input {
-        method: Option<String>,
-        uri: Option<String>,
-        version: Option<String>,
-        headers: BTreeMap<String, String>,
-        data: Option<String>,
-        encoded_request: Option<String>,
-    }
-    let files =
-        files("crs-tests").into_iter().filter(|file| file.extension().is_some_and(|end| end == "yaml"));
-    let suites =
-        files.filter_map(|file| serde_saphyr::from_str::<Suite>(&fs::read_to_string(file).ok()?).ok());
-    let inputs = suites.flat_map(|suite| suite.tests).flat_map(|test| test.stages).map(|stage| stage.input);
-    inputs.map(|input| {
-        if let Some(encoded) = &input.encoded_request {
-            let encoded: String = encoded.split_whitespace().collect();
-            let text = base64::engine::general_purpose::STANDARD.decode(encoded).unwrap_or_default();
-            return Request::parse(&text);
-        }
-        let mut headers: Vec<(Vec<u8>, Vec<u8>)> =
-            input.headers.into_iter().map(|(name, value)| (name.into_bytes(), value.into_bytes())).collect();
-        let has_type = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"content-type"));
-        let body = input.data.unwrap_or_default().into_bytes();
-        if !body.is_empty() && !has_type {
-            headers.push((b"Content-Type".to_vec(), b"application/x-www-form-urlencoded".to_vec()));
-        }
-        Request {
-            method: input.method.unwrap_or_else(|| "GET".to_owned()).into_bytes(),
-            target: input.uri.unwrap_or_else(|| "/".to_owned()).into_bytes(),
-            version: input.version.unwrap_or_else(|| "HTTP/1.1".to_owned()).into_bytes(),
-            headers,
-            body,
-        }
-    })
+    let tests = data("crs-tests").map(|folder| ftw::load(&folder)).unwrap_or_default();
+    let stages = tests.into_iter().flat_map(|test| test.stages);
+    stages.map(|stage| Request::parse(&stage.input.request()))
 }
 
 /// All but letters and digits as `%hh`.

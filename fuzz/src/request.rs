@@ -110,7 +110,7 @@ pub fn inspect(waf: &Waf, request: &Request, memory: &mut Option<Scratch>) -> Ve
     tx.process_logging();
     for matched in tx.matches() {
         let mut details = matched.details.clone();
-        matched.write_details(&mut details);
+        matched.write_details(b"\"", &mut details);
         for part in [&matched.message, &matched.data, &matched.variable, &matched.value] {
             details.push(b'\n');
             details.extend_from_slice(part);
