@@ -1,7 +1,9 @@
 use crate::config::{Config, Lifetime, Mode, Rule, Scope};
 use crate::cookie::{Cookie, covers, takes_same_site_none};
+use crate::ignored::Ignored;
 use crate::token::{Keyring, NONCE_BYTES, Pin, Rejection, Target};
 use crate::{Endpoint, fingerprint};
+use sdk_shim_http::Headers;
 use std::fmt;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use std::time::Duration;
 pub struct Affinity {
     pub(crate) keyring: Keyring,
     pub(crate) cookie: Cookie,
+    pub(crate) ignored: Ignored,
     pub(crate) config: Config,
     /// The property that tells endpoints with one address apart.
     pub(crate) identity: Option<[String; 5]>,
@@ -98,6 +101,11 @@ impl Affinity {
     /// Whether a request for `target`, the `:path` header, is the cookie's: whether the cookie's path covers it.
     pub fn applies_to(&self, target: &[u8]) -> bool {
         covers(self.config.cookie.path.as_bytes(), target)
+    }
+
+    /// Whether a request is one of those that have no session.
+    pub fn ignores(&self, request: &Headers) -> bool {
+        self.ignored.has(request)
     }
 
     /// Whether a browser is one of those for which `SameSite=None` is left out.

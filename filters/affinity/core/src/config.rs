@@ -58,6 +58,11 @@ pub struct Config {
     #[serde(default)]
     pub change_on_failure: bool,
 
+    /// Requests without a session, though the cookie's path covers them: their cookie is not honoured, and none is set. For
+    /// what any endpoint can serve, such as files and health checks (HAProxy, `ignore-persist`). At most 64. Default: none.
+    #[serde(default)]
+    pub ignore_persist: Vec<RequestMatch>,
+
     /// Whether sessions are only watched: cookies are set and read, but Envoy is told nothing, and a cookie is not set anew
     /// because another endpoint answered. `moved` then counts what pinning would have sent elsewhere. Default: false.
     #[serde(default)]
@@ -165,6 +170,35 @@ pub enum Scope {
     Cluster,
     /// What the canary filter before this one has recorded as `wasm.canary`.
     Canary,
+}
+
+/// What a request is like: all that is given.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RequestMatch {
+    /// What the path starts with, such as `/static/`.
+    #[serde(default)]
+    pub path_prefix: Option<String>,
+    /// What the path, without its query, ends with, such as `.css`.
+    #[serde(default)]
+    pub path_suffix: Option<String>,
+    /// The methods, in their case. Default: any.
+    #[serde(default)]
+    pub methods: Vec<String>,
+    /// A header that it has.
+    #[serde(default)]
+    pub header: Option<HeaderMatch>,
+}
+
+/// A header of a request.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HeaderMatch {
+    /// Its name.
+    pub name: String,
+    /// Its value; of repeated ones any. Default: whatever it is.
+    #[serde(default)]
+    pub value: Option<String>,
 }
 
 /// A key of the endpoints' metadata.

@@ -30,14 +30,15 @@ mod affinity;
 mod config;
 mod cookie;
 mod endpoint;
+mod ignored;
 mod interval;
 mod loading;
 mod token;
 
 pub use affinity::{Affinity, Answer, Client, Outcome, Session};
 pub use config::{
-    Attribute, Config, CookieConfig, Identity, Lifetime, MAX_KEYS, MIN_SECRET_CHARACTERS, Mode, Rule,
-    SameSite, Scope, Secure,
+    Attribute, Config, CookieConfig, HeaderMatch, Identity, Lifetime, MAX_KEYS, MIN_SECRET_CHARACTERS, Mode,
+    RequestMatch, Rule, SameSite, Scope, Secure,
 };
 pub use endpoint::Endpoint;
 pub use token::{NONCE_BYTES, Pin, Rejection, Target};

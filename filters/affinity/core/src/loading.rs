@@ -1,6 +1,7 @@
 use crate::Affinity;
 use crate::config::{Config, Identity, Lifetime, MAX_KEYS, MIN_SECRET_CHARACTERS, Mode, Rule, Scope};
 use crate::cookie::{Cookie, is_token};
+use crate::ignored::Ignored;
 use crate::interval;
 use crate::token::Keyring;
 use sdk_shim_config::{ConfigErrors, Environment, Path, Secret};
@@ -21,6 +22,7 @@ impl Affinity {
         check_headers(&mut config, &root, &mut errors);
         check_clusters(&config, &root, &mut errors);
         let is_scoped = config.scope != Scope::None;
+        let ignored = Ignored::new(&config.ignore_persist, &root.field("ignore_persist"), &mut errors);
         let cookie = Cookie::new(&config.cookie, is_scoped, &root.field("cookie"), &mut errors);
         let mut timeout = |text: &Option<String>, field| {
             text.as_ref().and_then(|text| interval::seconds(text, &root.field(field), &mut errors))
@@ -49,6 +51,7 @@ impl Affinity {
             absolute_timeout: absolute_timeout.or(kept_by_browsers),
             idle_timeout,
             cookie,
+            ignored,
             identity: config.identity.as_ref().map(|Identity { namespace, key }| {
                 ["xds", "upstream_host_metadata", "filter_metadata", namespace, key].map(str::to_owned)
             }),
@@ -163,7 +166,11 @@ fn resolve(keys: &[Secret], env: &Environment<'_>, path: &Path, errors: &mut Con
         let Some(secret) = key.resolve(env, &path, errors) else { continue };
         let secret = secret.trim_ascii();
         let characters = secret.chars().count();
-        if characters < MIN_SECRET_CHARACTERS {
+        if secret.starts_with("file:") {
+            let expected = "the secret itself or ${NAME}: Envoy lets a module read no files, but can take all of this \
+                configuration from one";
+            errors.add(&path, "the name of a file", expected);
+        } else if characters < MIN_SECRET_CHARACTERS {
             let expected = format!("at least {MIN_SECRET_CHARACTERS}: `openssl rand -base64 32` makes one");
             errors.add(&path, format!("a secret of {characters} characters"), expected);
         } else if distinct_bytes(secret) < MIN_DISTINCT_CHARACTERS {

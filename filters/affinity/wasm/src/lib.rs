@@ -9,6 +9,7 @@ mod response;
 
 use portcullis_affinity_core::{Affinity, Config, Rejection, Session};
 use sdk_shim::{ConfigErrors, Counter, Filter, Flow, Host, MapKind, Reply, Setup, export_filter};
+use std::time::Duration;
 
 /// The affinity filter.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct AffinityFilter {
 pub struct Request {
     /// Whether the cookie's path covers the request's. What follows is empty where it does not.
     applies: bool,
+    /// When the request came. A host call less for each look at the clock.
+    now: Duration,
     session: Session,
     https: bool,
     rejects_same_site_none: bool,

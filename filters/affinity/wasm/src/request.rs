@@ -20,11 +20,15 @@ impl AffinityFilter {
         if !headers.get(":path").is_some_and(|path| self.affinity.applies_to(path)) {
             return Ok(());
         }
+        if self.affinity.ignores(&headers) {
+            return self.edit_cookies(&headers, host);
+        }
         request.applies = true;
+        request.now = host.now();
         if let Some(property) = self.affinity.scope_property() {
             request.scope = host.property(property).unwrap_or_default();
         }
-        request.session = self.affinity.open_in(&request.scope, headers.get_all(b"cookie"), host.now());
+        request.session = self.affinity.open_in(&request.scope, headers.get_all(b"cookie"), request.now);
         request.https = headers.get(":scheme").is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"https"));
         request.rejects_same_site_none = self.affinity.rejects_same_site_none(headers.get("user-agent"));
         request.is_post = headers.get(":method") == Some(b"POST");

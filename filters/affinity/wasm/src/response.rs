@@ -38,7 +38,7 @@ impl AffinityFilter {
         host: &mut dyn Host,
     ) -> Option<Outcome> {
         let config = self.affinity.config();
-        let now = host.now();
+        let now = request.now;
         // Saves the lookups on the way that most requests go.
         if let Session::Pinned(pin) = &request.session
             && config.mode == Mode::StatefulSession
@@ -134,7 +134,7 @@ impl AffinityFilter {
         let is_left_to_upstream = cookie.rule != Rule::Insert || (is_ours_set && cookie.preserve);
         let sets = pin.filter(|_| !is_left_to_upstream && (request.is_post || !cookie.postonly));
         if let Some(pin) = &sets
-            && let Some(value) = self.affinity.seal(pin, nonce(host)?, host.now(), &client(request))
+            && let Some(value) = self.affinity.seal(pin, nonce(host)?, request.now, &client(request))
         {
             host.add_header(MapKind::ResponseHeaders, "set-cookie", &value)?;
         }

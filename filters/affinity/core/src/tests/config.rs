@@ -16,7 +16,7 @@ fn refuses_configurations() {
             r#"{"keys": ["", "   \n", "${AFFINITY}", "${SHORT}", "${FILE}"], "audience": ""}"#.to_owned(),
             "keys[0]: found a secret of 0 characters, expected at least 32: `openssl rand -base64 32` makes one\n\
              keys[1]: found a secret of 0 characters, expected at least 32: `openssl rand -base64 32` makes one\n\
-             keys[2]: found a reference to the environment variable AFFINITY, which is not set, expected a variable that vm_config.environment_variables sets\n\
+             keys[2]: found a reference to the environment variable AFFINITY, which is not set, expected a variable that vm_config.environment_variables sets, or $${…} for the text\n\
              keys[3]: found a secret of 31 characters, expected at least 32: `openssl rand -base64 32` makes one\n\
              audience: found 0 bytes, expected the application's name, in 1 to 256 bytes",
         ),
@@ -30,10 +30,24 @@ fn refuses_configurations() {
              keys[2]: found a secret of few different characters, expected random text: `openssl rand -base64 32` makes one\n\
              keys[3]: found the same secret again, expected each secret once",
         ),
+        (
+            r#"{"keys": ["file:/etc/portcullis/affinity/keys/current"], "audience": "shop"}"#.to_owned(),
+            "keys[0]: found the name of a file, expected the secret itself or ${NAME}: Envoy lets a module read no files, but can take all of this configuration from one",
+        ),
+        (
+            format!(
+                r#"{{{key}, "audience": "shop", "ignore_persist": [{{}}, {{"path_prefix": "static"}}, {{"path_suffix": ""}}, {{"methods": ["GET "], "header": {{"name": ""}}}}]}}"#
+            ),
+            "ignore_persist[0]: found nothing, expected a test, such as `path_prefix`: this would be every request\n\
+             ignore_persist[1].path_prefix: found no path, expected a path that starts with /, without a query\n\
+             ignore_persist[2].path_suffix: found no end of a path, expected a text such as .css, without a query\n\
+             ignore_persist[3].methods[0]: found \"GET \", expected a method such as GET\n\
+             ignore_persist[3].header.name: found \"\", expected a header's name: a token",
+        ),
         (format!(r#"{{{key}, "audience": 3}}"#), "audience: found integer `3`, expected a string"),
         (
             format!(r#"{{{key}, "audience": "shop", "cookies": {{}}}}"#),
-            "cookies: found unknown field `cookies`, expected one of `keys`, `audience`, `cookie`, `mode`, `header`, `scope`, `clusters`, `cluster_header`, `identity`, `change_on_failure`, `dry_run`, `absolute_timeout`, `idle_timeout`",
+            "cookies: found unknown field `cookies`, expected one of `keys`, `audience`, `cookie`, `mode`, `header`, `scope`, `clusters`, `cluster_header`, `identity`, `change_on_failure`, `ignore_persist`, `dry_run`, `absolute_timeout`, `idle_timeout`",
         ),
         (
             format!(r#"{{{key}, "audience": "shop", "header": "x endpoint"}}"#),

@@ -315,3 +315,45 @@ fn same_site_none_is_left_out_for_browsers_that_break_on_it() {
     }
     assert!(set_cookie(&loaded, host(ONE), get("")).contains("SameSite=None"), "no user agent");
 }
+
+#[test]
+fn requests_that_are_ignored_have_no_session() {
+    let loaded = loaded(
+        r#", "ignore_persist": [
+            {"path_suffix": ".css"}, {"path_prefix": "/static/", "methods": ["GET"]}, {"header": {"name": "X-Probe"}},
+            {"header": {"name": "x-kind", "value": "asset"}}
+        ]"#,
+    );
+    let cookie = cookie_for(&loaded, ONE);
+    let send = |method: &str, path: &str, header: Option<(&str, &str)>, cookies: &str| {
+        let mut request = Message::request(method, path);
+        if !cookies.is_empty() {
+            request = request.with_header("cookie", cookies);
+        }
+        if let Some((name, value)) = header {
+            request = request.with_header(name, value);
+        }
+        exchange(&loaded, host(TWO), request)
+    };
+    let cases = [
+        ("GET", "/a.css", None, true),
+        ("GET", "/a.css?x=1", None, true),
+        ("GET", "/a.css/x", None, false),
+        ("GET", "/?x=a.css", None, false),
+        ("GET", "/static/x", None, true),
+        ("POST", "/static/x", None, false),
+        ("GET", "/", Some(("x-probe", "")), true),
+        ("GET", "/", Some(("x-kind", "asset")), true),
+        ("GET", "/", Some(("x-kind", "page")), false),
+    ];
+    for (method, path, header, is_ignored) in cases {
+        let what = format!("{method} {path} {header:?}");
+        let new = send(method, path, header, "");
+        assert_eq!(set_cookies(&new).is_empty(), is_ignored, "{what}");
+        let known = send(method, path, header, &format!("{cookie}; theme=dark"));
+        let request = known.upstream.as_ref().unwrap();
+        assert_eq!(request.header("x-portcullis-endpoint").is_none(), is_ignored, "{what}");
+        // The upstream sees our cookie in no case.
+        assert_eq!(request.header("cookie"), Some(b"theme=dark".as_slice()), "{what}");
+    }
+}
