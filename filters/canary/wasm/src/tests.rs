@@ -79,7 +79,7 @@ fn the_configurations_of_the_page_load() {
     let page = include_str!("../../../../docs/canary.md");
     let blocks = page.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
     let whole: Vec<&str> = blocks.filter(|block| block.starts_with('{')).collect();
-    assert_eq!(whole.len(), 3);
+    assert_eq!(whole.len(), 4);
     for config in whole {
         if let Err(errors) = sdk_shim::load::<CanaryFilter>(config.as_bytes(), &|_| None) {
             panic!("{config}\n{errors}");
