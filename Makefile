@@ -30,14 +30,14 @@ run: envoy modules ## Show all four filters at work in a real Envoy
 	@$(TARGET_DIR)/debug/demo
 
 .PHONY: test
-test: envoy images registry ## Run every test, those in a real Envoy included
+test: envoy images debian ## Run every test, those in a real Envoy included
 	cargo test --workspace --lib --bins --tests --examples
 	cargo test --workspace --doc
 	@data="$${PORTCULLIS_DATA:-../shared/data}"; test -d "$$data" || \
 	    echo "skipped: the suites that other people wrote, because $$data is not present"
 
 .PHONY: test-matrix
-test-matrix: images registry ## Run the tests in Envoy on every version that we support, and write the README's table
+test-matrix: images debian ## Run the tests in Envoy on every version that we support, and write the README's table
 	@tools/envoy/matrix.sh
 
 .PHONY: conformance
@@ -87,9 +87,15 @@ modules: wasm-target ## Build the filters into dist/; the waf with the Core Rule
 images: modules ## Put the filters into OCI images, with checksums and bills of materials: dist/images/
 	@cargo run --quiet --package images -- dist dist/images
 
-.PHONY: registry
-registry:
-	@OPTIONAL=1 tools/debian/unpack.sh .tools/debian docker-registry skopeo libgpgme11 libassuan0
+# What tests of deployment need beside Envoy.
+.PHONY: debian
+debian:
+	@OPTIONAL=1 tools/debian/unpack.sh .tools/debian docker-registry skopeo libgpgme11 libassuan0 prometheus
+
+.PHONY: observe
+observe: envoy modules debian ## Serve the demonstration, with a Prometheus that scrapes it at localhost:9090
+	@cargo build --quiet --package integration --bin demo
+	@tools/observe.sh $(TARGET_DIR)/debug/demo
 
 .PHONY: new-filter
 new-filter: ## Make a filter of your own in custom/, from the SDK's template: NAME=my-filter

@@ -38,7 +38,7 @@ pub fn debian(program: &str) -> Option<Command> {
     let unpacked = root().join(".tools/debian/usr");
     let binary = unpacked.join("bin").join(program);
     if !binary.exists() {
-        println!("skipped: {program} is not there: `make registry` takes it from Debian");
+        println!("skipped: {program} is not there: `make debian` takes it from there");
         return None;
     }
     let mut command = Command::new(binary);

@@ -42,13 +42,18 @@ fn every_manifest_fits_its_definition() {
 
 #[test]
 fn every_configuration_in_a_manifest_is_taken_by_its_module() {
-    let app = Upstream::start("app");
     let plugins: Vec<_> = shipped().iter().flat_map(|(place, document)| plugins(place, document)).collect();
     let modules: BTreeSet<_> = plugins.iter().map(|plugin| plugin.module.as_str()).collect();
     assert_eq!(modules, BTreeSet::from(["affinity", "authz", "canary", "waf"]));
+    assert_envoy_takes(&plugins);
+}
+
+/// Envoy loads modules when it validates.
+pub(crate) fn assert_envoy_takes(plugins: &[Plugin]) {
+    let app = Upstream::start("app");
     let mut config = Config::new().cluster(Cluster::new("app", [&app]));
     let mut seen = BTreeSet::new();
-    for plugin in &plugins {
+    for plugin in plugins {
         if !seen.insert((&plugin.module, plugin.config.to_string())) {
             continue;
         }
@@ -91,14 +96,14 @@ fn the_dry_run_overlay_only_watches() {
 
 /// A filter in a manifest.
 #[derive(Debug)]
-struct Plugin {
+pub(crate) struct Plugin {
     place: String,
     module: String,
     config: Value,
     environment: Vec<String>,
 }
 
-fn plugins(place: &str, document: &Value) -> Vec<Plugin> {
+pub(crate) fn plugins(place: &str, document: &Value) -> Vec<Plugin> {
     let name = document["metadata"]["name"].as_str().unwrap_or_default();
     let plugin = |module: &Value, config: &Value, environment: Vec<&Value>| {
         let module = module.as_str().unwrap_or_else(|| panic!("{place}: {name} names no module"));
@@ -191,7 +196,7 @@ fn build(directory: &Path) -> Vec<Value> {
     resources
 }
 
-fn merge(into: &mut Value, change: &Value) {
+pub(crate) fn merge(into: &mut Value, change: &Value) {
     let Some(fields) = change.as_object() else {
         *into = change.clone();
         return;

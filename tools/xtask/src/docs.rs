@@ -1,7 +1,8 @@
 //! The configuration reference of each filter, from the types that read it, into the marked part of its page; and what of SecLang
-//! the waf does.
+//! the waf does; and the schema of the Helm chart's values.
 
 mod support;
+mod values;
 
 use schemars::generate::SchemaSettings;
 use sdk_shim::Filter;
@@ -34,6 +35,7 @@ fn pages() -> Result<Vec<(String, String)>, String> {
         page::<portcullis_affinity::AffinityFilter>()?,
         page::<portcullis_authz::AuthzFilter>()?,
         ("docs/waf-support.md".to_owned(), support::page()),
+        (values::FILE.to_owned(), values::text()?),
     ])
 }
 

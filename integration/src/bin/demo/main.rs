@@ -1,7 +1,7 @@
 //! `make run`: all four filters in a real Envoy, in front of two endpoints of a stable version and one of a canary.
 //!
 //! Sends a set of requests, prints what each filter decided and why, and compares that with what is expected. On a
-//! terminal it then serves until Ctrl-C.
+//! terminal, or with PORTCULLIS_SERVE, it then serves until Ctrl-C.
 
 mod demonstrations;
 mod table;
@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 const PORT: u16 = 10000;
+const ADMIN_PORT: u16 = 9901;
 const CONFIGURATION: &str = "all.yaml";
 
 /// The application: version 1 with two endpoints, to which two come later, and version 2 with one.
@@ -30,11 +31,16 @@ impl Application {
 }
 
 fn main() -> ExitCode {
+<<<<<<< HEAD
     let serves_on = std::io::stdout().is_terminal();
     let application = Application {
         v1: ["v1-a", "v1-b", "v1-c", "v1-d"].map(Upstream::start),
         v2: Upstream::start("v2-a"),
     };
+=======
+    let serves_on = std::io::stdout().is_terminal() || std::env::var_os("PORTCULLIS_SERVE").is_some();
+    let application = Application { v1: ["v1-a", "v1-b"].map(Upstream::start), v2: Upstream::start("v2-a") };
+>>>>>>> 922b0ab (wip)
     println!("Starting Envoy with envoy-configs/bootstrap/{CONFIGURATION}");
     let envoy = match Envoy::try_start(configuration(&application, serves_on)) {
         Ok(envoy) => envoy,
@@ -95,8 +101,12 @@ fn configuration(application: &Application, serves_on: bool) -> Config {
         // As a control plane does: so they can change while Envoy runs.
         .discover(&["v1"], &application.endpoints(2))
         .log_filter_state("canary_reason");
-    let is_free = std::net::TcpListener::bind(("127.0.0.1", PORT)).is_ok();
-    if serves_on && is_free { config.listener_port("main", PORT) } else { config }
+    let is_free = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+    if serves_on && is_free(PORT) && is_free(ADMIN_PORT) {
+        config.listener_port("main", PORT).admin_port(ADMIN_PORT)
+    } else {
+        config
+    }
 }
 
 fn serve(envoy: &Envoy) {
