@@ -1,5 +1,6 @@
 //! The authz filter in Envoy.
 
+mod external;
 mod jwks;
 mod native;
 pub(crate) mod native_jwt;

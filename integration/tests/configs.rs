@@ -4,11 +4,12 @@ use integration::prelude::*;
 use integration::{bootstrap, manifest};
 
 /// One for each filter, and for the ways to use it; one for all.
-const BOOTSTRAPS: [&str; 7] = [
+const BOOTSTRAPS: [&str; 8] = [
     "affinity-hash.yaml",
     "affinity-override-host.yaml",
     "affinity.yaml",
     "all.yaml",
+    "authz-jwt.yaml",
     "authz.yaml",
     "canary.yaml",
     "waf.yaml",
@@ -42,6 +43,11 @@ fn all_yaml_is_valid_and_serves() {
 #[test]
 fn authz_yaml_is_valid_and_serves() {
     is_valid_and_serves("authz.yaml");
+}
+
+#[test]
+fn authz_jwt_yaml_is_valid_and_serves() {
+    is_valid_and_serves("authz-jwt.yaml");
 }
 
 #[test]

@@ -210,3 +210,45 @@ fn clients_that_leave_while_they_wait_harm_nobody() {
     assert_eq!(envoy.send(with_token("rs")).status, 200);
     envoy.assert_no_vm_failure();
 }
+
+/// As it is shipped, but for the issuer's address, and without TLS to it.
+#[test]
+fn the_shipped_configuration_does_what_it_says() {
+    let (app, jwks) = (Upstream::start("app"), Jwks::start(&keys()));
+    let envoy = Config::bootstrap("authz-jwt.yaml")
+        .upstreams("app", [&app])
+        .upstreams("issuer", [jwks.upstream()])
+        .edit(|bootstrap| {
+            let clusters = bootstrap["static_resources"]["clusters"].as_array_mut().unwrap();
+            let issuer = clusters.iter_mut().find(|cluster| cluster["name"] == "issuer").unwrap();
+            issuer.as_object_mut().unwrap().remove("transport_socket");
+            issuer["type"] = "STATIC".into();
+        })
+        .start();
+    let orders = |name: &str| {
+        let mut request = with_token(name);
+        request.path = b"/orders".to_vec();
+        request
+    };
+    let cases = [
+        (Request::get("/"), 200),
+        (Request::get("/orders"), 403),
+        (orders("rs"), 200),
+        (orders("es"), 403),
+        (orders("forged"), 401),
+        (orders("expired"), 401),
+        (orders("aud"), 403),
+        (with_token("none"), 401),
+    ];
+    for (request, status) in cases {
+        let answer = envoy.send(request.clone());
+        assert_eq!(answer.status, status, "{request:?}: {}", answer.text());
+        if status == 200 && request.path == b"/orders" {
+            assert_eq!(app.only(&answer.id).header("x-email").as_deref(), Some("ada@example.com"));
+        }
+    }
+    let metrics = envoy.admin().prometheus();
+    let lines: Vec<&str> = metrics.lines().filter(|line| line.starts_with("authz_jwks")).collect();
+    let is_counted = |line: &&str| line.contains("outcome=\"keys\"") && line.ends_with(" 1");
+    assert!(lines.iter().any(is_counted), "{lines:#?}");
+}

@@ -34,6 +34,11 @@ pub trait Attributes {
         false
     }
 
+    /// Whether the external checks were made, and have allowed the request.
+    fn is_checked(&self) -> bool {
+        false
+    }
+
     /// Whether `signature` is that of `message` by `key`. A host that can do it faster than [`Key::verify`] must give the same
     /// answer.
     fn verify(&mut self, key: &Key, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {

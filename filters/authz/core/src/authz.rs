@@ -4,6 +4,7 @@ use crate::changes::{Changes, Edit};
 use crate::compile::{Blocks, Compiled, Known, compile};
 use crate::config::{Config, CredentialKind, PeerAddressSource};
 use crate::credentials::{Answer as Shows, BodyDigest, Caller, Credentials, Problem, Requirements, Shown};
+use crate::external::{self, Check};
 use crate::facts::{Facts, host};
 use crate::normalization::{Normalizer, PathError};
 use crate::recorded::RecordedClaims;
@@ -27,6 +28,8 @@ pub struct Authz {
     authentication: Option<Authentication>,
     recorded: RecordedClaims,
     normalizer: Normalizer,
+    checks: Vec<Check>,
+    check_of_policy: Vec<Option<usize>>,
     policies: Compiled,
     responses: Responses,
     policy_names: Vec<String>,
@@ -53,6 +56,8 @@ pub struct Decision<'a> {
     /// The first AUDIT policy that matches, as an index into [`Authz::policy_names`]. Not evaluated where
     /// credentials are refused.
     pub audit: Option<usize>,
+    /// The external checks to make, as indices into [`Authz::checks`], each with the first CUSTOM policy that asks for it.
+    pub checks: Vec<(usize, usize)>,
 }
 
 impl Decision<'_> {
@@ -81,6 +86,9 @@ pub enum Outcome {
     DenyToken(TokenDenial),
     /// Nothing is decided yet: its token needs keys of this source, and [`Attributes::may_await_keys`] said that it may wait.
     AwaitKeys(usize),
+    /// Nothing is decided yet: external checks are to be made, [`Decision::checks`]. When they have allowed the request, it is to be
+    /// decided on again, and [`Attributes::is_checked`] to say so.
+    AwaitChecks,
 }
 
 impl Authz {
@@ -116,6 +124,8 @@ impl Authz {
         };
         let kinds: Vec<CredentialKind> = kinds.into_iter().filter(is_there).collect();
         let requirements = Requirements::new(config, credentials.required(), &kinds, &known, &mut errors);
+        let checks = Check::all(&config.external_checks, env, &mut errors);
+        let check_of_policy = external::of_policies(&config.policies, &config.external_checks, &mut errors);
         let mut policies = compile(&config.policies, &known, &mut errors);
         let mut warnings = std::mem::take(&mut policies.warnings);
         warnings.extend(authentication.iter_mut().flat_map(|rules| std::mem::take(&mut rules.warnings)));
@@ -128,6 +138,8 @@ impl Authz {
             authentication,
             recorded,
             normalizer,
+            checks,
+            check_of_policy,
             policies,
             responses,
             policy_names,
@@ -165,7 +177,9 @@ impl Authz {
             identity: None,
             dry_run: None,
             audit: None,
+            checks: Vec::new(),
         };
+        let is_checked = attributes.is_checked();
         let mut caller = match self.credentials.authenticate(required.ignored, headers, attributes) {
             Ok(caller) => caller,
             Err((kind, problem)) => return refuse(Outcome::DenyCredential(kind, problem), nobody),
@@ -185,6 +199,11 @@ impl Authz {
             Shows::Yes => {}
             Shows::Unauthenticated => return refuse(required.denial(), caller),
             Shows::Forbidden => return refuse(Outcome::DenyForbidden, caller),
+        }
+        let checks = if is_checked { Vec::new() } else { self.checks_for(&mut facts) };
+        if !checks.is_empty() {
+            let decision = refuse(Outcome::AwaitChecks, caller);
+            return Decision { identity, checks, ..decision };
         }
         let audit = self.policies.audit.first_match(&mut facts);
         let outcome = if let Some(policy) = self.policies.deny.first_match(&mut facts) {
@@ -206,7 +225,25 @@ impl Authz {
             identity,
             dry_run,
             audit,
+            checks,
         }
+    }
+
+    fn checks_for(&self, facts: &mut Facts<'_>) -> Vec<(usize, usize)> {
+        let mut checks: Vec<(usize, usize)> = Vec::new();
+        if !self.checks.is_empty() {
+            for policy in self.policies.custom.all_matches(facts) {
+                let check = self.check_of_policy.get(policy).copied().flatten();
+                let new = check.filter(|check| !checks.iter().any(|(other, _)| other == check));
+                checks.extend(new.map(|check| (check, policy)));
+            }
+        }
+        checks
+    }
+
+    /// The external checks, in the order of the configuration.
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
     }
 
     /// The filter state that tells filters behind this one the claims of a request that is allowed: keys and values.
@@ -258,7 +295,7 @@ impl Authz {
     /// What the configuration has a denied request be answered with, if it says so.
     pub fn answer(&self, outcome: Outcome, headers: &Headers) -> Option<Answer> {
         let response = match outcome {
-            Outcome::Allow(_) | Outcome::AwaitKeys(_) => None,
+            Outcome::Allow(_) | Outcome::AwaitKeys(_) | Outcome::AwaitChecks => None,
             Outcome::DenyPolicy(policy) => {
                 let own = self.responses.by_policy.get(policy).and_then(Option::as_ref);
                 own.or(self.responses.forbidden.as_ref())

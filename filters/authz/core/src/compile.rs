@@ -25,6 +25,7 @@ pub(crate) use known::{Blocks, Known};
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) audit: Policies,
+    pub(crate) custom: Policies,
     pub(crate) deny: Policies,
     pub(crate) allow: Policies,
     /// Those that are only tried; `None` where there are none.
@@ -62,7 +63,7 @@ impl DryRun {
 
 /// Compiles `policies`.
 pub(crate) fn compile(policies: &[Policy], known: &Known<'_>, errors: &mut ConfigErrors) -> Compiled {
-    let (mut audit, mut deny, mut allow) = (Builder::default(), Builder::default(), Builder::default());
+    let [mut audit, mut custom, mut deny, mut allow] = std::array::from_fn(|_| Builder::default());
     let (mut dry_deny, mut dry_allow) = (Builder::default(), Builder::default());
     let mut names = BTreeSet::new();
     let mut warnings = Vec::new();
@@ -86,16 +87,8 @@ pub(crate) fn compile(policies: &[Policy], known: &Known<'_>, errors: &mut Confi
             Action::Allow => &mut allow,
             Action::Deny => &mut deny,
             Action::Audit => &mut audit,
-            Action::Custom => {
-                let expected = "ALLOW, DENY or AUDIT (external checks are not implemented)";
-                errors.add(&path.field("action"), "CUSTOM", expected);
-                continue;
-            }
+            Action::Custom => &mut custom,
         };
-        if policy.spec.provider.is_some() {
-            let expected = "no provider: it belongs to the action CUSTOM, which is not implemented";
-            errors.add(&path.field("provider"), "a provider", expected);
-        }
         let mut compiler = Compiler { namespace: policy.namespace.as_deref(), known, errors };
         for (at, rule) in policy.spec.rules.iter().flatten().enumerate() {
             let (rule, operations) = compiler.rule(index, rule, &path.field("rules").index(at));
@@ -108,6 +101,7 @@ pub(crate) fn compile(policies: &[Policy], known: &Known<'_>, errors: &mut Confi
     Compiled {
         // What cannot be told makes a request denied.
         audit: audit.build(true),
+        custom: custom.build(true),
         deny: deny.build(true),
         allow: allow.build(false),
         has_allow: has_allow(false),

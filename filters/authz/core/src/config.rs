@@ -1,6 +1,7 @@
 //! The configuration as it is written: Istio's `spec`s as they are, each with a name, and API keys.
 
 mod credentials;
+mod external_checks;
 mod ignored;
 mod paths;
 mod remote_jwks;
@@ -10,6 +11,7 @@ mod responses;
 pub use credentials::{
     Basic, Consumer, CredentialKind, Hmac, HmacAlgorithm, HmacFormat, HmacKey, IpList, Requirement, Route,
 };
+pub use external_checks::{ExternalCheck, HttpCheck, OnCheckError, OpaCheck, Provider, RequestBody};
 pub use ignored::Ignored;
 pub(crate) use ignored::warn_of_targets;
 pub use paths::{PathNormalization, PathParameters};
@@ -30,6 +32,9 @@ pub struct Config {
     /// The policies. None of them: every request is allowed, unless its API key is refused.
     #[serde(default)]
     pub policies: Vec<Policy>,
+    /// Services that are asked whether requests may pass, where a policy with the action `CUSTOM` matches.
+    #[serde(default)]
+    pub external_checks: Vec<ExternalCheck>,
     /// API keys. Absent: no request needs one.
     #[serde(default)]
     pub api_keys: Option<ApiKeys>,
@@ -142,9 +147,9 @@ pub struct Spec {
     /// The policy matches where one of its rules does. Absent or empty: it never matches.
     #[serde(default)]
     pub rules: Option<Vec<Rule>>,
-    /// Not implemented: belongs to `CUSTOM`.
+    /// The check that decides where a policy with the action `CUSTOM` matches.
     #[serde(default)]
-    pub provider: Option<Ignored>,
+    pub provider: Option<Provider>,
     /// Has no effect here.
     #[serde(default)]
     pub selector: Option<Ignored>,
@@ -167,7 +172,7 @@ pub enum Action {
     Deny,
     /// The match is logged and counted, and decides nothing.
     Audit,
-    /// Not implemented.
+    /// The request is denied unless the `provider`, an external check, allows it. Checked before the other policies.
     Custom,
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Semantics: the Istio reference "Authorization Policy", and where that and the code differ, what Istio compiles a
 //! policy to (`pilot/pkg/security/authz`, `pilot/pkg/security/authn`) and how Envoy's filters `rbac` and `jwt_authn` evaluate
-//! it. What is not implemented yet (`CUSTOM`) is refused at load.
+//! it.
 //!
 //! Departures from both, each on the safe side unless it says otherwise:
 //!
@@ -51,6 +51,7 @@ pub mod config;
 mod credentials;
 mod decision_log;
 mod expressions;
+pub mod external;
 mod facts;
 mod identity;
 mod matcher;

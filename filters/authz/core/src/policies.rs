@@ -1,6 +1,7 @@
 use crate::facts::Facts;
 use crate::matcher::Condition;
 use crate::pattern::{Pattern, PatternIndex};
+use std::collections::BTreeSet;
 
 /// The compiled policies of one action. A request is not compared with every rule: an index over the paths, or else the
 /// hosts, that rules name yields the few that can match.
@@ -86,18 +87,39 @@ impl Builder {
 impl Policies {
     /// The first policy, in the order of the configuration, that matches the request.
     pub(crate) fn first_match(&self, facts: &mut Facts<'_>) -> Option<usize> {
-        let (path, host) = (facts.path, facts.host);
         let mut first: Option<u32> = None;
-        let mut visit = |id: u32| {
+        self.candidates(facts.path, facts.host).for_each(|id| {
             if first.is_none_or(|first| id < first) && self.matches(id, facts) {
                 first = Some(id);
             }
-        };
+        });
+        self.policy(first?)
+    }
+
+    /// All policies that match the request, in the order of the configuration.
+    pub(crate) fn all_matches(&self, facts: &mut Facts<'_>) -> BTreeSet<usize> {
+        let mut all = BTreeSet::new();
+        for id in self.candidates(facts.path, facts.host) {
+            let policy = self.policy(id).filter(|policy| !all.contains(policy));
+            all.extend(policy.filter(|_| self.matches(id, facts)));
+        }
+        all
+    }
+
+    /// The clauses that can match.
+    fn candidates<'a>(
+        &'a self,
+        path: Option<&'a [u8]>,
+        host: Option<&'a [u8]>,
+    ) -> impl Iterator<Item = u32> + 'a {
         // A clause that names paths needs one; so with hosts.
-        path.into_iter().flat_map(|path| self.by_path.matches(path)).for_each(&mut visit);
-        host.into_iter().flat_map(|host| self.by_host.matches(host)).for_each(&mut visit);
-        self.others.iter().copied().for_each(&mut visit);
-        let clause = self.clauses.get(first? as usize)?;
+        let by_path = path.into_iter().flat_map(|path| self.by_path.matches(path));
+        let by_host = host.into_iter().flat_map(|host| self.by_host.matches(host));
+        by_path.chain(by_host).chain(self.others.iter().copied())
+    }
+
+    fn policy(&self, clause: u32) -> Option<usize> {
+        let clause = self.clauses.get(clause as usize)?;
         Some(self.rules.get(clause.rule)?.policy)
     }
 

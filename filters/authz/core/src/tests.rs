@@ -1,9 +1,10 @@
-//! Tables of policies with requests; API keys; tokens; fetched keys; foreign suites; random requests against a naive evaluation.
+//! Tables of policies with requests; API keys; tokens; fetched keys; external checks; foreign suites; random requests against a naive evaluation.
 
 mod any_bytes;
 mod api_keys;
 mod basic;
 mod expressions;
+mod external;
 mod foreign;
 
 mod matching;

@@ -14,6 +14,8 @@ pub(crate) struct HostAttributes<'a> {
     peer_is_unknown: bool,
     /// Where the request may wait for keys. `None` where it has waited.
     keys: Option<(&'a KeySources, &'a Authz)>,
+    /// Whether external checks have allowed it.
+    is_checked: bool,
 }
 
 impl<'a> HostAttributes<'a> {
@@ -21,8 +23,9 @@ impl<'a> HostAttributes<'a> {
         host: &'a mut dyn Host,
         peer_address: &'a PeerAddressSource,
         keys: Option<(&'a KeySources, &'a Authz)>,
+        is_checked: bool,
     ) -> Self {
-        Self { host, peer_address, source: None, peer_is_unknown: false, keys }
+        Self { host, peer_address, source: None, peer_is_unknown: false, keys, is_checked }
     }
 
     /// Whether the peer's address was asked for and could not be told.
@@ -83,6 +86,10 @@ impl Attributes for HostAttributes<'_> {
 
     fn now(&mut self) -> u64 {
         self.host.now().as_secs()
+    }
+
+    fn is_checked(&self) -> bool {
+        self.is_checked
     }
 
     fn may_await_keys(&mut self, source: usize) -> bool {

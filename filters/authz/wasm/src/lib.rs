@@ -5,10 +5,12 @@
 //! response, in the filter state `wasm.authz`, in the log and in the metrics.
 
 mod attributes;
+mod external;
 mod jwks;
 mod verdicts;
 
 use attributes::HostAttributes;
+use external::CheckMetrics;
 use jwks::KeySources;
 use portcullis_authz_core::config::{Config, CredentialKind, DecisionLog, PeerAddressSource};
 use portcullis_authz_core::{
@@ -34,13 +36,36 @@ struct Inner {
     key_sources: Rc<KeySources>,
     peer_address: PeerAddressSource,
     verdicts: Verdicts,
+    check_metrics: Vec<CheckMetrics>,
     max_body_bytes: usize,
     decision_log: DecisionLog,
 }
 
-/// A request under way: what is decided of it, if its body is the one that was signed.
+/// A request under way. What waits for it shares it.
 #[derive(Clone, Debug, Default)]
-pub struct Request(Rc<RefCell<Option<(BodyDigest, Decided)>>>);
+pub struct Request(Rc<RefCell<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    has_body: bool,
+    /// What is decided, if the body is the one that was signed.
+    signed: Option<(BodyDigest, Decided)>,
+    /// How many bytes of the body external checks wait for.
+    wanted: Option<usize>,
+    /// The body, or the first bytes of it, and whether that is all, where it was waited for.
+    body: Option<(Vec<u8>, bool)>,
+    /// What external checks add to the response.
+    response: Vec<(String, Vec<u8>)>,
+}
+
+/// What was done about a request before it is decided on.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stage {
+    /// It has waited for keys, and its path is normalised.
+    waited: bool,
+    /// External checks have allowed it.
+    checked: bool,
+}
 
 /// What is to be recorded of a decision.
 #[derive(Clone, Debug)]
@@ -65,6 +90,7 @@ impl Filter for AuthzFilter {
         authz.warnings().iter().for_each(|warning| setup.warn(warning));
         Ok(Self(Rc::new(Inner {
             verdicts: Verdicts::new(&config, &authz, setup),
+            check_metrics: CheckMetrics::all(&authz, setup),
             max_body_bytes: config.hmac.as_ref().map_or(0, |hmac| hmac.max_body_bytes),
             decision_log: config.decision_log,
             peer_address: config.peer_address,
@@ -74,23 +100,51 @@ impl Filter for AuthzFilter {
     }
 
     fn request_body_mode(&self, request: &Request) -> BodyMode {
-        match *request.0.borrow() {
-            Some(_) => BodyMode::Buffered { limit: self.0.max_body_bytes, over: OverLimit::Reject },
+        let state = request.0.borrow();
+        match state.wanted {
+            _ if state.signed.is_some() => {
+                BodyMode::Buffered { limit: self.0.max_body_bytes, over: OverLimit::Reject }
+            }
+            // What is longer than a check takes is refused, or cut, for that check.
+            Some(wanted) => {
+                BodyMode::Buffered { limit: wanted.max(self.0.max_body_bytes), over: OverLimit::Partial }
+            }
             None => BodyMode::None,
         }
     }
 
+    fn request_starts(&self, request: &mut Request, has_body: bool) {
+        request.0.borrow_mut().has_body = has_body;
+    }
+
     fn request_headers(&self, request: &mut Request, host: &mut dyn Host) -> Flow {
-        self.0.decide(true, request, host)
+        self.0.decide(Stage::default(), request, host)
     }
 
     fn request_body(&self, request: &mut Request, body: Body<'_>, host: &mut dyn Host) -> Flow {
-        let Some((digest, mut decided)) = request.0.take() else { return Flow::Continue };
+        let (wanted, signed) = {
+            let mut state = request.0.borrow_mut();
+            (state.wanted.take(), state.signed.take())
+        };
+        if wanted.is_some() {
+            request.0.borrow_mut().body = Some((body.bytes.to_vec(), body.end));
+            return self.0.decide(Stage { waited: true, checked: false }, request, host);
+        }
+        let Some((digest, mut decided)) = signed else { return Flow::Continue };
         if !body.end || !digest.is_of(body.bytes) {
             decided.outcome = WRONG_BODY;
         }
         let headers = host.headers(MapKind::RequestHeaders);
         self.0.finish(&decided, &headers, host)
+    }
+
+    fn response_headers(&self, request: &mut Request, host: &mut dyn Host) -> Flow {
+        for (name, value) in std::mem::take(&mut request.0.borrow_mut().response) {
+            if let Err(error) = host.add_header(MapKind::ResponseHeaders, &name, &value) {
+                host.log(Level::Warn, format_args!("the response header {name} cannot be added: {error}"));
+            }
+        }
+        Flow::Continue
     }
 }
 
@@ -98,9 +152,8 @@ impl Filter for AuthzFilter {
 const WRONG_BODY: Outcome = Outcome::DenyCredential(CredentialKind::Hmac, Problem::Invalid);
 
 impl Inner {
-    /// Decides on the request whose headers the host has now. `may_wait`: whether it has not waited for
-    /// keys yet.
-    fn decide(self: &Rc<Self>, may_wait: bool, request: &Request, host: &mut dyn Host) -> Flow {
+    /// Decides on the request whose headers the host has now.
+    fn decide(self: &Rc<Self>, stage: Stage, request: &Request, host: &mut dyn Host) -> Flow {
         let mut headers = host.headers(MapKind::RequestHeaders);
         // Every request has a method. Without one the map could not be read, and no policy would match.
         if headers.get(":method").is_none() {
@@ -108,7 +161,7 @@ impl Inner {
             return Reply::new(500, "authz_headers_unreadable").into();
         }
         // Once only: what a request that has waited carries is normalised already.
-        let normalized = if may_wait { self.authz.normalize(&mut headers) } else { Ok(false) };
+        let normalized = if stage.waited { Ok(false) } else { self.authz.normalize(&mut headers) };
         match normalized {
             Ok(false) => {}
             Ok(true) => {
@@ -123,23 +176,26 @@ impl Inner {
                 return Reply::new(400, details).with_body("Bad Request").into();
             }
         }
-        let keys = may_wait.then_some((&*self.key_sources, &*self.authz));
-        let mut attributes = HostAttributes::new(host, &self.peer_address, keys);
+        let keys = (!stage.waited).then_some((&*self.key_sources, &*self.authz));
+        let mut attributes = HostAttributes::new(host, &self.peer_address, keys, stage.checked);
         let decision = self.authz.check(&headers, &mut attributes);
         if let Outcome::AwaitKeys(source) = decision.outcome {
             return self.await_keys(source, request);
         }
+        if decision.outcome == Outcome::AwaitChecks {
+            let mut state = request.0.borrow_mut();
+            let wanted = self.wanted_body(&decision);
+            let body = state.body.take();
+            if wanted > 0 && body.is_none() && state.has_body && !never_ends(&headers) {
+                state.wanted = Some(wanted);
+                return Flow::Buffer;
+            }
+            drop(state);
+            let body = body.as_ref().map(|(bytes, end)| (bytes.as_slice(), *end));
+            return self.ask(&decision, headers, body, request, host);
+        }
         let peer_is_unknown = attributes.peer_is_unknown();
-        let mut decided = Decided {
-            outcome: decision.outcome,
-            route: decision.route,
-            shown: decision.shown(),
-            dry_run: decision.dry_run,
-            audit: decision.audit,
-            // Only where they are logged: they are copied.
-            consumer: decision.consumer.filter(|_| self.logs_json()).map(str::to_owned),
-            principal: self.logs_json().then(|| decision.principal()).flatten(),
-        };
+        let mut decided = self.decided(&decision);
         if let Outcome::Allow(_) = decision.outcome {
             for (key, value) in self.authz.recorded_claims(&decision) {
                 // A host that takes none tells of none, which is of no claim.
@@ -152,9 +208,18 @@ impl Inner {
                 if let Err(error) = self.edit(&headers, &decision, host) {
                     return refused(error, host);
                 }
-                if let Some(digest) = decision.body {
-                    request.0.replace(Some((digest, decided)));
-                    return Flow::Buffer;
+                let body = request.0.borrow_mut().body.take();
+                match (decision.body, body) {
+                    (None, _) => {}
+                    (Some(digest), None) => {
+                        request.0.borrow_mut().signed = Some((digest, decided));
+                        return Flow::Buffer;
+                    }
+                    (Some(digest), Some((bytes, end))) => {
+                        if !end || !digest.is_of(&bytes) {
+                            decided.outcome = WRONG_BODY;
+                        }
+                    }
                 }
             }
         }
@@ -164,13 +229,31 @@ impl Inner {
         self.finish(&decided, &headers, host)
     }
 
+    fn decided(&self, decision: &Decision<'_>) -> Decided {
+        Decided {
+            outcome: decision.outcome,
+            route: decision.route,
+            shown: decision.shown(),
+            dry_run: decision.dry_run,
+            audit: decision.audit,
+            // Only where they are logged: they are copied.
+            consumer: decision.consumer.filter(|_| self.logs_json()).map(str::to_owned),
+            principal: self.logs_json().then(|| decision.principal()).flatten(),
+        }
+    }
+
     fn await_keys(self: &Rc<Self>, source: usize, request: &Request) -> Flow {
         let (filter, request) = (Rc::clone(self), request.clone());
         Flow::run(OnError::Deny, |host| {
             let keys = self.key_sources.wait(&self.authz, source, &host);
             async move {
                 keys.await;
-                Ok::<_, Infallible>(host.with(move |host| filter.decide(false, &request, host)).await)
+                Ok::<_, Infallible>(
+                    host.with(move |host| {
+                        filter.decide(Stage { waited: true, checked: false }, &request, host)
+                    })
+                    .await,
+                )
             }
         })
     }
@@ -197,7 +280,7 @@ impl Inner {
         let audit = audit.map(|audit| audit.text.as_ref());
         if self.decision_log != DecisionLog::Off && host.logs(Level::Info) {
             if self.logs_json() {
-                let client = HostAttributes::new(host, &self.peer_address, None).remote_address();
+                let client = HostAttributes::new(host, &self.peer_address, None, true).remote_address();
                 if !is_allowed || self.decision_log == DecisionLog::All {
                     let remarks = Remarks { reason: &verdict.text, audit, dry_run: tried, client };
                     let line = record(

@@ -1,3 +1,4 @@
+mod external;
 mod jwks;
 
 use super::*;

@@ -77,9 +77,9 @@ impl Verdicts {
                 Action::Allow if policy.dry_run => {
                     verdict(format!("allowed_policy[{name}]"), name, "dry_run_allow")
                 }
-                Action::Deny => verdict(format!("denied_policy[{name}]"), name, "deny"),
+                Action::Deny | Action::Custom => verdict(format!("denied_policy[{name}]"), name, "deny"),
                 Action::Audit => verdict(name.clone(), name, "audit"),
-                Action::Allow | Action::Custom => verdict(format!("allowed_policy[{name}]"), name, "allow"),
+                Action::Allow => verdict(format!("allowed_policy[{name}]"), name, "allow"),
             }
         });
         let by_policy = by_policy.collect();
@@ -112,7 +112,9 @@ impl Verdicts {
         match outcome {
             Outcome::Allow(None) => Cow::Borrowed(&self.allowed),
             Outcome::Allow(Some(policy)) | Outcome::DenyPolicy(policy) => Cow::Borrowed(of_policy(policy)),
-            Outcome::DenyNoMatch | Outcome::AwaitKeys(_) => Cow::Borrowed(&self.denied),
+            Outcome::DenyNoMatch | Outcome::AwaitKeys(_) | Outcome::AwaitChecks => {
+                Cow::Borrowed(&self.denied)
+            }
             Outcome::DenyCredential(kind, problem) => Cow::Owned(self.credential(kind).verdict(problem)),
             Outcome::DenyToken(denial) => {
                 let is_audience = denial == TokenDenial::Audience;

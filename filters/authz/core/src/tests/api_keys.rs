@@ -34,6 +34,7 @@ fn of(consumer: Option<&str>) -> Decision<'_> {
         identity: None,
         dry_run: None,
         audit: None,
+        checks: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use super::*;
 const SPECS: &[(&str, &str)] = &[
     (
         "{action: CUSTOM}",
-        "policies[0].spec.action: found CUSTOM, expected ALLOW, DENY or AUDIT (external checks are not implemented)",
+        "policies[0].spec.provider: found nothing, expected the name of one of external_checks\npolicies[0].spec.rules: found no rule, expected at least one rule, or the check is never made",
     ),
     (
         "{action: allow}",
@@ -12,7 +12,7 @@ const SPECS: &[(&str, &str)] = &[
     ),
     (
         "{provider: {name: x}}",
-        "policies[0].spec.provider: found a provider, expected no provider: it belongs to the action CUSTOM, which is not implemented",
+        "policies[0].spec.provider: found a provider, expected no provider: it belongs to the action CUSTOM",
     ),
     (
         "{rule: []}",
@@ -218,7 +218,8 @@ api_keys: {keys: []}",
     let paths: Vec<&str> = errors.iter().map(|error| error.path().as_str()).collect();
     let expected = [
         "api_keys.keys",
-        "policies[0].spec.action",
+        "policies[0].spec.provider",
+        "policies[0].spec.rules",
         "policies[1].name",
         "policies[1].spec.rules[0].when[0].key",
         "policies[1].spec.rules[1].from[0].source.ipBlocks[0]",

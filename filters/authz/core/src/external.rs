@@ -1,0 +1,324 @@
+//! Checks by other services: what they are asked, and what is made of their answers. Asking is the host's.
+
+mod http;
+mod opa;
+
+use crate::compile::{is_header_name, is_name};
+use crate::config::{Action, ExternalCheck, OnCheckError, Policy, RequestBody};
+use crate::pattern::{Pattern, PatternSet};
+use crate::remote::in_range;
+use http::HttpService;
+use opa::Opa;
+use portcullis_jwt::Claims;
+use sdk_shim_config::{ConfigErrors, Environment, Path};
+use sdk_shim_http::Headers;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A service that is asked whether a request may pass.
+#[derive(Debug)]
+pub struct Check {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its cluster.
+    pub cluster: String,
+    /// How long it may take.
+    pub timeout: Duration,
+    /// Whether a failure of the service lets the request pass.
+    pub on_error: OnCheckError,
+    /// The status of the answer where it does not.
+    pub status_on_error: u16,
+    /// How much of the body it gets. `None`: nothing.
+    pub body: Option<RequestBody>,
+    service: Service,
+}
+
+#[derive(Debug)]
+enum Service {
+    Http(Box<HttpService>),
+    Opa(Opa),
+}
+
+/// A request that is checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Checked<'a> {
+    /// Its headers.
+    pub headers: &'a Headers,
+    /// Its body, and whether that is all of it. `None` where the check gets none, or it has none.
+    pub body: Option<(&'a [u8], bool)>,
+    /// The client's address.
+    pub source: Option<SocketAddr>,
+    /// The local address.
+    pub destination: Option<SocketAddr>,
+    /// The name in the client's certificate.
+    pub principal: Option<&'a [u8]>,
+    /// The protocol, as `HTTP/1.1`.
+    pub protocol: Option<&'a str>,
+    /// The consumer that its credentials name.
+    pub consumer: Option<&'a str>,
+    /// The claims of its token.
+    pub claims: Option<&'a Claims>,
+}
+
+/// What a service is asked: headers, with those of HTTP/2 for method, path and authority, and a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The headers.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The body; empty for none.
+    pub body: Vec<u8>,
+}
+
+/// What a service has answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// The request may pass.
+    Allow(Allowed),
+    /// It may not, and the client gets this.
+    Deny {
+        /// The status, 200 to 599.
+        status: u16,
+        /// The headers.
+        headers: Vec<(String, Vec<u8>)>,
+        /// The body.
+        body: Vec<u8>,
+    },
+    /// The service has failed.
+    Error(CheckError),
+}
+
+/// What changes of a request that may pass, and of its response.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allowed {
+    /// Headers of the request to remove.
+    pub remove: Vec<String>,
+    /// Headers of the request to replace.
+    pub set: Vec<(String, Vec<u8>)>,
+    /// Headers of the request to add.
+    pub append: Vec<(String, Vec<u8>)>,
+    /// Headers of the response to add.
+    pub response: Vec<(String, Vec<u8>)>,
+}
+
+/// How a service has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckError {
+    /// The host did not ask it: it knows no such cluster.
+    NotStarted,
+    /// The host gave up on the answer.
+    NoAnswer,
+    /// The answer has this status: 503 and 504 are the host's own, for a cluster that cannot be reached and for the timeout.
+    Status(u16),
+    /// The answer cannot be read.
+    Malformed,
+}
+
+impl fmt::Display for CheckError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotStarted => f.write_str("it was not asked, is there such a cluster?"),
+            Self::NoAnswer => f.write_str("its answer broke off, or is far too large"),
+            Self::Status(503) => f.write_str("it cannot be reached (503)"),
+            Self::Status(504) => f.write_str("it did not answer in time"),
+            Self::Status(status) => write!(f, "its answer has status {status}"),
+            Self::Malformed => f.write_str("its answer cannot be read"),
+        }
+    }
+}
+
+/// The most bytes of a denying answer's body that the client gets.
+pub const MAX_DENIED_BODY_BYTES: usize = 1 << 20;
+
+const MAX_BODY_BYTES: u32 = 1 << 20;
+
+impl Check {
+    /// The checks of a configuration.
+    pub(crate) fn all(
+        config: &[ExternalCheck],
+        env: &Environment<'_>,
+        errors: &mut ConfigErrors,
+    ) -> Vec<Self> {
+        let mut names = BTreeSet::new();
+        let mut checks = Vec::with_capacity(config.len());
+        for (index, check) in config.iter().enumerate() {
+            let path = Path::root().field("external_checks").index(index);
+            if !is_name(&check.name) {
+                let expected = "1 to 253 letters, digits, `.`, `_`, `-` and `/`";
+                errors.add(&path.field("name"), format!("`{}`", check.name), expected);
+            }
+            if !names.insert(&check.name) {
+                let found = format!("`{}` for a second time", check.name);
+                errors.add(&path.field("name"), found, "a different name for each check");
+            }
+            checks.extend(Self::new(check, env, &path, errors));
+        }
+        checks
+    }
+
+    fn new(
+        config: &ExternalCheck,
+        env: &Environment<'_>,
+        path: &Path,
+        errors: &mut ConfigErrors,
+    ) -> Option<Self> {
+        let (kind, service, cluster, timeout, on_error, status_on_error, body) =
+            match (&config.http, &config.opa) {
+                (Some(http), None) => (
+                    "http",
+                    Service::Http(Box::new(HttpService::new(http, &path.field("http"), errors))),
+                    &http.cluster,
+                    &http.timeout,
+                    http.on_error,
+                    http.status_on_error,
+                    http.with_request_body,
+                ),
+                (None, Some(opa)) => (
+                    "opa",
+                    Service::Opa(Opa::new(opa, env, &path.field("opa"), errors)?),
+                    &opa.cluster,
+                    &opa.timeout,
+                    opa.on_error,
+                    opa.status_on_error,
+                    opa.with_request_body,
+                ),
+                (both, _) => {
+                    let found = if both.is_some() { "both http and opa" } else { "neither http nor opa" };
+                    errors.add(path, found, "one of them");
+                    return None;
+                }
+            };
+        let path = path.field(kind);
+        if cluster.is_empty() {
+            errors.add(&path.field("cluster"), "an empty text", "the name of a cluster");
+        }
+        if !(400..=599).contains(&status_on_error) {
+            errors.add(&path.field("status_on_error"), status_on_error.to_string(), "400 to 599");
+        }
+        if let Some(body) = body
+            && !(1..=MAX_BODY_BYTES).contains(&body.max_request_bytes)
+        {
+            let path = path.field("with_request_body").field("max_request_bytes");
+            errors.add(&path, body.max_request_bytes.to_string(), format!("1 to {MAX_BODY_BYTES}"));
+        }
+        let (least, most) = (Duration::from_millis(1), Duration::from_secs(60));
+        let timeout = in_range(timeout, least, most, &path.field("timeout"), errors)?;
+        let (name, cluster) = (config.name.clone(), cluster.clone());
+        Some(Self { name, cluster, timeout, on_error, status_on_error, body, service })
+    }
+
+    /// What the service is asked about a request.
+    pub fn question(&self, request: &Checked<'_>) -> Question {
+        match &self.service {
+            Service::Http(http) => http.question(request),
+            Service::Opa(opa) => opa.question(request),
+        }
+    }
+
+    /// What the service's answer means. `status` is `None` where the host gave up on it. `request` are the headers of the
+    /// request that was checked.
+    pub fn answered(
+        &self,
+        status: Option<u16>,
+        headers: &Headers,
+        body: &[u8],
+        request: &Headers,
+    ) -> Answered {
+        let Some(status) = status else { return Answered::Error(CheckError::NoAnswer) };
+        match &self.service {
+            Service::Http(http) => http.answered(status, headers, body, request),
+            Service::Opa(_) => opa::answered(status, body),
+        }
+    }
+
+    /// What changes where the service has failed, and that lets the request pass.
+    pub fn unanswered(&self, request: &Headers) -> Allowed {
+        match &self.service {
+            Service::Http(http) => Allowed { remove: http.owned(request), ..Allowed::default() },
+            Service::Opa(_) => Allowed::default(),
+        }
+    }
+}
+
+/// The check of each policy, by its index; `None` for those that have none.
+pub(crate) fn of_policies(
+    policies: &[Policy],
+    checks: &[ExternalCheck],
+    errors: &mut ConfigErrors,
+) -> Vec<Option<usize>> {
+    let mut used = vec![false; checks.len()];
+    let mut of_policies = Vec::with_capacity(policies.len());
+    for (index, policy) in policies.iter().enumerate() {
+        let path = Path::root().field("policies").index(index).field("spec");
+        let provider = policy.spec.provider.as_ref();
+        let is_custom = policy.spec.action == Action::Custom;
+        let check = provider.and_then(|provider| checks.iter().position(|check| check.name == provider.name));
+        match (is_custom, provider, check) {
+            (false, Some(_), _) => {
+                errors.add(
+                    &path.field("provider"),
+                    "a provider",
+                    "no provider: it belongs to the action CUSTOM",
+                );
+            }
+            (true, None, _) => {
+                errors.add(&path.field("provider"), "nothing", "the name of one of external_checks");
+            }
+            (true, Some(provider), None) => {
+                let path = path.field("provider").field("name");
+                errors.add(&path, format!("`{}`", provider.name), "the name of one of external_checks");
+            }
+            _ => {}
+        }
+        // Istio refuses it, too: it reads like one that asks always, and never does.
+        if is_custom && policy.spec.rules.as_ref().is_none_or(Vec::is_empty) {
+            errors.add(&path.field("rules"), "no rule", "at least one rule, or the check is never made");
+        }
+        let check = check.filter(|_| is_custom);
+        check.and_then(|check| used.get_mut(check)).into_iter().for_each(|used| *used = true);
+        of_policies.push(check);
+    }
+    for (index, _) in used.iter().enumerate().filter(|(_, used)| !**used) {
+        let path = Path::root().field("external_checks").index(index);
+        errors.add(
+            &path,
+            "a check that no policy names",
+            "a policy with the action CUSTOM and this provider",
+        );
+    }
+    of_policies
+}
+
+/// A list of names of headers, as patterns.
+fn names(list: &[String], path: &Path, errors: &mut ConfigErrors) -> PatternSet {
+    let mut patterns = Vec::with_capacity(list.len());
+    for (index, name) in list.iter().enumerate() {
+        let bare = name.strip_suffix('*').or(name.strip_prefix('*')).unwrap_or(name);
+        if name != "*" && !is_header_name(bare) {
+            errors.add(
+                &path.index(index),
+                format!("{name:?}"),
+                "the name of a header, `prefix*` or `*suffix`",
+            );
+        }
+        patterns.push(Pattern::new(&name.to_ascii_lowercase()));
+    }
+    PatternSet::new(&patterns)
+}
+
+/// Whether a service may say it of a request or a response: nothing that frames a message, or says where it goes.
+fn is_free(name: &[u8]) -> bool {
+    let reserved: [&[u8]; 7] =
+        [b"host", b"connection", b"content-length", b"keep-alive", b"te", b"transfer-encoding", b"upgrade"];
+    !name.is_empty() && !name.starts_with(b":") && !reserved.contains(&name)
+}
+
+/// Whether a value can be written: anything else would split the message.
+fn is_value(value: &[u8]) -> bool {
+    !value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0))
+}
+
+fn text(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).into_owned()
+}
