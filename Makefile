@@ -137,6 +137,10 @@ bench-canary: envoy modules ## Measure what canary costs Envoy, with 20 releases
 bench-affinity: envoy modules ## Measure what affinity costs Envoy, with a valid cookie and without one
 	@$(BENCH) affinity $(BENCH_OPTIONS)
 
+.PHONY: bench-authz
+bench-authz: envoy modules ## Measure what authz costs Envoy, with many policies, and with tokens beside jwt_authn
+	@$(BENCH) authz $(BENCH_OPTIONS)
+
 .PHONY: bench-engine
 bench-engine: ## Measure the waf's engine alone; fail if it takes more instructions than it did (valgrind)
 	@tools/crs/install.sh .tools/crs --optional

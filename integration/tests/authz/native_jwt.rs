@@ -1,17 +1,13 @@
 //! The same requests through the filter and through Envoy's own `jwt_authn`, configured as Istio does it.
 
 use integration::config::native;
+pub(crate) use integration::jwks::EXAMPLE_KEYS as KEYS;
+use integration::jwks::EXAMPLE_TOKEN;
 use integration::prelude::*;
-
-/// Keys that were made for these tests; their private halves are gone.
-pub(crate) const KEYS: &str = r#"{"keys":[{"kty":"RSA","kid":"rsa","alg":"RS256","use":"sig","n":"uC3RmlKk2-5BGTOBhtfWGWk5nEJKFrJSpHs2ut65x3pOUyb4ywURD7-_wH6rCvQpflCsiOVM_-zyjscDJkha8RzQsmuTlzvTr6ru0ZGjjBEEpdhpD5Zu0eK4W6kIGG8OWRJCAdTCYbFA5wY1Nf38Cx9MlMRenR2XMFk3vUlZk6Mbc3d4k3xN4P9QWDxi9LyOPU8tmfEq_5ib15HvrEXnO3Y_Lht0bkTlmw8bBmPOG-Y9CVhvxXlkjpkAoqkboZ_35kPbZy6EloD24Bl202j6UTN3bJuQsLKTlXgs__PMY__ZVQgp1w4OwMv-WIucNBNTe-wnRJ-hBXb26z96aFNrOw","e":"AQAB"},{"kty":"EC","kid":"ec","alg":"ES256","crv":"P-256","x":"csLdq_hqEq5TQNyHR2APIBNJ4I31dLds7G0TMYNoryE","y":"n7v2iOd1sKRb6_6p8StXjICVeZ_52IiXatJnbwZAy4w"}]}"#;
 
 /// Tokens of `https://issuer.example`, RS256 unless they say otherwise.
 pub(crate) const TOKENS: [(&str, &str); 8] = [
-    (
-        "rs",
-        "eyJhbGciOiJSUzI1NiIsImtpZCI6InJzYSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwic3ViIjoiYWRhIiwiYXVkIjoic2hvcCIsImdyb3VwcyI6WyJzdGFmZiJdLCJlbWFpbCI6ImFkYUBleGFtcGxlLmNvbSJ9.RHLaFwtmi6yTtih7ViCI9qBjvlUBGVPkY9ZXf_oevcFBMwHeTBe3U-7bYqG99t-fJftIWzZXI2Z5m9kBlTW7tdI6QifoQgF-WdejBW3QHb3qlQLa-_G5vwyVwUKHMbaSgQYUSFQCXlO_6C1ryRCE7Z3A17zGAEl6ouffXzTb2rehKJoqSv7sl4ErVDv1PGxsRzPN8fCfxMg6yORuYjhW9UoGmuUDg1KGEejwwLxzKAx-pW6fQp1ftasOz5agt3sXrBs3twBPkKebajeeMuMf1--imnTRNdUu5ASaU-74fQphqDZ23Y6h-Yq2osBwnMHhW-1RxDQ0tK7QyFQDx2M8Gg",
-    ),
+    ("rs", EXAMPLE_TOKEN),
     (
         "es",
         "eyJhbGciOiJFUzI1NiIsImtpZCI6ImVjIn0.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwic3ViIjoiYm9iIiwiYXVkIjoic2hvcCIsImdyb3VwcyI6WyJndWVzdHMiXSwiZW1haWwiOiJhZGFAZXhhbXBsZS5jb20ifQ.ToBUDmZXT4merogsBo_0MK0XEsciwR4G7cIF3XhqJpHNefC-8eshHgTqrrzf-cRw6kLYzqS9qmW9XJ895fg3lQ",

@@ -1,7 +1,7 @@
 use crate::attributes::Attributes;
 use crate::authentication::{Authentication, Identity, Refusal, TokenDenial};
 use crate::changes::{Changes, Edit};
-use crate::compile::{Blocks, Compiled, Known, compile};
+use crate::compile::{Blocks, Compiled, Known, Matchers, compile};
 use crate::config::{Config, CredentialKind, PeerAddressSource};
 use crate::credentials::{Answer as Shows, BodyDigest, Caller, Credentials, Problem, Requirements, Shown};
 use crate::external::{self, Check};
@@ -112,6 +112,7 @@ impl Authz {
             groups: credentials.group_names(),
             has_tokens: !config.request_authentication.is_empty(),
             blocks: Blocks::new(&config.ip_lists, &mut errors),
+            matchers: Matchers::default(),
         };
         let path = Path::root().field("claims_to_filter_state");
         let recorded =

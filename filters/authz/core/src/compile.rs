@@ -6,20 +6,21 @@ use crate::config::{
     Action, Condition as When, Operation, Policy, Rule as RuleConfig, Source, To, warn_of_targets,
 };
 use crate::facts::Facts;
-use crate::matcher::Condition;
+use crate::matcher::{Condition, Matcher};
 use crate::pattern::Pattern;
 use crate::policies::{Builder, IndexKey, Policies, Rule};
 use crate::template::Template;
 use attribute::Attribute;
 use sdk_shim_config::{ConfigErrors, Path};
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 mod attribute;
 mod expression;
 mod known;
 mod values;
 
-pub(crate) use known::{Blocks, Known};
+pub(crate) use known::{Blocks, Known, Matchers};
 
 /// The compiled policies by action.
 #[derive(Debug)]
@@ -191,7 +192,7 @@ impl Compiler<'_> {
     }
 
     fn operation(&mut self, operation: &Operation, path: &Path) -> (Vec<Condition>, IndexKey) {
-        let conditions = self.lists(
+        let mut conditions = self.lists(
             [
                 (Attribute::Host, "hosts", &operation.hosts, false),
                 (Attribute::Host, "notHosts", &operation.not_hosts, true),
@@ -211,6 +212,15 @@ impl Compiler<'_> {
             }
             (None, None) => IndexKey::None,
         };
+        // What the index finds a clause by holds then: but for templates, of which it knows the beginning, and `*`, which it
+        // takes for an empty path as well.
+        let exact = |path: &String| path != "*" && !Template::is_template(path);
+        let paths_hold = operation.paths.iter().flatten().all(exact);
+        conditions.retain(|condition| match (&key, &*condition.matcher) {
+            (IndexKey::Paths(_), Matcher::Path { .. }) => condition.negated || !paths_hold,
+            (IndexKey::Hosts(_), Matcher::Host(_)) => condition.negated,
+            _ => true,
+        });
         (conditions, key)
     }
 
@@ -278,7 +288,26 @@ impl Compiler<'_> {
                 self.errors.add(&path.index(index), "an empty value", "a value");
             }
         }
-        conditions.push(Condition { matcher: self.matcher(attribute, values, path), negated });
+        conditions.push(Condition { matcher: self.shared_matcher(attribute, values, path), negated });
+    }
+
+    /// The compiled values, of those that are likely to come again once for all.
+    fn shared_matcher(&mut self, attribute: &Attribute, values: &[String], path: &Path) -> Rc<Matcher> {
+        if matches!(attribute, Attribute::Path | Attribute::Host) {
+            return self.matcher(attribute, values, path).into();
+        }
+        let namespace = self.namespace.filter(|_| *attribute == Attribute::ServiceAccount);
+        let listed = (attribute.clone(), namespace.map(str::to_owned), values.to_vec());
+        if let Some(matcher) = self.known.matchers.get(&listed) {
+            return matcher;
+        }
+        let errors = self.errors.iter().len();
+        let matcher = Rc::new(self.matcher(attribute, values, path));
+        // What is wrong is reported wherever it stands.
+        if self.errors.iter().len() == errors {
+            self.known.matchers.insert(listed, &matcher);
+        }
+        matcher
     }
 
     /// The items of a list that may be absent, but not empty: Istio takes an empty list for an absent one, which matches

@@ -7,6 +7,7 @@ use crate::identity::{Namespace, Principals, ServiceAccount, trust_domain};
 use crate::pattern::PatternSet;
 use crate::template::Template;
 use portcullis_cel::Expression;
+use std::rc::Rc;
 
 /// A list of values, compiled, and what it is compared with.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ pub(crate) enum Matcher {
 /// A list of values that must match, or must not.
 #[derive(Debug)]
 pub(crate) struct Condition {
-    pub(crate) matcher: Matcher,
+    pub(crate) matcher: Rc<Matcher>,
     pub(crate) negated: bool,
 }
 
@@ -46,7 +47,7 @@ impl Condition {
 
     /// Conditions in ascending order of what they cost: those that need a call to the host come last.
     pub(crate) fn cost(&self) -> u8 {
-        match self.matcher {
+        match *self.matcher {
             Matcher::Method(_)
             | Matcher::Path { .. }
             | Matcher::Host(_)

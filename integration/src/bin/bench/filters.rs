@@ -7,6 +7,7 @@ use super::statistics::Spread;
 use super::subject::Subject;
 use super::{origin, requests};
 use integration::config::native;
+use integration::jwks::{EXAMPLE_KEYS, EXAMPLE_TOKEN};
 use integration::paths;
 use integration::prelude::*;
 use std::path::Path;
@@ -17,10 +18,15 @@ const CANARY: &str = "canary, 20 releases of 5 matches";
 const CANARY_RULES: &str = "canary, 20 releases of 5 rules";
 const AUTHZ: &str = "authz, 50 policies of 20 rules";
 const LARGE_AUTHZ: &str = "authz, 1,000 policies of 20 rules";
+const TOKENS: &str = "authz, RS256";
+const CACHED_TOKENS: &str = "authz, RS256, remembered";
+const JWT_AUTHN: &str = "jwt_authn, RS256";
+const CACHED_JWT_AUTHN: &str = "jwt_authn, RS256, cached";
 const AFFINITY: &str = "affinity";
 const SESSIONS: &str = "empty filter, stateful_session";
 
 const PLAIN: &str = "browser's GET";
+const BEARER: &str = "with a token";
 const PINNED: &str = "with its cookie";
 const GUEST: &str = "without a cookie";
 
@@ -36,17 +42,23 @@ struct Comparison {
 }
 
 #[rustfmt::skip]
-const COMPARISONS: [Comparison; 7] = [
+const COMPARISONS: [Comparison; 9] = [
     Comparison { module: "", subject: EMPTY, base: NONE, probe: PLAIN, goal: None },
     Comparison { module: "canary", subject: CANARY, base: EMPTY, probe: PLAIN, goal: Some(10.0) },
     Comparison { module: "canary", subject: CANARY_RULES, base: EMPTY, probe: PLAIN, goal: Some(10.0) },
     Comparison { module: "authz", subject: AUTHZ, base: EMPTY, probe: PLAIN, goal: Some(10.0) },
     Comparison { module: "authz", subject: LARGE_AUTHZ, base: EMPTY, probe: PLAIN, goal: Some(12.0) },
+    Comparison { module: "authz", subject: TOKENS, base: JWT_AUTHN, probe: BEARER, goal: Some(0.0) },
+    Comparison { module: "authz", subject: CACHED_TOKENS, base: CACHED_JWT_AUTHN, probe: BEARER, goal: Some(5.0) },
     Comparison { module: "affinity", subject: AFFINITY, base: SESSIONS, probe: PINNED, goal: Some(12.0) },
     Comparison { module: "affinity", subject: AFFINITY, base: SESSIONS, probe: GUEST, goal: Some(15.0) },
 ];
 
-const SUBJECTS: [&str; 8] = [NONE, EMPTY, CANARY, CANARY_RULES, AUTHZ, LARGE_AUTHZ, SESSIONS, AFFINITY];
+#[rustfmt::skip]
+const SUBJECTS: [&str; 12] = [
+    NONE, EMPTY, CANARY, CANARY_RULES, AUTHZ, LARGE_AUTHZ, JWT_AUTHN, TOKENS, CACHED_JWT_AUTHN, CACHED_TOKENS,
+    SESSIONS, AFFINITY,
+];
 
 /// All of them.
 pub(crate) const ALL: &str = "filters";
@@ -81,7 +93,11 @@ pub(crate) fn run(what: &str, plan: &Plan, out: &Path) {
             .map(|subject| (subject, 200))
             .collect(),
     };
-    let mut probes = vec![probe(PLAIN, guest.clone())];
+    let mut bearer = requests::get(target, "");
+    bearer.truncate(bearer.len() - 2);
+    bearer.extend_from_slice(format!("Authorization: Bearer {EXAMPLE_TOKEN}\r\n\r\n").as_bytes());
+    let mut probes = vec![probe(PLAIN, guest.clone()), probe(BEARER, bearer)];
+    probes.retain(|probe| !probe.statuses.is_empty());
     if let Some(affinity) = subjects.iter().find(|subject| subject.name == AFFINITY) {
         let (_, cookie) = affinity.client.once(&guest);
         assert!(!cookie.is_empty(), "affinity sets a cookie");
@@ -103,6 +119,10 @@ fn filters(subject: &str) -> Vec<Value> {
         CANARY_RULES => vec![module("canary", rules())],
         AUTHZ => vec![module("authz", policies(50))],
         LARGE_AUTHZ => vec![module("authz", policies(1000))],
+        TOKENS => vec![module("authz", tokens(0))],
+        CACHED_TOKENS => vec![module("authz", tokens(100))],
+        JWT_AUTHN => vec![jwt_authn(json!({}))],
+        CACHED_JWT_AUTHN => vec![jwt_authn(json!({"jwt_cache_config": {"jwt_cache_size": 100}}))],
         SESSIONS => vec![empty(), stateful_session()],
         AFFINITY => vec![module("affinity", session()), stateful_session()],
         _ => vec![],
@@ -129,6 +149,29 @@ fn policies(count: usize) -> Value {
         })
         .collect();
     json!({ "policies": policies })
+}
+
+/// Tokens of one issuer, of which the filter remembers this many.
+fn tokens(cache_size: usize) -> Value {
+    let rule = json!({"issuer": "https://issuer.example", "jwks": EXAMPLE_KEYS});
+    json!({
+        "jwt_cache_size": cache_size,
+        "request_authentication": [{"name": "issuer", "spec": {"jwtRules": [rule]}}],
+    })
+}
+
+/// The same by Envoy's own filter, set up with these members of its provider.
+fn jwt_authn(members: Value) -> Value {
+    let mut provider =
+        json!({"issuer": "https://issuer.example", "local_jwks": {"inline_string": EXAMPLE_KEYS}});
+    provider.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    let requires =
+        json!({"requires_any": {"requirements": [{"provider_name": "issuer"}, {"allow_missing": {}}]}});
+    native(
+        "jwt_authn",
+        "jwt_authn.v3.JwtAuthentication",
+        json!({"providers": {"issuer": provider}, "rules": [{"match": {"prefix": "/"}, "requires": requires}]}),
+    )
 }
 
 /// Releases that each take what one of five tests finds; the request passes none of them, so all are asked.

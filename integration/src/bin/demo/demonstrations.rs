@@ -1,6 +1,7 @@
 //! What is shown, and what is expected of it.
 
 use crate::{Application, table};
+use integration::jwks::EXAMPLE_TOKEN;
 use integration::prelude::*;
 use std::collections::BTreeSet;
 
@@ -99,14 +100,11 @@ fn authz(visitor: &mut Visitor<'_>) {
     visitor.send("the admin page, with the key of ops", key("a-key-for-trying-things-out"), PASSES);
     let orders = |token: &str| Request::get("/orders").header("authorization", format!("Bearer {token}"));
     visitor.send("the orders, without a token", Request::get("/orders"), denied);
-    visitor.send("the orders, with a token (JWT)", orders(TOKEN), PASSES);
+    visitor.send("the orders, with a token (JWT)", orders(EXAMPLE_TOKEN), PASSES);
     visitor.send("… whose key is another", orders(FORGED), Expect { status: 401, ..denied });
 }
 
-/// A token of the issuer in the configuration, without an end; the private half of its key is gone.
-const TOKEN: &str = "eyJhbGciOiJSUzI1NiIsImtpZCI6InJzYSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwic3ViIjoiYWRhIiwiYXVkIjoic2hvcCIsImdyb3VwcyI6WyJzdGFmZiJdLCJlbWFpbCI6ImFkYUBleGFtcGxlLmNvbSJ9.RHLaFwtmi6yTtih7ViCI9qBjvlUBGVPkY9ZXf_oevcFBMwHeTBe3U-7bYqG99t-fJftIWzZXI2Z5m9kBlTW7tdI6QifoQgF-WdejBW3QHb3qlQLa-_G5vwyVwUKHMbaSgQYUSFQCXlO_6C1ryRCE7Z3A17zGAEl6ouffXzTb2rehKJoqSv7sl4ErVDv1PGxsRzPN8fCfxMg6yORuYjhW9UoGmuUDg1KGEejwwLxzKAx-pW6fQp1ftasOz5agt3sXrBs3twBPkKebajeeMuMf1--imnTRNdUu5ASaU-74fQphqDZ23Y6h-Yq2osBwnMHhW-1RxDQ0tK7QyFQDx2M8Gg";
-
-/// The same claims, signed with another key.
+/// Such a token, signed with another key.
 const FORGED: &str = "eyJhbGciOiJSUzI1NiIsImtpZCI6InJzYSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwic3ViIjoiYWRhIiwiYXVkIjoic2hvcCJ9.ca9AogNjUvoiLkDVoWTYz868y5loC68OxnwsnI-nfyV5THQ6yfveBXp2dvKYMxHqks6QYMFYnxfhZsiABWifZhVW1TP_mLlLNJZnb-ooqK4Kn89b34hjP4sjxucENLzsjAgYGrV0dlVj7xkmImyVnqBeImZdmC2ayymDuIxjY5BfIJxYr8MFkeE4kib5CEAU8bn02gBhKz3sP0LT8Q8wU_ZJACms0c0AYnFDyYAZVh1obZaWrNtQmJDuHuuu8IBV4NGLSAUU8x40HQPMpYau7aY1kzjNdHQHv2qVPNySjW-QDxualpWclqILTeUZcuWbm4XbLMry2RB-5jQvOvGh5A";
 
 fn canary(visitor: &mut Visitor<'_>) {

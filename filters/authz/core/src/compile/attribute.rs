@@ -3,7 +3,7 @@ use crate::claims::bracketed_names;
 use sdk_shim_config::Path;
 
 /// What a list of values is compared with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Attribute {
     Host,
     Method,

@@ -23,6 +23,6 @@ impl Compiler<'_> {
                 _ => {}
             }
         }
-        Some(Condition { matcher: Matcher::Expression(expression.into()), negated: false })
+        Some(Condition { matcher: Matcher::Expression(expression.into()).into(), negated: false })
     }
 }

@@ -1,8 +1,12 @@
+use super::attribute::Attribute;
 use crate::address::CidrSet;
 use crate::config::IpList;
+use crate::matcher::Matcher;
 use sdk_shim_config::{ConfigErrors, Path};
 use sdk_shim_http::Cidr;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 /// What the rest of the configuration says, against which policies are checked.
 #[derive(Debug)]
@@ -14,6 +18,24 @@ pub(crate) struct Known<'a> {
     /// Whether tokens are looked at.
     pub(crate) has_tokens: bool,
     pub(crate) blocks: Blocks,
+    pub(crate) matchers: Matchers,
+}
+
+/// Lists of values that were compiled already. Policies of many services repeat the same methods, identities and blocks.
+#[derive(Debug, Default)]
+pub(crate) struct Matchers(RefCell<HashMap<Listed, Rc<Matcher>>>);
+
+/// What is compared, in which namespace, with which values.
+type Listed = (Attribute, Option<String>, Vec<String>);
+
+impl Matchers {
+    pub(super) fn get(&self, listed: &Listed) -> Option<Rc<Matcher>> {
+        self.0.borrow().get(listed).cloned()
+    }
+
+    pub(super) fn insert(&self, listed: Listed, matcher: &Rc<Matcher>) {
+        self.0.borrow_mut().insert(listed, Rc::clone(matcher));
+    }
 }
 
 /// Lists of addresses by name.
