@@ -4,6 +4,7 @@ mod claims;
 #[path = "../conformance/canary.rs"]
 mod foreign;
 mod hostile;
+mod istio;
 mod operation;
 
 use std::borrow::Borrow;
