@@ -237,14 +237,22 @@ fn page(
     measured: &Measured,
     plan: &Plan,
 ) -> String {
-    let mut cost =
-        Table::new(&["filter", "request", "added CPU, us", "over", "goal, us", "CPU per request, us"]);
+    let mut cost = Table::new(&[
+        "filter",
+        "request",
+        "added CPU, us",
+        "least disturbed, us",
+        "over",
+        "goal, us",
+        "CPU per request, us",
+    ]);
     for &Comparison { subject, base, probe, goal, .. } in compared {
         let series = measured.series(subject, probe);
         cost.row([
             subject.to_owned(),
             probe.to_owned(),
             microseconds(measured.added(subject, base, probe)),
+            format!("{:.1}", measured.added_undisturbed(subject, base, probe)),
             base.to_owned(),
             goal.map(|goal| format!("{goal:.0}")).unwrap_or_default(),
             microseconds(Spread::of(series.cpu.iter().copied())),

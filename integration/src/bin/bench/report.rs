@@ -53,7 +53,8 @@ pub(crate) fn method(plan: &Plan, measured: &Measured, command: &str) -> String 
     format!(
         "Written by `{command}`, not by hand. {}, {cores} cores; one Envoy with one worker for each row, all running, one \
          loaded at a time over {} connections; {} rounds, {} ms for each row in each. CPU time is that of the Envoy process. \
-         Medians over the rounds, quartiles in brackets; what is added is the difference within a round. Client and upstream \
+         Medians over the rounds, quartiles in brackets; what is added is the difference within a round. Least disturbed: \
+         between the tenths of the rounds in which each took least. Client and upstream \
          share the machine, so requests per second and latencies hold only relative to each other. Load average during the \
          run: {:.1} ({:.1} to {:.1}); the benchmark itself makes about 2. More means that others used the machine, and that CPU \
          times are too high through shared caches.\n",
