@@ -31,16 +31,11 @@ impl Application {
 }
 
 fn main() -> ExitCode {
-<<<<<<< HEAD
-    let serves_on = std::io::stdout().is_terminal();
+    let serves_on = std::io::stdout().is_terminal() || std::env::var_os("PORTCULLIS_SERVE").is_some();
     let application = Application {
         v1: ["v1-a", "v1-b", "v1-c", "v1-d"].map(Upstream::start),
         v2: Upstream::start("v2-a"),
     };
-=======
-    let serves_on = std::io::stdout().is_terminal() || std::env::var_os("PORTCULLIS_SERVE").is_some();
-    let application = Application { v1: ["v1-a", "v1-b"].map(Upstream::start), v2: Upstream::start("v2-a") };
->>>>>>> 922b0ab (wip)
     println!("Starting Envoy with envoy-configs/bootstrap/{CONFIGURATION}");
     let envoy = match Envoy::try_start(configuration(&application, serves_on)) {
         Ok(envoy) => envoy,
