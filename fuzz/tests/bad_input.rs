@@ -206,7 +206,7 @@ fn run(waf: &Waf, request: &Request) -> Option<Intervention> {
     });
     tx.response_status(200, b"HTTP/1.1");
     tx.process_response_headers();
-    tx.process_response_body(&request.body[..request.body.len().min(BODY_LIMIT)]);
+    tx.process_response_body(request.body.get(..BODY_LIMIT).unwrap_or(&request.body));
     tx.process_logging();
     stopped
 }

@@ -41,6 +41,9 @@ impl Genome {
                 text.truncate(size.saturating_sub(self.suffix.len()));
             }
             text.extend_from_slice(&self.suffix);
+            if size > 0 {
+                text.truncate(size);
+            }
             if self.numbered && size == 0 {
                 text.extend(format!("{index:x}").bytes());
             }

@@ -123,6 +123,9 @@ impl Search {
         let kin: Vec<u64> = self.of_shape(&genome).map(|found| found.nanoseconds).collect();
         let least = if kin.len() < KEPT { 0 } else { *kin.last().unwrap() };
         self.tried += 1;
+        if request.to_bytes().len() > self.bytes {
+            return;
+        }
         // Most are no candidates, which one run tells.
         if self.cost(&request, 1) <= least {
             return;
