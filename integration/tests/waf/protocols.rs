@@ -206,7 +206,6 @@ fn hostile_requests_are_answered_as_the_rules_say() {
         "SecRuleEngine On",
         "SecRequestBodyLimit 3000000",
         "SecRequestBodyNoFilesLimit 3000000",
-        "SecRule &ARGS \"@ge 1000\" \"id:7,phase:2,deny,status:414\"",
         "SecRule REQUEST_HEADERS:x-long \"@endsWith attack\" \"id:8,phase:1,deny\"",
         "SecRule REQUEST_HEADERS:Content-Encoding \"!@streq identity\" \"id:10,phase:1,deny,status:415\"",
         "SecRule REQUEST_HEADERS|ARGS \"@validateByteRange 1-255\" \"id:9,phase:2,deny,status:422\"",
@@ -235,7 +234,7 @@ fn hostile_requests_are_answered_as_the_rules_say() {
         ),
         ("XML 10,000 deep", typed("text/xml", [b"<a>".repeat(10_000), b"</a>".repeat(10_000)].concat()), 400),
         ("100,000 arguments", typed(FORM.1, b"a=1&".repeat(100_000)), 400),
-        ("20,000 arguments in the query", Request::get(format!("/?{}", "a&".repeat(20_000))), 414),
+        ("20,000 arguments in the query", Request::get(format!("/?{}", "a&".repeat(20_000))), 400),
         ("a multipart body without its boundary", multipart("--y\r\n\r\nv\r\n--y--\r\n"), 400),
         (
             "a multipart body that never ends",
