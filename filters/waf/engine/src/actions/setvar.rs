@@ -27,6 +27,10 @@ pub(crate) enum SetVarOp {
 
 impl SetVar {
     pub(crate) fn run(&self, tx: &mut Transaction, plan: &Plan) {
+        // What most rules do needs no text of its own.
+        if let (KeyName::Slot(_), SetVarOp::Set(Text::Literal(value))) = (&self.key, &self.op) {
+            return tx.set(plan, self.collection, &self.key, b"", value);
+        }
         let mut key = Vec::new();
         if let KeyName::Text(text) = &self.key {
             tx.expand_into(plan, text, &mut key);

@@ -244,7 +244,7 @@ impl<'a> Compiler<'a> {
         if !self.errors.is_empty() {
             return Err(self.errors);
         }
-        Ok(Plan {
+        let mut plan = Plan {
             warnings: self.warnings,
             settings: self.settings,
             phases,
@@ -257,11 +257,14 @@ impl<'a> Compiler<'a> {
             validates_xml: self.validates_xml,
             tx: self.tx,
             prefilter,
+            check_places: Vec::new(),
             limits: self.options.limits.clone(),
             persistent: Persistent::new(std::time::Duration::from_secs(self.collection_timeout)),
             clock: self.options.clock,
             transactions: Default::default(),
-        })
+        };
+        plan.link(self.options.prefilter);
+        Ok(plan)
     }
 }
 

@@ -89,7 +89,7 @@ impl Compiler<'_> {
         let mut disruptive = None;
         let links =
             draft.links.iter().map(|link| self.link(draft, link, index, skips, &mut disruptive)).collect();
-        Rule { id: draft.id, phase: draft.phase, disruptive, open: draft.open, links }
+        Rule { id: draft.id, phase: draft.phase, disruptive, open: draft.open, quick: None, gate: None, links }
     }
 
     fn link(
@@ -126,7 +126,6 @@ impl Compiler<'_> {
                 let argument = self.text(&operator.argument);
                 let operation = self.operation(operator, &argument, from.span);
                 let scannable = self.options.prefilter
-                    && !operator.negated
                     && targets.iter().any(|target| target.group.is_some());
                 let check = match &operation {
                     Some(Operation::Fixed(compiled)) if scannable => {

@@ -40,7 +40,7 @@ impl Compiler<'_> {
             if dropped {
                 continue;
             }
-            let source = Source { variable: variable.name, select, exclude };
+            let source = Source { variable: variable.name, select, exclude, slots: Vec::new() };
             let is_static = source.is_static();
             let source = self.sources.intern(source);
             let group =

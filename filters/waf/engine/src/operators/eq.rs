@@ -1,7 +1,5 @@
 //! `@eq`: equal as 32-bit numbers; what is no number, or does not fit, is 0. Source: `eq.cc`.
 
-use super::number::stoi;
+use super::number::{Comparison, stoi};
 
-pub(super) fn matches(argument: &[u8], input: &[u8]) -> bool {
-    stoi(input) == stoi(argument)
-}
+pub(super) const COMPARISON: Comparison = Comparison { read: stoi, holds: |input, argument| input == argument };

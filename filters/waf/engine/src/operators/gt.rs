@@ -1,7 +1,5 @@
 //! `@gt`: `input > argument` as 64-bit numbers; what is no number is 0. Source: `gt.cc`.
 
-use super::number::atoll;
+use super::number::{Comparison, atoll};
 
-pub(super) fn matches(argument: &[u8], input: &[u8]) -> bool {
-    atoll(input) > atoll(argument)
-}
+pub(super) const COMPARISON: Comparison = Comparison { read: atoll, holds: |input, argument| input > argument };

@@ -52,6 +52,7 @@ pub use error::OperatorError;
 pub use known_patterns::KnownPatterns;
 pub use pcre::{LimitExceeded, MATCH_LIMIT, PatternError, PatternErrorKind};
 pub use requirement::Requirement;
+pub(crate) use number::NumberTest;
 pub(crate) use requirement::byte_frequency;
 pub use validate_dtd::DtdError;
 pub(crate) use validate_dtd::{Dtd, Validity};
@@ -97,6 +98,7 @@ enum Kind {
     DetectSqli,
     DetectXss,
     IpMatch(ip_match::Networks),
+    Number(NumberTest),
     Pm(pm::Pm),
     Rx(rx::Rx),
     RxGlobal(rx_global::RxGlobal),
@@ -126,9 +128,9 @@ impl Operator {
             "detectsqli" => Kind::DetectSqli,
             "detectxss" => Kind::DetectXss,
             "endswith" => compare(ends_with::matches, true),
-            "eq" => compare(eq::matches, false),
-            "ge" => compare(ge::matches, false),
-            "gt" => compare(gt::matches, false),
+            "eq" => Kind::Number(eq::COMPARISON.with(argument)),
+            "ge" => Kind::Number(ge::COMPARISON.with(argument)),
+            "gt" => Kind::Number(gt::COMPARISON.with(argument)),
             "ipmatch" => Kind::IpMatch(ip_match::Networks::from_list(argument)?),
             "ipmatchfromdataset" => {
                 Kind::IpMatch(ip_match::Networks::from_items(dataset(argument, resources)?)?)
@@ -136,8 +138,8 @@ impl Operator {
             "ipmatchf" | "ipmatchfromfile" => {
                 Kind::IpMatch(ip_match::Networks::from_file(&file(argument, resources)?)?)
             }
-            "le" => compare(le::matches, false),
-            "lt" => compare(lt::matches, false),
+            "le" => Kind::Number(le::COMPARISON.with(argument)),
+            "lt" => Kind::Number(lt::COMPARISON.with(argument)),
             "nomatch" => Kind::Check(|_| false),
             "pm" => Kind::Pm(pm::Pm::from_phrases(argument)?),
             "pmfromdataset" => Kind::Pm(pm::Pm::from_items(dataset(argument, resources)?)?),
@@ -164,7 +166,7 @@ impl Operator {
     #[must_use]
     pub fn takes_macro(name: &str) -> bool {
         let compiled = Self::compile(name, b"", &());
-        matches!(compiled, Ok(Self(Kind::Compare { .. } | Kind::Rx(_) | Kind::RxGlobal(_))))
+        matches!(compiled, Ok(Self(Kind::Compare { .. } | Kind::Number(_) | Kind::Rx(_) | Kind::RxGlobal(_))))
     }
 
     /// Whether the operator matches `input`. A pattern that takes too long does not match.
@@ -189,6 +191,7 @@ impl Operator {
             Kind::DetectSqli => detect_sqli::matches(input, captures),
             Kind::DetectXss => detect_xss::matches(input, captures),
             Kind::IpMatch(networks) => networks.matches(input),
+            Kind::Number(test) => test.matches(input),
             Kind::Pm(pm) => pm.matches(input, captures),
             Kind::Rx(rx) => rx.matches(input, captures)?,
             Kind::RxGlobal(rx) => rx.matches(input, captures)?,
@@ -206,6 +209,7 @@ impl Operator {
     pub fn evaluate_with(&self, argument: &[u8], input: &[u8], captures: Option<&mut Captures>) -> bool {
         match &self.0 {
             Kind::Compare { matches, .. } => matches(argument, input),
+            Kind::Number(test) => test.matches_with(argument, input),
             Kind::Rx(_) => rx::Rx::ad_hoc(argument).is_ok_and(|rx| rx.matches(input, captures) == Ok(true)),
             Kind::RxGlobal(_) => {
                 rx_global::RxGlobal::ad_hoc(argument).is_ok_and(|rx| rx.matches(input, captures) == Ok(true))
@@ -231,12 +235,22 @@ impl Operator {
         }
     }
 
+    /// The comparison, if the operator compares with a number.
+    pub(crate) fn number_test(&self) -> Option<NumberTest> {
+        match self.0 {
+            Kind::Number(test) => Some(test),
+            _ => None,
+        }
+    }
+
     /// What every matching input fulfils; of no use for an argument with macros.
     #[must_use]
     pub fn requirement(&self) -> Requirement {
         match &self.0 {
             Kind::Compare { argument, holds_argument: true, .. } => Requirement::any_of([argument.as_ref()]),
-            Kind::Compare { .. } | Kind::Check(_) | Kind::ValidateDtd(_) => Requirement::default(),
+            Kind::Compare { .. } | Kind::Check(_) | Kind::Number(_) | Kind::ValidateDtd(_) => {
+                Requirement::default()
+            }
             Kind::DetectSqli | Kind::DetectXss => Requirement { min_length: 1, ..Requirement::default() },
             // The shortest addresses: "::" and "0.0.0.0".
             Kind::IpMatch(_) => Requirement { min_length: 2, ..Requirement::default() },

@@ -1,6 +1,43 @@
-//! Numbers as C reads them.
+//! Numbers as C reads them, and comparisons of them.
 
 use super::super::transformations::is_space;
+
+/// How `@eq` and its kin compare.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Comparison {
+    pub(super) read: fn(&[u8]) -> i64,
+    pub(super) holds: fn(input: i64, argument: i64) -> bool,
+}
+
+/// A comparison with a number that is known when the rules are loaded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NumberTest {
+    comparison: Comparison,
+    argument: i64,
+}
+
+impl Comparison {
+    pub(super) fn with(self, argument: &[u8]) -> NumberTest {
+        NumberTest { comparison: self, argument: (self.read)(argument) }
+    }
+}
+
+impl NumberTest {
+    pub(crate) fn matches(&self, input: &[u8]) -> bool {
+        (self.comparison.holds)((self.comparison.read)(input), self.argument)
+    }
+
+    /// As for the digits of `count`.
+    pub(crate) fn matches_count(&self, count: usize) -> bool {
+        // More than this many values no limit allows, and `@eq` would read them as 0.
+        let count = i32::try_from(count).unwrap_or(0);
+        (self.comparison.holds)(i64::from(count), self.argument)
+    }
+
+    pub(super) fn matches_with(&self, argument: &[u8], input: &[u8]) -> bool {
+        self.comparison.with(argument).matches(input)
+    }
+}
 
 /// `atoll`: white space, a sign, digits; anything else ends the number, and no digit is 0. Saturates.
 pub(super) fn atoll(text: &[u8]) -> i64 {

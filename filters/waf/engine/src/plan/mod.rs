@@ -3,6 +3,8 @@
 mod chains;
 mod literals;
 mod prefilter;
+mod quick;
+mod segments;
 mod sources;
 mod text;
 
@@ -22,6 +24,8 @@ use crate::persistent::Persistent;
 
 pub(crate) use chains::{Chain, ChainId, Chains, Step, Triggers};
 pub(crate) use prefilter::{CheckId, Prefilter, PrefilterBuilder};
+pub(crate) use quick::{Of, Quick};
+pub(crate) use segments::{Segment, place_of};
 pub(crate) use sources::{Select, Source, SourceId, Sources, is_fixed_xpath};
 pub(crate) use text::{KeyName, Part, Text, TxNames, TxSlot};
 
@@ -42,6 +46,8 @@ pub(crate) struct Plan {
     pub(crate) validates_xml: bool,
     pub(crate) tx: TxNames,
     pub(crate) prefilter: Prefilter,
+    /// For each check that a rule begins with, the rule's place in its phase.
+    pub(crate) check_places: Vec<u32>,
     pub(crate) limits: Limits,
     pub(crate) persistent: Persistent,
     pub(crate) clock: fn() -> std::time::Duration,
@@ -50,6 +56,22 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// Works out what follows from the rules: which of them a transaction has to visit.
+    pub(crate) fn link(&mut self, prefilter: bool) {
+        self.sources.find_tx(&self.tx);
+        self.check_places.clear();
+        for phase in &mut self.phases {
+            segments::cut(phase, &self.rules, &self.groups, prefilter, &mut self.check_places);
+        }
+        for rule in self.rules.iter_mut().filter(|_| prefilter) {
+            rule.quick = Quick::of(rule, &self.sources, &self.chains);
+            rule.gate = match self.phases.get(rule.phase as usize) {
+                Some(phase) => quick::gate(rule, phase),
+                None => None,
+            };
+        }
+    }
+
     pub(crate) fn phase(&self, phase: Phase) -> &PhasePlan {
         let [headers, body, response_headers, response_body, logging] = &self.phases;
         match phase {
@@ -92,6 +114,9 @@ pub(crate) struct Settings {
 #[derive(Debug, Default)]
 pub(crate) struct PhasePlan {
     pub(crate) entries: Vec<Entry>,
+    /// The places of the rules that are visited whatever the values are, as bits.
+    pub(crate) always: Vec<u64>,
+    pub(crate) segments: Vec<Segment>,
     /// The ids of rules that a directive took out, and the directive, for the debug log.
     pub(crate) removed: Vec<(u64, &'static str)>,
     /// Actions of `SecDefaultAction` that run with every rule that matches.
@@ -120,6 +145,10 @@ pub(crate) struct Rule {
     pub(crate) disruptive: Option<Disruptive>,
     /// The chain has no end: the rule never matches.
     pub(crate) open: bool,
+    /// A test that tells at once whether the first link can match.
+    pub(crate) quick: Option<Quick>,
+    /// If it matches, nothing happens but that the phase goes on at this place.
+    pub(crate) gate: Option<usize>,
     pub(crate) links: Vec<Link>,
 }
 
@@ -168,7 +197,7 @@ pub(crate) struct Condition {
     /// What ModSecurity says of a match instead of operator, parameter and value.
     pub(crate) match_message: Option<&'static str>,
     pub(crate) argument: Text,
-    /// The bit that a scan sets where the operator can match. `None`: it must always be asked.
+    /// The bit that a scan sets where the operator, without its negation, can match. `None`: it must always be asked.
     pub(crate) check: Option<CheckId>,
 }
 

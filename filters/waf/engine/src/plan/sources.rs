@@ -2,6 +2,7 @@
 
 use portcullis_seclang::ast::VariableName;
 
+use super::{TxNames, TxSlot};
 use crate::operators::{Operator, OperatorError};
 
 /// An index into [`Sources`].
@@ -20,6 +21,8 @@ pub(crate) struct Source {
     pub(crate) variable: VariableName,
     pub(crate) select: Select,
     pub(crate) exclude: Vec<Select>,
+    /// Of `TX`, the variables that the rules name. See [`Sources::find_tx`].
+    pub(crate) slots: Vec<TxSlot>,
 }
 
 /// Which members of a collection.
@@ -53,6 +56,16 @@ impl Sources {
         self.sources.iter().any(|source| source.variable == variable)
     }
 
+    /// Looks for the members of `TX` among the names that occur in the rules, when all are known.
+    pub(super) fn find_tx(&mut self, tx: &TxNames) {
+        for source in self.sources.iter_mut().filter(|source| source.variable == VariableName::Tx) {
+            source.slots.clear();
+            let found = tx.slots().filter(|slot| source.contains(tx.name(*slot)));
+            let found = found.collect();
+            source.slots = found;
+        }
+    }
+
     pub(crate) fn intern(&mut self, source: Source) -> SourceId {
         let at = self.sources.iter().position(|known| *known == source).unwrap_or_else(|| {
             self.sources.push(source);
@@ -66,6 +79,11 @@ impl Source {
     /// Whether a member of this name belongs to the source.
     pub(crate) fn contains(&self, key: &[u8]) -> bool {
         self.select.matches(key) && !self.exclude.iter().any(|select| select.matches(key))
+    }
+
+    /// Whether it is a member that is named.
+    pub(crate) fn is_one_key(&self) -> bool {
+        matches!(self.select, Select::Key(_)) && self.exclude.is_empty()
     }
 
     /// Whether its values stay the same during a phase, so that one scan at its start serves all rules.
@@ -83,6 +101,9 @@ impl Source {
                 | V::MatchedVarName
                 | V::MatchedVars
                 | V::MatchedVarsNames
+                | V::MscPcreError
+                | V::MscPcreLimitsExceeded
+                | V::ReqbodyProcessor
                 | V::Resource
                 | V::Rule
                 | V::Session

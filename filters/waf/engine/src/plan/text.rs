@@ -85,6 +85,10 @@ impl TxNames {
         self.names.get(slot.0 as usize).map_or(b"", |name| name)
     }
 
+    pub(crate) fn slots(&self) -> impl Iterator<Item = TxSlot> + use<> {
+        (0..self.names.len() as u32).map(TxSlot)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.names.len()
     }

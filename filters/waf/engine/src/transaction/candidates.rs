@@ -5,23 +5,35 @@
 //! then one bit. Only for rules whose bit is set are the values looked at one by one.
 
 use super::{Scratch, Transaction, ValueId, collections::Found};
-use crate::plan::{CheckId, Group, GroupId, Plan, SourceId};
+use crate::plan::{CheckId, Group, GroupId, PhasePlan, Plan, Segment, SourceId, place_of};
 
-/// Resolved sources and scanned groups of the current phase.
+/// Resolved sources and scanned groups.
+///
+/// What is known of a source or a group carries the time at which it was found out, by the clock of
+/// [`Scratch`]; it holds until the variable changes. So nothing is cleared between phases.
 #[derive(Debug, Default)]
 pub(crate) struct Candidates {
-    /// For each source the range of its values in `found`, once it was resolved.
-    sources: Vec<Option<(u32, u32)>>,
+    sources: Vec<Resolved>,
     found: Vec<Found>,
-    /// For each source the range of its buckets, once they were made.
-    source_buckets: Vec<Option<(u32, u32)>>,
     buckets: Vec<Bucket>,
     /// What the scans of all values of a bucket found, `words` words for each.
     bucket_bits: Vec<u64>,
     /// The values of the buckets.
     members: Vec<(u32, ValueId)>,
-    ready: Vec<bool>,
+    /// For each group the time of its bits.
+    groups: Vec<u64>,
     bits: Vec<u64>,
+    /// The places of the current phase that are to be visited.
+    visit: Vec<u64>,
+}
+
+/// What is known of a source: its values as a range of `found`, its buckets as one of `buckets`, and since when.
+#[derive(Debug, Clone, Copy, Default)]
+struct Resolved {
+    values: (u32, u32),
+    values_at: u64,
+    buckets: (u32, u32),
+    buckets_at: u64,
 }
 
 /// The values of a source in which the same classes of bytes occur: a transformation leaves all of them as they are, or
@@ -34,31 +46,84 @@ struct Bucket {
 }
 
 impl Candidates {
-    fn begin(&mut self, sources: usize, groups: usize, words: usize) {
-        self.sources.clear();
-        self.sources.resize(sources, None);
+    /// Makes room for a rule set.
+    pub(crate) fn reset(&mut self, plan: &Plan) {
+        self.sources.resize(plan.sources.len(), Resolved::default());
+        self.groups.resize(plan.groups.len(), 0);
+        self.bits.resize(plan.groups.len() * plan.prefilter.words(), 0);
         self.found.clear();
-        self.source_buckets.clear();
-        self.source_buckets.resize(sources, None);
         self.buckets.clear();
         self.bucket_bits.clear();
         self.members.clear();
-        self.ready.clear();
-        self.ready.resize(groups, false);
-        self.bits.clear();
-        self.bits.resize(groups * words, 0);
     }
 }
 
 impl Transaction {
-    /// Forgets what was known of the last phase: bodies and responses add values.
-    pub(crate) fn begin_candidates(&mut self, plan: &Plan) {
-        self.memory.candidates.begin(plan.sources.len(), plan.groups.len(), plan.prefilter.words());
+    /// Starts a phase: only the rules that have to be visited anyway are marked.
+    pub(crate) fn begin_phase(&mut self, phase: &PhasePlan) {
+        let visit = &mut self.memory.candidates.visit;
+        visit.clear();
+        if self.debug.is_some() {
+            // Every rule says what it does.
+            visit.resize(phase.always.len(), u64::MAX);
+        } else {
+            visit.extend_from_slice(&phase.always);
+        }
+    }
+
+    /// Marks the rules of a segment that can match.
+    pub(crate) fn enter_segment(&mut self, plan: &Plan, segment: &Segment) {
+        for wanted in &segment.groups {
+            if self.static_values(plan, wanted.source).is_empty() {
+                continue;
+            }
+            let visit = &mut self.memory.candidates.visit;
+            for present in &wanted.present {
+                if let Some(word) = visit.get_mut(present.word as usize) {
+                    *word |= present.bits;
+                }
+            }
+            if wanted.checks.is_empty() {
+                continue;
+            }
+            let from = self.scanned_group(plan, wanted.group);
+            let Candidates { bits, visit, .. } = &mut self.memory.candidates;
+            for checks in &wanted.checks {
+                let mut hits = bits.get(from + checks.word as usize).map_or(u64::MAX, |word| *word) & checks.bits;
+                while hits != 0 {
+                    let check = checks.word as usize * 64 + hits.trailing_zeros() as usize;
+                    hits &= hits - 1;
+                    let place = place_of(&plan.check_places, check);
+                    if let Some(word) = visit.get_mut(place / 64) {
+                        *word |= 1 << (place % 64);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next place in `from..end` that is to be visited.
+    pub(crate) fn next_visit(&self, from: usize, end: usize) -> Option<usize> {
+        let visit = &self.memory.candidates.visit;
+        let mut at = from / 64;
+        let mut word = visit.get(at)? & (u64::MAX << (from % 64));
+        while word == 0 {
+            at += 1;
+            if at * 64 >= end {
+                return None;
+            }
+            word = *visit.get(at)?;
+        }
+        Some(at * 64 + word.trailing_zeros() as usize).filter(|place| *place < end)
     }
 
     /// The values of a source that does not change during a phase, as a range for [`Transaction::static_value`].
     pub(crate) fn static_values(&mut self, plan: &Plan, source: SourceId) -> std::ops::Range<usize> {
-        if let Some(Some((start, end))) = self.memory.candidates.sources.get(source.0 as usize) {
+        let since = plan.sources.get(source).map_or(u64::MAX, |source| self.memory.changed(source.variable));
+        if let Some(Resolved { values: (start, end), values_at, .. }) =
+            self.memory.candidates.sources.get(source.0 as usize)
+            && *values_at >= since
+        {
             return *start as usize..*end as usize;
         }
         let mut found = std::mem::take(&mut self.memory.candidates.found);
@@ -66,8 +131,10 @@ impl Transaction {
         self.resolve(plan, source, &mut found);
         let end = found.len();
         self.memory.candidates.found = found;
-        if let Some(slot) = self.memory.candidates.sources.get_mut(source.0 as usize) {
-            *slot = Some((start as u32, end as u32));
+        let now = self.memory.clock;
+        if let Some(known) = self.memory.candidates.sources.get_mut(source.0 as usize) {
+            known.values = (start as u32, end as u32);
+            known.values_at = now;
         }
         start..end
     }
@@ -78,16 +145,29 @@ impl Transaction {
 
     /// Whether any value of the group can match the operator of `check`.
     pub(crate) fn is_candidate(&mut self, plan: &Plan, group: GroupId, check: CheckId) -> bool {
+        let from = self.scanned_group(plan, group);
+        self.memory.candidates.bits.get(from..from + plan.prefilter.words()).is_none_or(|bits| check.is_in(bits))
+    }
+
+    /// Where the bits of a group begin, which are up to date then.
+    fn scanned_group(&mut self, plan: &Plan, group: GroupId) -> usize {
         let words = plan.prefilter.words();
         let at = group as usize * words;
-        if self.memory.candidates.ready.get(group as usize) == Some(&false) {
-            let Some(wanted) = plan.groups.get(group as usize) else { return true };
-            self.scan_group(plan, wanted, at, words);
-            if let Some(ready) = self.memory.candidates.ready.get_mut(group as usize) {
-                *ready = true;
-            }
+        let Some(wanted) = plan.groups.get(group as usize) else { return at };
+        let since =
+            plan.sources.get(wanted.source).map_or(u64::MAX, |source| self.memory.changed(source.variable));
+        if self.memory.candidates.groups.get(group as usize).is_some_and(|made| *made >= since) {
+            return at;
         }
-        self.memory.candidates.bits.get(at..at + words).is_none_or(|bits| check.is_in(bits))
+        if let Some(bits) = self.memory.candidates.bits.get_mut(at..at + words) {
+            bits.fill(0);
+        }
+        self.scan_group(plan, wanted, at, words);
+        let now = self.memory.clock;
+        if let Some(made) = self.memory.candidates.groups.get_mut(group as usize) {
+            *made = now;
+        }
+        at
     }
 
     fn scan_group(&mut self, plan: &Plan, group: &Group, at: usize, words: usize) {
@@ -123,12 +203,15 @@ impl Transaction {
 
     /// Sorts the values of a source into buckets and scans them, once for each phase.
     fn buckets(&mut self, plan: &Plan, source: SourceId, words: usize) -> std::ops::Range<usize> {
-        if let Some(Some((start, end))) = self.memory.candidates.source_buckets.get(source.0 as usize) {
+        let range = self.static_values(plan, source);
+        if let Some(Resolved { values_at, buckets: (start, end), buckets_at, .. }) =
+            self.memory.candidates.sources.get(source.0 as usize)
+            && buckets_at >= values_at
+        {
             return *start as usize..*end as usize;
         }
-        let range = self.static_values(plan, source);
-        let Scratch { values, candidates, .. } = &mut self.memory;
-        let Candidates { found, source_buckets, buckets, bucket_bits, members, .. } = candidates;
+        let Scratch { values, candidates, clock, .. } = &mut self.memory;
+        let Candidates { found, sources, buckets, bucket_bits, members, .. } = candidates;
         let (first_member, first_bucket) = (members.len(), buckets.len());
         for found in found.get(range).unwrap_or(&[]) {
             members.push((values.summary(found.value, &plan.chains.triggers), found.value));
@@ -156,8 +239,9 @@ impl Transaction {
             let bits = bucket_bits.len() - words;
             add(bucket_bits.get_mut(bits..).unwrap_or(&mut []), values.scan(*id, words).unwrap_or(&[]));
         }
-        if let Some(slot) = source_buckets.get_mut(source.0 as usize) {
-            *slot = Some((first_bucket as u32, buckets.len() as u32));
+        if let Some(known) = sources.get_mut(source.0 as usize) {
+            known.buckets = (first_bucket as u32, buckets.len() as u32);
+            known.buckets_at = *clock;
         }
         first_bucket..buckets.len()
     }

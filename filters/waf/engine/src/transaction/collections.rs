@@ -2,7 +2,7 @@
 
 use portcullis_seclang::ast::{Collection, VariableName};
 
-use super::{Transaction, ValueId, debug};
+use super::{Transaction, ValueId, Values, debug};
 use crate::plan::{KeyName, Plan, Text, TxSlot};
 
 /// A member of a variable. A variable that is no collection has one, with an empty key.
@@ -25,6 +25,8 @@ pub(crate) struct Found {
 #[derive(Debug, Default)]
 pub(crate) struct TxVariables {
     slots: Vec<Option<ValueId>>,
+    /// The names as values, once they were asked for.
+    names: Vec<Option<ValueId>>,
     /// Lower-case name, name as written, value.
     named: Vec<(Vec<u8>, ValueId, ValueId)>,
 }
@@ -33,11 +35,19 @@ impl TxVariables {
     pub(crate) fn reset(&mut self, slots: usize) {
         self.slots.clear();
         self.slots.resize(slots, None);
+        self.names.clear();
+        self.names.resize(slots, None);
         self.named.clear();
     }
 
     pub(crate) fn slot(&self, slot: TxSlot) -> Option<ValueId> {
         self.slots.get(slot.0 as usize).copied().flatten()
+    }
+
+    /// The name of a slot, which is that of `plan`, as a value.
+    pub(crate) fn name(&mut self, slot: TxSlot, plan: &Plan, values: &mut Values) -> ValueId {
+        let Some(known) = self.names.get_mut(slot.0 as usize) else { return ValueId::EMPTY };
+        *known.get_or_insert_with(|| values.push(plan.tx.name(slot)))
     }
 
     pub(crate) fn set_slot(&mut self, slot: TxSlot, value: Option<ValueId>) {
@@ -50,12 +60,7 @@ impl TxVariables {
         self.named.iter().find(|(name, ..)| name == lower).map(|(.., value)| *value)
     }
 
-    /// The slots that are set, and the names that macros made.
-    pub(crate) fn iter_slots(&self) -> impl Iterator<Item = (TxSlot, ValueId)> {
-        let slots = self.slots.iter().enumerate();
-        slots.filter_map(|(slot, value)| Some((TxSlot(slot as u32), (*value)?)))
-    }
-
+    /// The variables whose names macros made.
     pub(crate) fn iter_named(&self) -> impl Iterator<Item = (&[u8], ValueId, ValueId)> {
         self.named.iter().map(|(lower, name, value)| (lower.as_slice(), *name, *value))
     }
@@ -70,12 +75,21 @@ impl Transaction {
         if let Some(members) = self.memory.members.get_mut(variable as usize) {
             members.push(Member { key, value });
         }
+        self.note_change(variable);
     }
 
     pub(crate) fn set_scalar(&mut self, variable: VariableName, value: ValueId) {
         if let Some(members) = self.memory.members.get_mut(variable as usize) {
             members.clear();
             members.push(Member { key: ValueId::EMPTY, value });
+        }
+        self.note_change(variable);
+    }
+
+    fn note_change(&mut self, variable: VariableName) {
+        self.memory.clock += 1;
+        if let Some(changed) = self.memory.changed_at.get_mut(variable as usize) {
+            *changed = self.memory.clock;
         }
     }
 

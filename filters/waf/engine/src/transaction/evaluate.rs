@@ -1,10 +1,18 @@
 //! Phases and rules. ModSecurity v3, `src/rules_set.cc`, `src/rule_with_operator.cc`, `src/rule_with_actions.cc`.
 
-use portcullis_seclang::ast::{AllowScope, EngineMode, Phase, Severity};
+use portcullis_seclang::ast::{AllowScope, EngineMode, Phase, Severity, VariableName};
 
-use super::{Found, Hex, Transaction, ValueId, debug};
+use super::{Found, Hex, Scratch, Transaction, ValueId, debug};
 use crate::intervention::{Cause, Intervention, InterventionKind};
-use crate::plan::{Chain, Condition, Entry, Link, Operation, Plan, Rule, RuleId, Target};
+use crate::plan::{Chain, Condition, Entry, Link, Of, Operation, Plan, Quick, Rule, RuleId, SourceId, Target};
+
+/// How a phase goes on after a rule.
+enum Visit {
+    Next,
+    /// Over that many entries, and to that place first.
+    Skip(u32, Option<usize>),
+    End,
+}
 
 /// What the actions of a rule that matched have said so far.
 #[derive(Debug)]
@@ -64,53 +72,150 @@ impl Transaction {
             return None;
         }
         self.allow = None;
-        self.begin_candidates(plan);
         for (id, directive) in &plan.phase(phase).removed {
             debug!(self, 9, "Skipped rule id '{id}'. Removed by a {directive} directive.");
         }
-        let mut at = 0;
-        let mut skip = 0;
-        while let Some(entry) = entries.get(at) {
-            at += 1;
-            let rule_id = match entry {
-                Entry::Rule(rule) => *rule,
-                Entry::Marker => {
-                    skip = u32::saturating_sub(skip, 1);
-                    continue;
-                }
-            };
-            let Some(rule) = plan.rules.get(rule_id as usize) else { continue };
-            if skip > 0 {
-                skip -= 1;
-                debug!(
-                    self,
-                    9, "Skipped rule id '{}' due to a `skip' action. Still {skip} to be skipped.", rule.id
-                );
-                continue;
-            }
-            if self.is_removed(rule_id) {
-                debug!(self, 9, "Skipped rule id '{}' due to a ruleRemove action.", rule.id);
-                continue;
-            }
-            let Some(state) = self.run_rule(plan, rule_id, rule) else { continue };
-            if self.intervention.is_some() {
-                debug!(self, 8, "Skipping this phase as this request was already intercepted.");
-                break;
-            }
-            if self.allow.is_some() || self.engine() == EngineMode::Off {
-                break;
-            }
-            skip = state.skip;
-            if let Some(place) = state.skip_to {
-                self.debug_skip_to(plan, phase, at, place);
-                at = place.max(at);
-            }
-        }
+        self.begin_phase(plan.phase(phase));
+        self.run_segments(plan, phase);
         if self.memory.values.exhausted() && self.intervention.is_none() && self.engine() == EngineMode::On {
             self.intervention =
                 Some(Intervention { kind: InterventionKind::Deny, status: 403, cause: Cause::Memory });
         }
         self.intervention.take()
+    }
+
+    fn run_segments(&mut self, plan: &Plan, phase: Phase) {
+        let entries = &plan.phase(phase).entries;
+        let mut at = 0;
+        for segment in &plan.phase(phase).segments {
+            if at >= segment.end {
+                continue;
+            }
+            self.enter_segment(plan, segment);
+            while at < segment.end {
+                let next = self.next_visit(at, segment.end);
+                let place = next.unwrap_or(segment.end);
+                self.pass_over(entries.get(at..place));
+                at = place + usize::from(next.is_some());
+                let Some(Entry::Rule(rule_id)) = next.and_then(|place| entries.get(place)) else { continue };
+                let Some(rule) = plan.rules.get(*rule_id as usize) else { continue };
+                match self.visit(plan, *rule_id, rule) {
+                    Visit::Next => {}
+                    Visit::Skip(skip, to) => {
+                        if let Some(place) = to {
+                            self.debug_skip_to(plan, phase, at, place);
+                            at = place.max(at);
+                        }
+                        self.debug_skip(plan, entries.get(at..), skip);
+                        at = at.saturating_add(skip as usize);
+                    }
+                    Visit::End => return,
+                }
+            }
+        }
+    }
+
+    /// Rules that can't match are like others that don't: `MATCHED_VARS` is empty after them.
+    fn pass_over(&mut self, entries: Option<&[Entry]>) {
+        if self.memory.matched_vars.is_empty() {
+            return;
+        }
+        let mut rules = entries.unwrap_or(&[]).iter();
+        if rules.any(|entry| matches!(entry, Entry::Rule(rule) if !self.is_removed(*rule))) {
+            self.memory.matched_vars.clear();
+        }
+    }
+
+    fn visit(&mut self, plan: &Plan, id: RuleId, rule: &Rule) -> Visit {
+        if self.is_removed(id) {
+            debug!(self, 9, "Skipped rule id '{}' due to a ruleRemove action.", rule.id);
+            return Visit::Next;
+        }
+        if let Some(quick) = &rule.quick
+            && self.debug.is_none()
+        {
+            if !self.quick(plan, quick) {
+                self.memory.matched_vars.clear();
+                return Visit::Next;
+            }
+            if let Some(place) = rule.gate
+                && self.memory.removed_targets.is_empty()
+            {
+                self.matched_vars_stale = true;
+                self.note_quick_match(plan, quick);
+                return Visit::Skip(0, Some(place));
+            }
+        }
+        let Some(state) = self.run_rule(plan, id, rule) else { return Visit::Next };
+        if self.intervention.is_some() {
+            debug!(self, 8, "Skipping this phase as this request was already intercepted.");
+            return Visit::End;
+        }
+        if self.allow.is_some() || self.engine() == EngineMode::Off {
+            return Visit::End;
+        }
+        match (state.skip, state.skip_to) {
+            (0, None) => Visit::Next,
+            (skip, to) => Visit::Skip(skip, to),
+        }
+    }
+
+    fn quick(&mut self, plan: &Plan, quick: &Quick) -> bool {
+        let holds = match quick.of {
+            Of::Tx(slot) => match self.memory.tx.slot(slot) {
+                Some(value) => quick.test.matches(self.memory.values.bytes(value)),
+                None => return false,
+            },
+            Of::Count(source) => quick.test.matches_count(self.count_values(plan, source)),
+        };
+        holds != quick.negated
+    }
+
+    fn count_values(&mut self, plan: &Plan, id: SourceId) -> usize {
+        let Some(source) = plan.sources.get(id) else { return 0 };
+        if source.is_static() {
+            return self.static_values(plan, id).len();
+        }
+        if source.variable == VariableName::Tx && source.is_one_key() {
+            return source.slots.iter().filter(|slot| self.memory.tx.slot(**slot).is_some()).count();
+        }
+        let mut found = std::mem::take(&mut self.memory.found);
+        let start = found.len();
+        self.resolve(plan, id, &mut found);
+        let count = found.len() - start;
+        found.truncate(start);
+        self.memory.found = found;
+        count
+    }
+
+    fn note_quick_match(&mut self, plan: &Plan, quick: &Quick) {
+        let Scratch { values, tx, .. } = &mut self.memory;
+        if let Of::Tx(slot) = quick.of
+            && let Some(value) = tx.slot(slot)
+        {
+            let key = Some(tx.name(slot, plan, values));
+            self.note_match(plan, Found { variable: VariableName::Tx, key, value });
+        }
+    }
+
+    fn debug_skip(&mut self, plan: &Plan, entries: Option<&[Entry]>, mut skip: u32) {
+        if !self.debugs(9) {
+            return;
+        }
+        for entry in entries.unwrap_or(&[]) {
+            if skip == 0 {
+                return;
+            }
+            skip -= 1;
+            if let Entry::Rule(rule) = entry
+                && let Some(rule) = plan.rules.get(*rule as usize)
+            {
+                debug!(
+                    self,
+                    9, "Skipped rule id '{}' due to a `skip' action. Still {skip} to be skipped.", rule.id
+                );
+            }
+        }
     }
 
     fn debug_skip_to(&mut self, plan: &Plan, phase: Phase, from: usize, to: usize) {
@@ -134,10 +239,6 @@ impl Transaction {
 
     /// Runs a rule with its chain. `None`: it did not match.
     fn run_rule(&mut self, plan: &Plan, id: RuleId, rule: &Rule) -> Option<RuleState> {
-        if !self.can_match(plan, rule) {
-            self.memory.matched_vars.clear();
-            return None;
-        }
         let mut state = RuleState::new();
         self.matched_vars_stale = true;
         for (index, link) in rule.links.iter().enumerate() {
@@ -165,16 +266,6 @@ impl Transaction {
         self.disrupt(plan, rule, &mut state);
         self.record(plan, rule, &mut state);
         Some(state)
-    }
-
-    /// Whether the scan leaves a chance for the first link to match.
-    fn can_match(&mut self, plan: &Plan, rule: &Rule) -> bool {
-        let Some(Link { condition: Some(condition), .. }) = rule.links.first() else { return true };
-        let Some(check) = self.usable_check(condition) else { return true };
-        condition.targets.iter().any(|target| match target.group {
-            Some(group) => self.is_candidate(plan, group, check),
-            None => true,
-        })
     }
 
     /// The check of a condition, unless every operator has to be asked for the debug log.
@@ -208,6 +299,7 @@ impl Transaction {
         let mut matched = false;
         for target in &condition.targets {
             if let (Some(check), Some(group)) = (check, target.group)
+                && !condition.negated
                 && !self.is_candidate(plan, group, check)
             {
                 continue;
@@ -301,9 +393,8 @@ impl Transaction {
         check: Option<crate::plan::CheckId>,
         state: &mut RuleState,
     ) -> bool {
-        if let Some(check) = check
-            && !self.value_is_candidate(plan, form, check)
-        {
+        let possible = check.is_none_or(|check| self.value_is_candidate(plan, form, check));
+        if !possible && !condition.negated {
             return false;
         }
         if self.debugs(9) {
@@ -323,7 +414,13 @@ impl Transaction {
             );
             self.write_debug(9, &line);
         }
-        if self.ask(plan, condition, form, link.capture) == condition.negated {
+        let answer = if possible {
+            self.ask(plan, condition, form, link.capture)
+        } else {
+            self.memory.captures.clear();
+            false
+        };
+        if answer == condition.negated {
             return false;
         }
         if link.capture {

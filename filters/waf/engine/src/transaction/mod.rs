@@ -99,6 +99,11 @@ pub(crate) struct Overrides {
 pub struct Scratch {
     pub(crate) values: Values,
     pub(crate) members: Vec<Vec<Member>>,
+    /// Counts changes of `members`.
+    pub(crate) clock: u64,
+    /// The time at which the transaction started, and for each variable the one at which it changed.
+    started_at: u64,
+    pub(crate) changed_at: Vec<u64>,
     pub(crate) tx: TxVariables,
     pub(crate) env: Vec<(Vec<u8>, ValueId)>,
     pub(crate) matched_vars: Vec<Found>,
@@ -117,6 +122,9 @@ impl Scratch {
         Scratch {
             values: Values::new(),
             members: VariableName::ALL.iter().map(|_| Vec::new()).collect(),
+            clock: 0,
+            started_at: 0,
+            changed_at: vec![0; VariableName::ALL.len()],
             tx: TxVariables::default(),
             env: Vec::new(),
             matched_vars: Vec::new(),
@@ -130,7 +138,15 @@ impl Scratch {
         }
     }
 
+    /// When a variable last changed: what was found out about it then or later still holds.
+    pub(crate) fn changed(&self, variable: VariableName) -> u64 {
+        self.changed_at.get(variable as usize).map_or(u64::MAX, |changed| *changed).max(self.started_at)
+    }
+
     fn reset(&mut self, plan: &Plan) {
+        self.clock += 1;
+        self.started_at = self.clock;
+        self.candidates.reset(plan);
         self.values.reset(plan.limits.memory);
         self.members.iter_mut().for_each(Vec::clear);
         self.tx.reset(plan.tx.len());

@@ -2,7 +2,7 @@
 
 use portcullis_seclang::ast::{Collection, VariableName};
 
-use super::{Found, Hex, Transaction, ValueId, debug};
+use super::{Found, Hex, Scratch, Transaction, ValueId, debug};
 use crate::plan::{Plan, Select, Source, SourceId, Text, is_fixed_xpath};
 
 impl Transaction {
@@ -93,21 +93,15 @@ impl Transaction {
 
     fn resolve_tx(&mut self, plan: &Plan, source: &Source, out: &mut Vec<Found>) {
         let variable = source.variable;
-        if let Select::Key(name) = &source.select {
-            // The name is known, so it has a slot.
-            if let Some(slot) = plan.tx.find(name)
-                && let Some(value) = self.memory.tx.slot(slot)
-            {
-                let key = self.memory.values.push(plan.tx.name(slot));
-                out.push(Found { variable, key: Some(key), value });
+        let Scratch { values, tx, .. } = &mut self.memory;
+        for slot in &source.slots {
+            if let Some(value) = tx.slot(*slot) {
+                out.push(Found { variable, key: Some(tx.name(*slot, plan, values)), value });
             }
-            return;
         }
-        let slots: Vec<_> =
-            self.memory.tx.iter_slots().filter(|(slot, _)| source.contains(plan.tx.name(*slot))).collect();
-        for (slot, value) in slots {
-            let key = self.memory.values.push(plan.tx.name(slot));
-            out.push(Found { variable, key: Some(key), value });
+        // A name that a rule gives has a slot.
+        if matches!(source.select, Select::Key(_)) {
+            return;
         }
         for (lower, name, value) in self.memory.tx.iter_named() {
             if source.contains(lower) {
