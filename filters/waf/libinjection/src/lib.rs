@@ -13,7 +13,7 @@
 mod sqli;
 mod xss;
 
-pub use sqli::{Fingerprint, sqli};
+pub use sqli::{Fingerprint, is_word_byte, sqli};
 pub use xss::xss;
 
 /// The tokenizers under the detectors, for conformance suites and tools that explain a verdict.

@@ -29,6 +29,13 @@ pub fn sqli(input: &[u8]) -> Option<Fingerprint> {
     if bytes::is_one_word(input) { None } else { in_any_context(input) }
 }
 
+/// Whether an input of such bytes alone is no SQL injection, unless it begins with `0b`: it is a word, a number, or both.
+/// For callers that look at many inputs' bytes anyway.
+#[must_use]
+pub fn is_word_byte(byte: u8) -> bool {
+    bytes::is_plain(byte)
+}
+
 fn in_any_context(input: &[u8]) -> Option<Fingerprint> {
     in_both_dialects(input, Quote::None)
         .or_else(|| memchr(b'\'', input).and_then(|_| in_both_dialects(input, Quote::Single)))

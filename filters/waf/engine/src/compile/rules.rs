@@ -89,7 +89,15 @@ impl Compiler<'_> {
         let mut disruptive = None;
         let links =
             draft.links.iter().map(|link| self.link(draft, link, index, skips, &mut disruptive)).collect();
-        Rule { id: draft.id, phase: draft.phase, disruptive, open: draft.open, quick: None, gate: None, links }
+        Rule {
+            id: draft.id,
+            phase: draft.phase,
+            disruptive,
+            open: draft.open,
+            quick: None,
+            quiet: None,
+            links,
+        }
     }
 
     fn link(
@@ -125,8 +133,7 @@ impl Compiler<'_> {
                 let targets = self.targets(from, chain, link.multi_match);
                 let argument = self.text(&operator.argument);
                 let operation = self.operation(operator, &argument, from.span);
-                let scannable = self.options.prefilter
-                    && targets.iter().any(|target| target.group.is_some());
+                let scannable = self.options.prefilter && targets.iter().any(|target| target.group.is_some());
                 let check = match &operation {
                     Some(Operation::Fixed(compiled)) if scannable => {
                         self.prefilter.add(&compiled.requirement())

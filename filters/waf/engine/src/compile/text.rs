@@ -43,7 +43,12 @@ impl Compiler<'_> {
                         .unwrap_or_else(|_| Select::Key(pattern.to_ascii_lowercase().into())),
                     Some(key) => Select::Key(key.to_ascii_lowercase().into()),
                 };
-                Part::Variable(self.sources.intern(Source { variable, select, exclude: Vec::new(), slots: Vec::new() }))
+                Part::Variable(self.sources.intern(Source {
+                    variable,
+                    select,
+                    exclude: Vec::new(),
+                    slots: Vec::new(),
+                }))
             }
         }
     }

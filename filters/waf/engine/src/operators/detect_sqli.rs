@@ -1,6 +1,6 @@
 //! `@detectSQLi`: libinjection; captures the fingerprint. Source: `detect_sqli.cc`.
 
-use super::Captures;
+use super::{Captures, Requirement};
 
 pub(super) fn matches(input: &[u8], captures: Option<&mut Captures>) -> bool {
     let Some(fingerprint) = portcullis_libinjection::sqli(input) else { return false };
@@ -8,4 +8,11 @@ pub(super) fn matches(input: &[u8], captures: Option<&mut Captures>) -> bool {
         captures.set_only(fingerprint.as_ref());
     }
     true
+}
+
+/// A word or a number by itself is no attack, but where it begins with `0b`.
+pub(super) fn requirement() -> Requirement {
+    let others: Vec<u8> =
+        (0..=u8::MAX).filter(|byte| !portcullis_libinjection::is_word_byte(*byte)).collect();
+    Requirement::any_of(others.chunks(1).chain([&b"0b"[..]]))
 }

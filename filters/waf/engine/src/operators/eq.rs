@@ -2,4 +2,5 @@
 
 use super::number::{Comparison, stoi};
 
-pub(super) const COMPARISON: Comparison = Comparison { read: stoi, holds: |input, argument| input == argument };
+pub(super) const COMPARISON: Comparison =
+    Comparison { read: stoi, holds: |input, argument| input == argument };

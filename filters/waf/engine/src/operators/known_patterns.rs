@@ -82,16 +82,19 @@ fn hash(pattern: &[u8]) -> u64 {
 
 /// `None` for a pattern that is too large for the format.
 fn record(pattern: &[u8], known: &Known) -> Option<Vec<u8>> {
-    let Requirement { literals, bytes, min_length } = &known.requirement;
+    let Requirement { literals, bytes, more_bytes, only, min_length } = &known.requirement;
     let mut record = Vec::new();
     for number in [pattern.len(), known.size, *min_length, literals.len()] {
         record.extend(u32::try_from(number).ok()?.to_le_bytes());
     }
-    record.push(bytes.is_some().into());
-    for (first, last) in bytes.iter().flat_map(|bytes| bytes.ranges()) {
-        record.extend([1, first, last]);
+    for sets in [bytes.as_slice(), only.as_slice(), more_bytes] {
+        record.push(u8::try_from(sets.len()).ok()?);
+        for set in sets {
+            let ranges = set.ranges();
+            record.push(u8::try_from(ranges.len()).ok()?);
+            record.extend(ranges.into_iter().flat_map(|(first, last)| [first, last]));
+        }
     }
-    record.push(0);
     for literal in literals {
         record.push(u8::try_from(literal.len()).ok()?);
         record.extend(literal);
@@ -105,17 +108,17 @@ impl Known {
             return None;
         }
         let (size, min_length, count) = (record.number()?, record.number()?, record.number()?);
-        let has_bytes = record.byte()? == 1;
-        let mut bytes = ByteSet::EMPTY;
-        while record.byte()? == 1 {
-            bytes = bytes.union((record.byte()?..=record.byte()?).collect());
-        }
+        let mut sets = || -> Option<Vec<ByteSet>> {
+            let count = record.byte()?;
+            (0..count).map(|_| record.set()).collect()
+        };
+        let (bytes, only, more_bytes) = (sets()?.pop(), sets()?.pop(), sets()?);
         let literal = |_| {
             let length = record.byte()?;
             Some(record.bytes(length.into())?.to_vec())
         };
         let literals = (0..count).map(literal).collect::<Option<_>>()?;
-        let requirement = Requirement { literals, bytes: has_bytes.then_some(bytes), min_length };
+        let requirement = Requirement { literals, bytes, more_bytes, only, min_length };
         Some(Known { size, requirement })
     }
 }
@@ -133,6 +136,14 @@ impl<'a> Reader<'a> {
         self.bytes(1)?.first().copied()
     }
 
+    fn set(&mut self) -> Option<ByteSet> {
+        let mut set = ByteSet::EMPTY;
+        for _ in 0..self.byte()? {
+            set = set.union(ByteSet::range(self.byte()?, self.byte()?));
+        }
+        Some(set)
+    }
+
     fn number(&mut self) -> Option<usize> {
         let bytes = self.bytes(4)?.first_chunk()?;
         usize::try_from(u32::from_le_bytes(*bytes)).ok()
@@ -144,8 +155,15 @@ mod tests {
     use super::*;
     use crate::operators::pcre::Pattern;
 
-    const PATTERNS: [&str; 5] =
-        ["union.*select", "(?i)[^a-z]x{3,}", r#"s["^]*e["^]*t"#, r"[\x00-\x08\xff]", "^$"];
+    const PATTERNS: [&str; 7] = [
+        r"^(?:[\d.]+|[a-f:]+)$",
+        "j\\s*a\\s*v\\s*a:",
+        "union.*select",
+        "(?i)[^a-z]x{3,}",
+        r#"s["^]*e["^]*t"#,
+        r"[\x00-\x08\xff]",
+        "^$",
+    ];
 
     #[test]
     fn a_table_gives_back_what_was_written() {

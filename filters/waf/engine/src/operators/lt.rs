@@ -2,4 +2,5 @@
 
 use super::number::{Comparison, atoll};
 
-pub(super) const COMPARISON: Comparison = Comparison { read: atoll, holds: |input, argument| input < argument };
+pub(super) const COMPARISON: Comparison =
+    Comparison { read: atoll, holds: |input, argument| input < argument };

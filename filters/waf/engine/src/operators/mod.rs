@@ -50,9 +50,9 @@ pub use byte_set::ByteSet;
 pub use captures::Captures;
 pub use error::OperatorError;
 pub use known_patterns::KnownPatterns;
+pub(crate) use number::NumberTest;
 pub use pcre::{LimitExceeded, MATCH_LIMIT, PatternError, PatternErrorKind};
 pub use requirement::Requirement;
-pub(crate) use number::NumberTest;
 pub(crate) use requirement::byte_frequency;
 pub use validate_dtd::DtdError;
 pub(crate) use validate_dtd::{Dtd, Validity};
@@ -93,8 +93,8 @@ enum Kind {
         /// Whether a matching input holds the argument.
         holds_argument: bool,
     },
-    /// Looks at the input alone.
-    Check(fn(input: &[u8]) -> bool),
+    /// Looks at the input alone, of which it needs one of these bytes to match.
+    Check(fn(input: &[u8]) -> bool, Option<ByteSet>),
     DetectSqli,
     DetectXss,
     IpMatch(ip_match::Networks),
@@ -140,7 +140,7 @@ impl Operator {
             }
             "le" => Kind::Number(le::COMPARISON.with(argument)),
             "lt" => Kind::Number(lt::COMPARISON.with(argument)),
-            "nomatch" => Kind::Check(|_| false),
+            "nomatch" => Kind::Check(|_| false, None),
             "pm" => Kind::Pm(pm::Pm::from_phrases(argument)?),
             "pmfromdataset" => Kind::Pm(pm::Pm::from_items(dataset(argument, resources)?)?),
             "pmf" | "pmfromfile" => Kind::Pm(pm::Pm::from_file(&file(argument, resources)?)?),
@@ -148,11 +148,13 @@ impl Operator {
             "rxglobal" => Kind::RxGlobal(rx_global::RxGlobal::new(argument, resources.known_patterns())?),
             "streq" => compare(str_eq::matches, true),
             "strmatch" => compare(str_match::matches, true),
-            "unconditionalmatch" => Kind::Check(|_| true),
+            "unconditionalmatch" => Kind::Check(|_| true, None),
             "validatebyterange" => Kind::ValidateByteRange(validate_byte_range::parse(argument)?),
             "validatedtd" => Kind::ValidateDtd(Box::new(Dtd::parse(&file(argument, resources)?)?)),
-            "validateurlencoding" => Kind::Check(validate_url_encoding::matches),
-            "validateutf8encoding" => Kind::Check(validate_utf8_encoding::matches),
+            "validateurlencoding" => Kind::Check(validate_url_encoding::matches, Some(ByteSet::of(b"%"))),
+            "validateutf8encoding" => {
+                Kind::Check(validate_utf8_encoding::matches, Some(ByteSet::range(0x80, 0xff)))
+            }
             "verifycc" => Kind::Verify(verify_cc::Verify::new(argument, verify_cc::is_valid)?),
             "verifycpf" => Kind::Verify(verify_cc::Verify::new(argument, verify_cpf::is_valid)?),
             "verifyssn" => Kind::Verify(verify_cc::Verify::new(argument, verify_ssn::is_valid)?),
@@ -187,7 +189,7 @@ impl Operator {
     pub fn try_evaluate(&self, input: &[u8], captures: Option<&mut Captures>) -> Result<bool, LimitExceeded> {
         Ok(match &self.0 {
             Kind::Compare { matches, argument, .. } => matches(argument, input),
-            Kind::Check(matches) => matches(input),
+            Kind::Check(matches, _) => matches(input),
             Kind::DetectSqli => detect_sqli::matches(input, captures),
             Kind::DetectXss => detect_xss::matches(input, captures),
             Kind::IpMatch(networks) => networks.matches(input),
@@ -248,10 +250,14 @@ impl Operator {
     pub fn requirement(&self) -> Requirement {
         match &self.0 {
             Kind::Compare { argument, holds_argument: true, .. } => Requirement::any_of([argument.as_ref()]),
-            Kind::Compare { .. } | Kind::Check(_) | Kind::Number(_) | Kind::ValidateDtd(_) => {
+            Kind::Check(_, Some(bytes)) => {
+                Requirement { bytes: Some(*bytes), min_length: 1, ..Requirement::default() }
+            }
+            Kind::Compare { .. } | Kind::Check(..) | Kind::Number(_) | Kind::ValidateDtd(_) => {
                 Requirement::default()
             }
-            Kind::DetectSqli | Kind::DetectXss => Requirement { min_length: 1, ..Requirement::default() },
+            Kind::DetectSqli => detect_sqli::requirement(),
+            Kind::DetectXss => detect_xss::requirement(),
             // The shortest addresses: "::" and "0.0.0.0".
             Kind::IpMatch(_) => Requirement { min_length: 2, ..Requirement::default() },
             Kind::Pm(pm) => pm.requirement(),

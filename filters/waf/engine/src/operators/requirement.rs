@@ -12,6 +12,10 @@ pub struct Requirement {
     pub literals: Vec<Vec<u8>>,
     /// At least one of these bytes occurs in the input. `None`: no condition.
     pub bytes: Option<ByteSet>,
+    /// One byte of each of these sets occurs in the input.
+    pub more_bytes: Vec<ByteSet>,
+    /// An input without a newline holds no other bytes than these. `None`: no condition.
+    pub only: Option<ByteSet>,
     /// The input is at least this long.
     pub min_length: usize,
 }
@@ -27,7 +31,7 @@ impl Requirement {
             return Self::default();
         }
         let first = literals.iter().filter_map(|literal| literal.first().copied()).collect::<ByteSet>();
-        Self { literals, bytes: Some(first.fold_case()), min_length }
+        Self { literals, bytes: Some(first.fold_case()), min_length, ..Self::default() }
     }
 
     /// Whether `input` fulfils all conditions. Slow and simple: what a prefilter has to agree with.
@@ -35,7 +39,14 @@ impl Requirement {
     pub fn is_satisfied_by(&self, input: &[u8]) -> bool {
         let lower = input.to_ascii_lowercase();
         input.len() >= self.min_length
-            && self.bytes.is_none_or(|set| input.iter().any(|&byte| set.contains(byte)))
+            && self
+                .only
+                .is_none_or(|set| input.contains(&b'\n') || input.iter().all(|&byte| set.contains(byte)))
+            && self
+                .bytes
+                .iter()
+                .chain(&self.more_bytes)
+                .all(|set| input.iter().any(|&byte| set.contains(byte)))
             && (self.literals.is_empty()
                 || self.literals.iter().any(|literal| memchr::memmem::find(&lower, literal).is_some()))
     }

@@ -4,24 +4,24 @@
 use super::pcre::{LimitExceeded, Pattern, PatternError};
 use super::{Captures, KnownPatterns, Requirement};
 
-/// `None`: the empty pattern.
+/// `None`: the empty pattern. The flag: `^.*$`, which matches the whole of any input.
 #[derive(Clone, Debug)]
-pub(super) struct Rx(Option<Pattern>);
+pub(super) struct Rx(Option<Pattern>, bool);
 
 impl Rx {
     pub(super) fn new(argument: &[u8], known: KnownPatterns) -> Result<Self, PatternError> {
         if argument.is_empty() {
-            return Ok(Self(None));
+            return Ok(Self(None, false));
         }
-        Pattern::known(argument, known).map(|pattern| Self(Some(pattern)))
+        Pattern::known(argument, known).map(|pattern| Self(Some(pattern), argument == b"^.*$"))
     }
 
     /// For an argument that is only known at run time.
     pub(super) fn ad_hoc(argument: &[u8]) -> Result<Self, PatternError> {
         if argument.is_empty() {
-            return Ok(Self(None));
+            return Ok(Self(None, false));
         }
-        Pattern::ad_hoc(argument).map(|pattern| Self(Some(pattern)))
+        Pattern::ad_hoc(argument).map(|pattern| Self(Some(pattern), false))
     }
 
     pub(super) fn matches(
@@ -30,6 +30,12 @@ impl Rx {
         captures: Option<&mut Captures>,
     ) -> Result<bool, LimitExceeded> {
         let Some(pattern) = &self.0 else { return Ok(true) };
+        if self.1 {
+            if let Some(captures) = captures {
+                captures.set_only(input);
+            }
+            return Ok(true);
+        }
         let Some(captures) = captures else { return pattern.is_match(input) };
         // Most inputs don't match, and finding that out without groups is much cheaper.
         if !pattern.is_match(input)? {

@@ -2,8 +2,7 @@
 
 use portcullis_seclang::ast;
 
-use crate::transaction::ALWAYS;
-use crate::transformations::{Transformation, UnicodeMap};
+use crate::transformations::{Transformation, UnicodeMap, is_space};
 
 /// An index into [`Chains`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -13,7 +12,6 @@ pub(crate) struct ChainId(pub(crate) u16);
 #[derive(Debug)]
 pub(crate) struct Chains {
     chains: Vec<Chain>,
-    pub(crate) triggers: Triggers,
 }
 
 /// The transformations of a rule, in order, without `none`.
@@ -22,6 +20,8 @@ pub(crate) struct Chain {
     pub(crate) steps: Vec<Step>,
     /// The union of the steps' triggers.
     pub(crate) triggers: u32,
+    /// The same without what only changes case, of which a scan takes no notice.
+    pub(crate) scan_triggers: u32,
 }
 
 /// One transformation of a chain.
@@ -36,11 +36,11 @@ pub(crate) struct Step {
 
 impl Chains {
     pub(crate) fn new() -> Self {
-        Chains { chains: Vec::new(), triggers: Triggers::new() }
+        Chains { chains: Vec::new() }
     }
 
     pub(crate) fn get(&self, id: ChainId) -> &Chain {
-        static EMPTY: Chain = Chain { steps: Vec::new(), triggers: 0 };
+        static EMPTY: Chain = Chain { steps: Vec::new(), triggers: 0, scan_triggers: 0 };
         self.chains.get(id.0 as usize).unwrap_or(&EMPTY)
     }
 
@@ -66,12 +66,16 @@ impl Chains {
         }
         let triggers = steps.iter().fold(0, |all, step| all | step.triggers);
         let id = u16::try_from(self.chains.len()).ok()?;
-        self.chains.push(Chain { steps, triggers });
+        // Case is all that these steps change in a value without the triggers that are left.
+        let scan_triggers = triggers & !(UPPER | LOWER);
+        self.chains.push(Chain { steps, triggers, scan_triggers });
         Some(ChainId(id))
     }
 }
 
-const UPPER: u32 = 1 << 1;
+/// Set in every summary, and the trigger of a transformation that may change any value.
+pub(crate) const ALWAYS: u32 = 1;
+pub(super) const UPPER: u32 = 1 << 1;
 const LOWER: u32 = 1 << 2;
 const PERCENT: u32 = 1 << 3;
 const PLUS: u32 = 1 << 4;
@@ -80,23 +84,39 @@ const BACKSLASH: u32 = 1 << 6;
 const NUL: u32 = 1 << 7;
 /// Space, `\t`, `\n`, `\v`, `\f`, `\r`, and 0xa0, which ModSecurity takes for white space.
 const BLANK: u32 = 1 << 8;
-const SLASH: u32 = 1 << 9;
-/// `.`
-const DOT: u32 = 1 << 10;
-/// `-`
-const DASH: u32 = 1 << 11;
-/// `#`
 const HASH: u32 = 1 << 12;
-/// `*`
-const STAR: u32 = 1 << 13;
 /// 0x80 and above.
 const HIGH: u32 = 1 << 14;
 /// `"`, `'`, `^`, `,`, `;`
 const COMMAND: u32 = 1 << 15;
-/// `<`, `>`, `!`
-const ANGLE: u32 = 1 << 16;
+/// `\n`
+pub(super) const NEWLINE: u32 = 1 << 17;
+/// White space other than a space.
+const ODD_BLANK: u32 = 1 << 18;
+/// Two bytes of white space together.
+const BLANKS: u32 = 1 << 19;
+/// White space before `/` or `(`.
+const BLANK_BEFORE: u32 = 1 << 20;
+/// `/*`
+const COMMENT: u32 = 1 << 21;
+/// `*/`
+const COMMENT_END: u32 = 1 << 22;
+/// `--`
+const DASHES: u32 = 1 << 23;
+/// `//` or `./`
+const PATH: u32 = 1 << 24;
+/// White space at one of the ends.
+const BLANK_END: u32 = 1 << 25;
+/// `.` at the end.
+const DOT_END: u32 = 1 << 26;
+/// What no Base64 holds, except after a NUL.
+const NOT_BASE64: u32 = 1 << 27;
+/// Nothing of that kind, or a NUL.
+const BASE64: u32 = 1 << 28;
+/// `0x`
+const HEX: u32 = 1 << 29;
 
-/// The classes without which a transformation changes nothing.
+/// The classes of bytes and pairs without which a transformation changes nothing.
 ///
 /// A class too many costs time; one too few would be a bypass, which `triggers_are_sound` looks for.
 fn triggers_of(name: ast::Transformation) -> u32 {
@@ -109,59 +129,75 @@ fn triggers_of(name: ast::Transformation) -> u32 {
         T::HtmlEntityDecode => AMPERSAND,
         T::JsDecode | T::CssDecode | T::EscapeSeqDecode => BACKSLASH,
         T::RemoveNulls | T::ReplaceNulls => NUL,
-        T::RemoveWhitespace | T::CompressWhitespace => BLANK,
-        T::Trim | T::TrimLeft | T::TrimRight => BLANK,
-        T::NormalizePath => SLASH | DOT,
-        T::NormalizePathWin => SLASH | DOT | BACKSLASH,
-        T::RemoveComments => SLASH | STAR | ANGLE | DASH | HASH,
-        T::RemoveCommentsChar => SLASH | STAR | ANGLE | DASH | HASH,
-        T::ReplaceComments => SLASH | STAR,
-        T::CmdLine => UPPER | BACKSLASH | BLANK | COMMAND,
+        T::RemoveWhitespace => BLANK,
+        T::CompressWhitespace => ODD_BLANK | BLANKS,
+        T::Trim | T::TrimLeft | T::TrimRight => BLANK_END,
+        T::NormalizePath => PATH | DOT_END,
+        T::NormalizePathWin => PATH | DOT_END | BACKSLASH,
+        T::RemoveComments => COMMENT | DASHES | HASH,
+        T::RemoveCommentsChar => COMMENT | COMMENT_END | DASHES | HASH,
+        T::ReplaceComments => COMMENT,
+        T::CmdLine => UPPER | BACKSLASH | COMMAND | ODD_BLANK | BLANKS | BLANK_BEFORE,
         T::ParityZero7bit => HIGH,
+        T::Base64Decode => BASE64,
+        T::SqlHexDecode => HEX,
         // NUL too: ModSecurity drops it.
         T::Utf8ToUnicode => HIGH | NUL,
         _ => ALWAYS,
     }
 }
 
-/// For each byte the classes that it belongs to.
-#[derive(Debug)]
-pub(crate) struct Triggers {
-    table: [u32; 256],
+/// What a byte tells of the values that it stands in, as bits of a summary.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Triggers {
+    pub(super) alone: u32,
+    /// The pairs that it is the first byte of, and those that it is the second of.
+    pub(super) first: u32,
+    pub(super) second: u32,
 }
 
 impl Triggers {
-    fn new() -> Self {
-        let mut table = [0; 256];
-        for (byte, slot) in (0..=u8::MAX).zip(table.iter_mut()) {
-            *slot = match byte {
-                b'A'..=b'Z' => UPPER,
-                b'a'..=b'z' => LOWER,
-                b'%' => PERCENT,
-                b'+' => PLUS,
-                b'&' => AMPERSAND,
-                b'\\' => BACKSLASH,
-                0 => NUL,
-                b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r' => BLANK,
-                0xa0 => BLANK | HIGH,
-                b'/' => SLASH,
-                b'.' => DOT,
-                b'-' => DASH,
-                b'#' => HASH,
-                b'*' => STAR,
-                b'"' | b'\'' | b'^' | b',' | b';' => COMMAND,
-                b'<' | b'>' | b'!' => ANGLE,
-                0x80.. => HIGH,
-                _ => 0,
-            };
-        }
-        Triggers { table }
+    pub(super) fn of(byte: u8) -> Self {
+        let (alone, first, second) = match byte {
+            b'x' => (LOWER, 0, HEX),
+            b'X' => (UPPER, 0, HEX),
+            b'0' => (0, HEX, 0),
+            b'A'..=b'Z' => (UPPER, 0, 0),
+            b'a'..=b'z' => (LOWER, 0, 0),
+            b'%' => (PERCENT, 0, 0),
+            b'+' => (PLUS, 0, 0),
+            b'&' => (AMPERSAND, 0, 0),
+            b'\\' => (BACKSLASH, 0, 0),
+            0 => (NUL, 0, 0),
+            b' ' => (BLANK, BLANKS | BLANK_BEFORE, BLANKS),
+            b'\n' => (BLANK | ODD_BLANK | NEWLINE, BLANKS | BLANK_BEFORE, BLANKS),
+            b'\t' | 0x0b | 0x0c | b'\r' => (BLANK | ODD_BLANK, BLANKS | BLANK_BEFORE, BLANKS),
+            0xa0 => (BLANK | HIGH, 0, 0),
+            b'/' => (0, COMMENT | PATH, BLANK_BEFORE | COMMENT_END | PATH),
+            b'.' => (0, PATH, 0),
+            b'(' => (0, 0, BLANK_BEFORE),
+            b'*' => (0, COMMENT_END, COMMENT),
+            b'-' => (0, DASHES, DASHES),
+            b'#' => (HASH, 0, 0),
+            b'"' | b'\'' | b'^' | b',' | b';' => (COMMAND, 0, 0),
+            0x80.. => (HIGH, 0, 0),
+            _ => (0, 0, 0),
+        };
+        let is_base64 =
+            byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b' ' | b'\r' | b'\n');
+        let alone = if is_base64 { alone } else { alone | NOT_BASE64 };
+        Triggers { alone, first, second }
     }
+}
 
-    /// The classes that occur in `bytes`.
-    pub(crate) fn summary(&self, bytes: &[u8]) -> u32 {
-        bytes.iter().fold(0, |all, byte| all | self.table.get(*byte as usize).copied().unwrap_or(ALWAYS))
-    }
+/// What the ends of a value tell, and the whole of it, of which `summary` is known.
+pub(super) fn of_whole(bytes: &[u8], summary: u32) -> u32 {
+    let blank = |byte: Option<&u8>| byte.is_some_and(|byte| is_space(*byte));
+    let blank = blank(bytes.first()) || blank(bytes.last());
+    let dot = bytes.last() == Some(&b'.');
+    let base64 = summary & NOT_BASE64 == 0 || summary & NUL != 0;
+    let bit = |on, bit| if on { bit } else { 0 };
+    bit(blank, BLANK_END) | bit(dot, DOT_END) | bit(base64, BASE64)
 }
 
 #[cfg(test)]

@@ -22,10 +22,10 @@ use crate::operators::Operator;
 use crate::options::Limits;
 use crate::persistent::Persistent;
 
-pub(crate) use chains::{Chain, ChainId, Chains, Step, Triggers};
-pub(crate) use prefilter::{CheckId, Prefilter, PrefilterBuilder};
-pub(crate) use quick::{Of, Quick};
-pub(crate) use segments::{Segment, place_of};
+pub(crate) use chains::{Chain, ChainId, Chains, Step};
+pub(crate) use prefilter::{CheckId, Prefilter, PrefilterBuilder, Profile};
+pub(crate) use quick::{Of, Quick, Quiet};
+pub(crate) use segments::{Bits, Segment, place_of};
 pub(crate) use sources::{Select, Source, SourceId, Sources, is_fixed_xpath};
 pub(crate) use text::{KeyName, Part, Text, TxNames, TxSlot};
 
@@ -60,15 +60,13 @@ impl Plan {
     pub(crate) fn link(&mut self, prefilter: bool) {
         self.sources.find_tx(&self.tx);
         self.check_places.clear();
+        let of = segments::Of { rules: &self.rules, groups: &self.groups, chains: &self.chains };
         for phase in &mut self.phases {
-            segments::cut(phase, &self.rules, &self.groups, prefilter, &mut self.check_places);
+            segments::cut(phase, &of, prefilter, &mut self.check_places);
         }
         for rule in self.rules.iter_mut().filter(|_| prefilter) {
             rule.quick = Quick::of(rule, &self.sources, &self.chains);
-            rule.gate = match self.phases.get(rule.phase as usize) {
-                Some(phase) => quick::gate(rule, phase),
-                None => None,
-            };
+            rule.quiet = self.phases.get(rule.phase as usize).and_then(|phase| Quiet::of(rule, phase));
         }
     }
 
@@ -147,8 +145,7 @@ pub(crate) struct Rule {
     pub(crate) open: bool,
     /// A test that tells at once whether the first link can match.
     pub(crate) quick: Option<Quick>,
-    /// If it matches, nothing happens but that the phase goes on at this place.
-    pub(crate) gate: Option<usize>,
+    pub(crate) quiet: Option<Quiet>,
     pub(crate) links: Vec<Link>,
 }
 

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::chains::{ALWAYS, NEWLINE, Triggers, UPPER, of_whole};
 use super::literals::Literals;
 use crate::operators::{ByteSet, Requirement, byte_frequency};
 
@@ -30,17 +31,44 @@ pub(crate) struct Prefilter {
     /// For each literal the end of its checks in `checks`; they start where the last ones end.
     ends: Vec<u32>,
     checks: Vec<u16>,
-    /// For each byte the classes that it belongs to.
-    classes: Box<[u128; 256]>,
-    /// The classes that `fulfils` has checks for, and `needed_by`.
+    /// For each byte the classes that it belongs to, and what transformations make of it.
+    bytes: Box<[ByteInfo; 256]>,
+    /// The classes that have checks in `fulfils`.
     fulfilling: u128,
+    /// For each class the checks that a byte of it fulfils, as a literal would; the end of its words in `fulfils`.
+    fulfil_ends: Vec<u32>,
+    fulfils: Vec<(u16, u64)>,
+    /// The checks that every value fulfils, as far as there are no further conditions.
+    base: Vec<u64>,
+    /// The checks that have further conditions, and for each check which.
+    conditional: Vec<u64>,
+    conditions: Vec<Conditions>,
+}
+
+/// What one look at a byte tells.
+#[derive(Debug, Clone, Copy, Default)]
+struct ByteInfo {
+    classes: u128,
+    triggers: Triggers,
+}
+
+/// What a value must have besides a literal.
+#[derive(Debug, Clone, Copy, Default)]
+struct Conditions {
+    /// A byte of each of these classes.
     needed: u128,
-    /// For each class the checks that a byte of it fulfils, as a literal would.
-    fulfils: Vec<u64>,
-    /// For each class the checks that need a byte of it besides.
-    needed_by: Vec<u64>,
-    /// The checks that need no class besides.
-    free: Vec<u64>,
+    /// No byte of this class, unless there is a newline.
+    forbidden: u128,
+    min_length: u32,
+}
+
+/// What all bytes of a value together tell, found in one pass.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Profile {
+    /// The classes of [`Prefilter`] that occur.
+    classes: u128,
+    /// The classes of bytes and pairs that transformations ask for; see [`Triggers`].
+    pub(crate) summary: u32,
 }
 
 /// There are as many classes as a word of the table has bits.
@@ -52,25 +80,37 @@ impl Prefilter {
         self.words
     }
 
-    /// Appends the result for `bytes` to `results`. `buffer` is scratch memory.
-    pub(crate) fn scan(&self, bytes: &[u8], buffer: &mut Vec<u8>, results: &mut Vec<u64>) {
-        let at = results.len();
-        results.resize(at + self.words, 0);
-        let Some(words) = results.get_mut(at..) else { return };
+    /// Looks at every byte once.
+    pub(crate) fn profile(&self, bytes: &[u8]) -> Profile {
         let mut classes = 0;
-        let mut upper = false;
+        let mut summary = ALWAYS;
+        let mut before = 0;
         for byte in bytes {
-            classes |= self.classes.get(usize::from(*byte)).copied().unwrap_or(0);
-            upper |= byte.is_ascii_uppercase();
+            let Some(info) = self.bytes.get(usize::from(*byte)) else { continue };
+            classes |= info.classes;
+            summary |= info.triggers.alone | before & info.triggers.second;
+            before = info.triggers.first;
         }
-        for class in ones(classes & self.fulfilling) {
-            let fulfilled = self.fulfils.get(class * self.words..(class + 1) * self.words).unwrap_or(&[]);
-            for (word, fulfilled) in words.iter_mut().zip(fulfilled) {
-                *word |= fulfilled;
+        Profile { classes, summary: summary | of_whole(bytes, summary) }
+    }
+
+    /// Appends the result for `bytes`, whose profile is given, to `results`. `buffer` is scratch memory.
+    pub(crate) fn scan(&self, bytes: &[u8], profile: Profile, buffer: &mut Vec<u8>, results: &mut Vec<u64>) {
+        let at = results.len();
+        results.extend_from_slice(&self.base);
+        let Some(words) = results.get_mut(at..) else { return };
+        for class in ones(profile.classes & self.fulfilling) {
+            let start =
+                class.checked_sub(1).and_then(|last| self.fulfil_ends.get(last)).map_or(0, |end| *end);
+            let end = self.fulfil_ends.get(class).map_or(0, |end| *end);
+            for (word, bits) in self.fulfils.get(start as usize..end as usize).unwrap_or(&[]) {
+                if let Some(word) = words.get_mut(usize::from(*word)) {
+                    *word |= bits;
+                }
             }
         }
         // Lowering the value is cheaper than looking for both cases of every literal.
-        let haystack = if upper {
+        let haystack = if profile.summary & UPPER != 0 {
             buffer.clear();
             buffer.extend(bytes.iter().map(u8::to_ascii_lowercase));
             &**buffer
@@ -78,15 +118,16 @@ impl Prefilter {
             bytes
         };
         self.literals.scan(haystack, |literal| self.add_checks(literal, words));
-        for (index, word) in words.iter_mut().enumerate() {
-            let mut kept = self.free.get(index).copied().unwrap_or(u64::MAX);
-            if *word & !kept == 0 {
-                continue;
+        for (index, (word, conditional)) in words.iter_mut().zip(&self.conditional).enumerate() {
+            let mut open = *word & conditional;
+            while open != 0 {
+                let bit = open.trailing_zeros() as usize;
+                open &= open - 1;
+                let conditions = self.conditions.get(index * 64 + bit);
+                if conditions.is_some_and(|conditions| !conditions.hold(profile, bytes.len())) {
+                    *word &= !(1 << bit);
+                }
             }
-            for class in ones(classes & self.needed) {
-                kept |= self.needed_by.get(class * self.words + index).copied().unwrap_or(u64::MAX);
-            }
-            *word &= kept;
         }
     }
 
@@ -104,8 +145,9 @@ impl Prefilter {
         self.literals.memory()
             + self.ends.len() * 4
             + self.checks.len() * 2
-            + (self.fulfils.len() + self.needed_by.len() + self.free.len()) * 8
-            + size_of::<[u128; 256]>()
+            + self.fulfils.len() * size_of::<(u16, u64)>()
+            + self.conditions.len() * size_of::<Conditions>()
+            + size_of::<[ByteInfo; 256]>()
     }
 
     /// The number of literals that it looks for.
@@ -117,69 +159,105 @@ impl Prefilter {
 /// Collects the operators of a rule set.
 #[derive(Debug, Default)]
 pub(crate) struct PrefilterBuilder {
-    count: usize,
     literals: HashMap<Vec<u8>, BTreeSet<u16>>,
     classes: Vec<Class>,
-    free: Vec<u16>,
+    base: Vec<u16>,
+    /// One for each check.
+    conditions: Vec<Conditions>,
 }
 
 #[derive(Debug)]
 struct Class {
     bytes: ByteSet,
     fulfils: Vec<u16>,
-    needed_by: Vec<u16>,
+}
+
+impl Conditions {
+    fn hold(&self, profile: Profile, length: usize) -> bool {
+        profile.classes & self.needed == self.needed
+            && (profile.classes & self.forbidden == 0 || profile.summary & NEWLINE != 0)
+            && length >= self.min_length as usize
+    }
 }
 
 impl PrefilterBuilder {
     /// Adds an operator. `None`: there are too many, or it requires nothing that most values lack, so that it must always
     /// be asked.
+    ///
+    /// The classes are without case, so that a value and the same in lower case have the same result.
     pub(crate) fn add(&mut self, requirement: &Requirement) -> Option<CheckId> {
-        let check = u16::try_from(self.count).ok()?;
+        let check = u16::try_from(self.conditions.len()).ok()?;
         let (single, long): (Vec<_>, Vec<_>) =
             requirement.literals.iter().partition(|literal| literal.len() == 1);
         // Literals of one byte are looked up as a class.
         let single = single.into_iter().flatten().copied().collect::<ByteSet>().fold_case();
-        let needed = requirement.bytes.filter(|bytes| *bytes != single);
-        let fulfilling = match (long.is_empty() && single.is_empty(), needed) {
+        let bytes = requirement.bytes.map(ByteSet::fold_case);
+        let needed = bytes.filter(|bytes| *bytes != single);
+        // A newline is always allowed: it begins another line.
+        let allowed = |only: ByteSet| only.fold_case().union(ByteSet::of(b"\n"));
+        let forbidden =
+            requirement.only.map(|only| allowed(only).complement()).filter(|bytes| is_likely(*bytes));
+        let (fulfilling, base) = match (long.is_empty() && single.is_empty(), needed, forbidden) {
             // Nothing but a class.
-            (true, Some(bytes)) => bytes,
-            (true, None) => return None,
-            (false, _) => single,
+            (true, Some(bytes), _) if !is_common(bytes) => (bytes, false),
+            (true, _, Some(_)) => (ByteSet::EMPTY, true),
+            (true, ..) => return None,
+            (false, ..) => (single, false),
         };
-        let needed = needed.filter(|bytes| is_rare(*bytes) && *bytes != fulfilling);
+        let needed = needed.into_iter().filter(|bytes| is_rare(*bytes));
+        let more = requirement.more_bytes.iter().map(|bytes| bytes.fold_case());
+        let needed: Vec<ByteSet> = needed
+            .chain(more)
+            .filter(|bytes| fulfilling.union(*bytes) != *bytes || fulfilling.is_empty())
+            .collect();
         if is_common(fulfilling) {
             return None;
         }
-        if !fulfilling.is_empty() {
-            self.class(fulfilling)?.fulfils.push(check);
+        let fulfilling = if fulfilling.is_empty() { None } else { Some(self.class(fulfilling)?) };
+        let bit = |at: Option<usize>| at.map_or(0, |at| 1_u128 << at);
+        let conditions = Conditions {
+            needed: needed.into_iter().fold(0, |all, bytes| all | bit(self.spare_class(bytes))),
+            forbidden: bit(forbidden.and_then(|bytes| self.class(bytes))),
+            min_length: u32::try_from(requirement.min_length).unwrap_or(u32::MAX),
+        };
+        if base {
+            // Without a place for the class there is no condition.
+            if conditions.forbidden == 0 {
+                return None;
+            }
+            self.base.push(check);
         }
-        match needed.and_then(|bytes| self.class(bytes)) {
-            Some(class) => class.needed_by.push(check),
-            None => self.free.push(check),
+        if let Some(class) = fulfilling.and_then(|at| self.classes.get_mut(at)) {
+            class.fulfils.push(check);
         }
         for literal in long {
             self.literals.entry(literal.to_ascii_lowercase()).or_default().insert(check);
         }
-        self.count += 1;
+        self.conditions.push(conditions);
         Some(CheckId(check))
     }
 
-    /// The entry of a class. `None` if there are too many.
-    fn class(&mut self, bytes: ByteSet) -> Option<&mut Class> {
-        let at = match self.classes.iter().position(|class| class.bytes == bytes) {
-            Some(at) => at,
+    /// The number of a class. `None` if there are too many.
+    fn class(&mut self, bytes: ByteSet) -> Option<usize> {
+        match self.classes.iter().position(|class| class.bytes == bytes) {
+            Some(at) => Some(at),
             None if self.classes.len() < MAX_CLASSES => {
-                self.classes.push(Class { bytes, fulfils: Vec::new(), needed_by: Vec::new() });
-                self.classes.len() - 1
+                self.classes.push(Class { bytes, fulfils: Vec::new() });
+                Some(self.classes.len() - 1)
             }
-            None => return None,
-        };
-        self.classes.get_mut(at)
+            None => None,
+        }
+    }
+
+    /// As `class`, for conditions that can do without, which leave room for others.
+    fn spare_class(&mut self, bytes: ByteSet) -> Option<usize> {
+        let is_known = self.classes.iter().any(|class| class.bytes == bytes);
+        if is_known || self.classes.len() < MAX_CLASSES / 2 { self.class(bytes) } else { None }
     }
 
     /// Builds the scan. `None` if it would be too large.
     pub(crate) fn build(self) -> Option<Prefilter> {
-        let words = self.count.div_ceil(64);
+        let words = self.conditions.len().div_ceil(64);
         let mut patterns: Vec<(Vec<u8>, BTreeSet<u16>)> = self.literals.into_iter().collect();
         patterns.sort();
         let mut ends = Vec::with_capacity(patterns.len());
@@ -189,33 +267,45 @@ impl PrefilterBuilder {
             ends.push(u32::try_from(checks.len()).ok()?);
         }
         let literals = Literals::new(patterns.iter().map(|(literal, _)| literal.as_slice()));
-        let mut classes = Box::new([0u128; 256]);
-        let mut fulfils = Vec::with_capacity(self.classes.len() * words);
-        let mut needed_by = Vec::with_capacity(self.classes.len() * words);
-        let (mut fulfilling, mut needed) = (0, 0);
+        let mut bytes = Box::new([ByteInfo::default(); 256]);
+        for (byte, info) in (0..=u8::MAX).zip(bytes.iter_mut()) {
+            info.triggers = Triggers::of(byte);
+        }
+        let mut fulfils = Vec::new();
+        let mut fulfil_ends = Vec::with_capacity(self.classes.len());
+        let mut fulfilling = 0;
         for (index, class) in self.classes.iter().enumerate() {
-            for (byte, slot) in (0..=u8::MAX).zip(classes.iter_mut()) {
+            for (byte, info) in (0..=u8::MAX).zip(bytes.iter_mut()) {
                 if class.bytes.contains(byte) {
-                    *slot |= 1 << index;
+                    info.classes |= 1 << index;
                 }
             }
             fulfilling |= u128::from(!class.fulfils.is_empty()) << index;
-            needed |= u128::from(!class.needed_by.is_empty()) << index;
-            fulfils.extend(bits(&class.fulfils, words));
-            needed_by.extend(bits(&class.needed_by, words));
+            let bits = bits(&class.fulfils, words).into_iter().enumerate().filter(|(_, bits)| *bits != 0);
+            fulfils.extend(bits.map(|(word, bits)| (word as u16, bits)));
+            fulfil_ends.push(fulfils.len() as u32);
         }
-        let free = bits(&self.free, words);
+        let conditional: Vec<u16> = self
+            .conditions
+            .iter()
+            .enumerate()
+            .filter_map(|(check, conditions)| {
+                let Conditions { needed, forbidden, min_length } = *conditions;
+                (needed != 0 || forbidden != 0 || min_length > 1).then_some(check as u16)
+            })
+            .collect();
         Some(Prefilter {
             words,
             literals,
             ends,
             checks,
-            classes,
+            bytes,
             fulfilling,
-            needed,
+            fulfil_ends,
             fulfils,
-            needed_by,
-            free,
+            base: bits(&self.base, words),
+            conditional: bits(&conditional, words),
+            conditions: self.conditions,
         })
     }
 }
@@ -227,17 +317,25 @@ fn bits(checks: &[u16], words: usize) -> Vec<u64> {
 }
 
 /// The positions of the bits that are set.
-fn ones(mut bits: u128) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let next = (bits != 0).then(|| bits.trailing_zeros() as usize);
-        bits &= bits.wrapping_sub(1);
-        next
+fn ones(bits: u128) -> impl Iterator<Item = usize> {
+    // Words that the machine has.
+    [(0, bits as u64), (64, (bits >> 64) as u64)].into_iter().flat_map(|(first, mut bits)| {
+        std::iter::from_fn(move || {
+            let next = (bits != 0).then(|| first + bits.trailing_zeros() as usize);
+            bits &= bits.wrapping_sub(1);
+            next
+        })
     })
 }
 
 /// Whether hardly any value is without a byte of the class: nothing is gained by asking.
 fn is_common(class: ByteSet) -> bool {
-    frequency_of(class) > 0.25
+    frequency_of(class) > 0.35
+}
+
+/// Whether many values have a byte of the class, so that its absence is worth asking for.
+fn is_likely(class: ByteSet) -> bool {
+    frequency_of(class) > 0.1
 }
 
 /// Whether most values are without a byte of the class, so that it rules out an operator for which a literal was found.
@@ -254,3 +352,6 @@ fn set(words: &mut [u64], check: u16) {
         *word |= 1 << (check % 64);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,29 +44,39 @@ impl Quick {
     }
 }
 
-/// Where the phase goes on after the rule has matched, if that is all that it does.
-pub(super) fn gate(rule: &Rule, phase: &PhasePlan) -> Option<usize> {
-    let Some(Quick { of: Of::Tx(_), .. }) = rule.quick else { return None };
-    let [link] = rule.links.as_slice() else { return None };
-    let silent = !rule.open
-        && !(link.capture || link.block)
-        && link.choose_records.is_empty()
-        && link.set_vars.is_empty()
-        && link.meta.severity.is_none()
-        && matches!(rule.disruptive, None | Some(Disruptive::Pass));
-    let harmless = |action: &Action| {
+/// What a rule does that neither logs nor stops anything: it sets variables and skips.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Quiet {
+    /// Where the phase goes on after it.
+    pub(crate) skip_to: Option<usize>,
+}
+
+impl Quiet {
+    /// For a rule of one link whose only condition, if it has one, is `quick`.
+    pub(super) fn of(rule: &Rule, phase: &PhasePlan) -> Option<Self> {
         use Action as A;
-        matches!(action, A::Log | A::AuditLog | A::NoLog | A::NoAuditLog | A::Status(_) | A::Tag(_) | A::SkipTo(_))
-    };
-    let mut actions = phase.default_actions.iter().chain(&link.actions);
-    if !silent || !actions.clone().all(harmless) {
-        return None;
+        let [link] = rule.links.as_slice() else { return None };
+        let harmless = |action: &Action| {
+            matches!(
+                action,
+                A::Log | A::AuditLog | A::NoLog | A::NoAuditLog | A::Status(_) | A::Tag(_) | A::SkipTo(_)
+            )
+        };
+        let actions = || phase.default_actions.iter().chain(&link.actions);
+        let is_quiet = (rule.quick.is_some() || link.condition.is_none())
+            && !(rule.open || link.capture || link.block)
+            && link.for_each_match.is_empty()
+            && link.meta.severity.is_none()
+            && matches!(rule.disruptive, None | Some(Disruptive::Pass))
+            && actions().all(harmless)
+            && actions()
+                .filter(|action| matches!(action, A::Log | A::AuditLog | A::NoLog))
+                .last()
+                .is_some_and(|last| matches!(last, A::NoLog));
+        let skips = actions().filter_map(|action| match action {
+            A::SkipTo(place) => Some(*place),
+            _ => None,
+        });
+        is_quiet.then(|| Quiet { skip_to: skips.last() })
     }
-    let logs = actions.clone().rfind(|action| matches!(action, Action::Log | Action::AuditLog | Action::NoLog))?;
-    let mut skips = actions.by_ref().filter_map(|action| match action {
-        Action::SkipTo(place) => Some(*place),
-        _ => None,
-    });
-    let place = skips.next_back()?;
-    matches!(logs, Action::NoLog).then_some(place)
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{CheckId, Entry, GroupId, Group, Link, PhasePlan, Rule, SourceId};
+use super::{Chains, CheckId, Entry, Group, GroupId, Link, Operation, PhasePlan, Rule, SourceId};
 use crate::actions::Action;
 
 /// A part of a phase that is run as a whole, unless something in it skips.
@@ -13,6 +13,19 @@ use crate::actions::Action;
 pub(crate) struct Segment {
     /// Places in the phase, the last one not included.
     pub(crate) end: usize,
+    pub(crate) sources: Vec<SegmentSource>,
+}
+
+/// What depends on the values of one source.
+#[derive(Debug)]
+pub(crate) struct SegmentSource {
+    pub(crate) source: SourceId,
+    /// The rules that are to be visited if there is any value: bits for places in the phase.
+    pub(crate) present: Vec<Bits>,
+    /// What the transformations of all groups wait for.
+    pub(crate) triggers: u32,
+    /// The checks of the other rules.
+    pub(crate) checks: Vec<Bits>,
     pub(crate) groups: Vec<SegmentGroup>,
 }
 
@@ -20,10 +33,7 @@ pub(crate) struct Segment {
 #[derive(Debug)]
 pub(crate) struct SegmentGroup {
     pub(crate) group: GroupId,
-    pub(crate) source: SourceId,
-    /// The rules that are to be visited if there is any value: bits for places in the phase.
-    pub(crate) present: Vec<Bits>,
-    /// The checks of the other rules.
+    pub(crate) triggers: u32,
     pub(crate) checks: Vec<Bits>,
 }
 
@@ -34,27 +44,35 @@ pub(crate) struct Bits {
     pub(crate) bits: u64,
 }
 
+/// What rules refer to.
+pub(super) struct Of<'p> {
+    pub(super) rules: &'p [Rule],
+    pub(super) groups: &'p [Group],
+    pub(super) chains: &'p Chains,
+}
+
 /// Cuts a phase. For each check that its rules begin with, `places` gets the rule's place.
-pub(super) fn cut(phase: &mut PhasePlan, rules: &[Rule], groups: &[Group], prefilter: bool, places: &mut Vec<u32>) {
+pub(super) fn cut(phase: &mut PhasePlan, of: &Of<'_>, prefilter: bool, places: &mut Vec<u32>) {
     phase.always = vec![0; phase.entries.len().div_ceil(64)];
+    phase.segments.clear();
     let mut wanted = Wanted::default();
     for (place, entry) in phase.entries.iter().enumerate() {
         let rule = match entry {
-            Entry::Rule(rule) => rules.get(*rule as usize),
+            Entry::Rule(rule) => of.rules.get(*rule as usize),
             Entry::Marker => None,
         };
         let Some(rule) = rule else {
-            wanted.end_at(place, groups, &mut phase.segments);
+            wanted.end_at(place, of, &mut phase.segments);
             continue;
         };
-        if !prefilter || !wanted.add(place, rule, places) {
+        if !prefilter || !wanted.add(place, rule, of.groups, places) {
             set(&mut phase.always, place);
         }
         if rule.links.iter().any(skips) {
-            wanted.end_at(place + 1, groups, &mut phase.segments);
+            wanted.end_at(place + 1, of, &mut phase.segments);
         }
     }
-    wanted.finish(phase.entries.len(), groups, &mut phase.segments);
+    wanted.finish(phase.entries.len(), of, &mut phase.segments);
 }
 
 /// The place of a rule by its check.
@@ -64,18 +82,31 @@ pub(crate) fn place_of(places: &[u32], check: usize) -> usize {
 
 #[derive(Default)]
 struct Wanted {
-    groups: BTreeMap<GroupId, (BTreeMap<u32, u64>, BTreeMap<u32, u64>)>,
+    sources: BTreeMap<SourceId, OfSource>,
+}
+
+#[derive(Default)]
+struct OfSource {
+    present: BTreeMap<u32, u64>,
+    groups: BTreeMap<GroupId, BTreeMap<u32, u64>>,
 }
 
 impl Wanted {
     /// False if the rule has to be visited whatever the values are.
-    fn add(&mut self, place: usize, rule: &Rule, places: &mut Vec<u32>) -> bool {
-        let Some(condition) = rule.links.first().and_then(|link| link.condition.as_ref()) else { return false };
-        if condition.targets.iter().any(|target| target.group.is_none()) {
+    fn add(&mut self, place: usize, rule: &Rule, groups: &[Group], places: &mut Vec<u32>) -> bool {
+        let Some(condition) = rule.links.first().and_then(|link| link.condition.as_ref()) else {
+            return false;
+        };
+        // This one looks at the body, whatever its targets are.
+        if matches!(&condition.operation, Operation::Fixed(operator) if operator.dtd().is_some()) {
             return false;
         }
-        for group in condition.targets.iter().filter_map(|target| target.group) {
-            let (present, checks) = self.groups.entry(group).or_default();
+        let targets = condition.targets.iter();
+        let found: Option<Vec<(GroupId, &Group)>> =
+            targets.map(|target| Some((target.group?, groups.get(target.group? as usize)?))).collect();
+        let Some(found) = found else { return false };
+        for (id, group) in found {
+            let wanted = self.sources.entry(group.source).or_default();
             match condition.check.filter(|_| !condition.negated) {
                 Some(CheckId(check)) => {
                     let check = usize::from(check);
@@ -85,30 +116,44 @@ impl Wanted {
                     if let Some(known) = places.get_mut(check) {
                         *known = place as u32;
                     }
-                    *checks.entry(check as u32 / 64).or_default() |= 1 << (check % 64);
+                    add(wanted.groups.entry(id).or_default(), check);
                 }
-                None => *present.entry(place as u32 / 64).or_default() |= 1 << (place % 64),
+                None => add(&mut wanted.present, place),
             }
         }
         true
     }
 
     /// Ends the segment here, unless it has nothing that is worth it.
-    fn end_at(&mut self, place: usize, groups: &[Group], segments: &mut Vec<Segment>) {
-        if !self.groups.is_empty() {
-            self.finish(place, groups, segments);
+    fn end_at(&mut self, place: usize, of: &Of<'_>, segments: &mut Vec<Segment>) {
+        if !self.sources.is_empty() {
+            self.finish(place, of, segments);
         }
     }
 
-    fn finish(&mut self, end: usize, groups: &[Group], segments: &mut Vec<Segment>) {
-        let bits = |set: BTreeMap<u32, u64>| set.into_iter().map(|(word, bits)| Bits { word, bits }).collect();
-        let wanted = std::mem::take(&mut self.groups).into_iter();
-        let groups = wanted.filter_map(|(group, (present, checks))| {
-            let source = groups.get(group as usize)?.source;
-            Some(SegmentGroup { group, source, present: bits(present), checks: bits(checks) })
+    fn finish(&mut self, end: usize, of: &Of<'_>, segments: &mut Vec<Segment>) {
+        let sources = std::mem::take(&mut self.sources).into_iter().map(|(source, wanted)| {
+            let mut all = BTreeMap::new();
+            let mut groups = Vec::new();
+            for (group, checks) in wanted.groups {
+                checks.iter().for_each(|(word, bits)| *all.entry(*word).or_default() |= bits);
+                let chain = of.groups.get(group as usize).map(|group| of.chains.get(group.chain));
+                let triggers = chain.map_or(u32::MAX, |chain| chain.scan_triggers);
+                groups.push(SegmentGroup { group, triggers, checks: bits(checks) });
+            }
+            let triggers = groups.iter().fold(0, |all, group| all | group.triggers);
+            SegmentSource { source, present: bits(wanted.present), triggers, checks: bits(all), groups }
         });
-        segments.push(Segment { end, groups: groups.collect() });
+        segments.push(Segment { end, sources: sources.collect() });
     }
+}
+
+fn add(set: &mut BTreeMap<u32, u64>, bit: usize) {
+    *set.entry((bit / 64) as u32).or_default() |= 1 << (bit % 64);
+}
+
+fn bits(set: BTreeMap<u32, u64>) -> Vec<Bits> {
+    set.into_iter().map(|(word, bits)| Bits { word, bits }).collect()
 }
 
 fn skips(link: &Link) -> bool {

@@ -6,7 +6,7 @@ use super::{TxNames, TxSlot};
 use crate::operators::{Operator, OperatorError};
 
 /// An index into [`Sources`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct SourceId(pub(crate) u32);
 
 /// All sources of a rule set, each known once.
@@ -32,9 +32,38 @@ pub(crate) enum Select {
     /// By name, without regard to case. The bytes are lower case.
     Key(Box<[u8]>),
     /// A pattern for names, and its text.
-    Pattern(Box<[u8]>, Operator),
+    Pattern(Box<[u8]>, NamePattern),
     /// An XPath expression, which the body processor evaluates.
     XPath(Box<[u8]>),
+}
+
+/// A pattern for names.
+#[derive(Debug, Clone)]
+pub(crate) struct NamePattern {
+    plain: Option<Plain>,
+    operator: Operator,
+}
+
+/// What most patterns for names come to.
+#[derive(Debug, Clone)]
+enum Plain {
+    /// `^text`
+    Prefix(Box<[u8]>),
+    /// `text`
+    Word(Box<[u8]>),
+}
+
+impl Plain {
+    fn of(pattern: &[u8]) -> Option<Self> {
+        let is_plain = |text: &[u8]| {
+            !text.is_empty() && text.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+        };
+        match pattern {
+            [b'^', prefix @ ..] if is_plain(prefix) => Some(Plain::Prefix(prefix.into())),
+            word if is_plain(word) => Some(Plain::Word(word.into())),
+            _ => None,
+        }
+    }
 }
 
 /// The expressions that need no tree of the document: all text, and all values of attributes.
@@ -131,13 +160,22 @@ impl Select {
     /// them: ModSecurity v3, `Regex` with `ignoreCase` set for selectors.
     pub(crate) fn pattern(pattern: &[u8]) -> Result<Self, OperatorError> {
         let operator = Operator::compile("rx", &[b"(?i)", pattern].concat(), &())?;
-        Ok(Select::Pattern(pattern.into(), operator))
+        Ok(Select::Pattern(pattern.into(), NamePattern { plain: Plain::of(pattern), operator }))
     }
     pub(crate) fn matches(&self, key: &[u8]) -> bool {
         match self {
             Select::All => true,
             Select::Key(name) => name.eq_ignore_ascii_case(key),
-            Select::Pattern(_, pattern) => pattern.evaluate(key, None),
+            // In more than one line there is more than one place for `^`.
+            Select::Pattern(_, NamePattern { plain: Some(Plain::Prefix(prefix)), .. })
+                if !key.contains(&b'\n') =>
+            {
+                key.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+            }
+            Select::Pattern(_, NamePattern { plain: Some(Plain::Word(word)), .. }) => {
+                key.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
+            }
+            Select::Pattern(_, pattern) => pattern.operator.evaluate(key, None),
             Select::XPath(expression) => **expression == *key,
         }
     }

@@ -5,7 +5,7 @@
 //! then one bit. Only for rules whose bit is set are the values looked at one by one.
 
 use super::{Scratch, Transaction, ValueId, collections::Found};
-use crate::plan::{CheckId, Group, GroupId, PhasePlan, Plan, Segment, SourceId, place_of};
+use crate::plan::{Bits, CheckId, Group, GroupId, PhasePlan, Plan, Segment, SourceId, place_of};
 
 /// Resolved sources and scanned groups.
 ///
@@ -16,8 +16,8 @@ pub(crate) struct Candidates {
     sources: Vec<Resolved>,
     found: Vec<Found>,
     buckets: Vec<Bucket>,
-    /// What the scans of all values of a bucket found, `words` words for each.
-    bucket_bits: Vec<u64>,
+    /// What the scans of all values of a bucket or a source found, `words` words for each.
+    totals: Vec<u64>,
     /// The values of the buckets.
     members: Vec<(u32, ValueId)>,
     /// For each group the time of its bits.
@@ -34,6 +34,9 @@ struct Resolved {
     values_at: u64,
     buckets: (u32, u32),
     buckets_at: u64,
+    /// The summaries and the scans of all values together; where the bits are in `totals`.
+    summary: u32,
+    total: u32,
 }
 
 /// The values of a source in which the same classes of bytes occur: a transformation leaves all of them as they are, or
@@ -43,6 +46,7 @@ struct Bucket {
     summary: u32,
     start: u32,
     end: u32,
+    bits: u32,
 }
 
 impl Candidates {
@@ -53,7 +57,7 @@ impl Candidates {
         self.bits.resize(plan.groups.len() * plan.prefilter.words(), 0);
         self.found.clear();
         self.buckets.clear();
-        self.bucket_bits.clear();
+        self.totals.clear();
         self.members.clear();
     }
 }
@@ -73,8 +77,9 @@ impl Transaction {
 
     /// Marks the rules of a segment that can match.
     pub(crate) fn enter_segment(&mut self, plan: &Plan, segment: &Segment) {
-        for wanted in &segment.groups {
-            if self.static_values(plan, wanted.source).is_empty() {
+        for wanted in &segment.sources {
+            let values = self.static_values(plan, wanted.source);
+            if values.is_empty() {
                 continue;
             }
             let visit = &mut self.memory.candidates.visit;
@@ -86,17 +91,20 @@ impl Transaction {
             if wanted.checks.is_empty() {
                 continue;
             }
-            let from = self.scanned_group(plan, wanted.group);
-            let Candidates { bits, visit, .. } = &mut self.memory.candidates;
-            for checks in &wanted.checks {
-                let mut hits = bits.get(from + checks.word as usize).map_or(u64::MAX, |word| *word) & checks.bits;
-                while hits != 0 {
-                    let check = checks.word as usize * 64 + hits.trailing_zeros() as usize;
-                    hits &= hits - 1;
-                    let place = place_of(&plan.check_places, check);
-                    if let Some(word) = visit.get_mut(place / 64) {
-                        *word |= 1 << (place % 64);
-                    }
+            let (summary, total) = self.scanned_source(plan, wanted.source, values);
+            if summary & wanted.triggers == 0 {
+                let Candidates { totals, visit, .. } = &mut self.memory.candidates;
+                mark(plan, totals, total, &wanted.checks, visit);
+                continue;
+            }
+            for group in &wanted.groups {
+                if summary & group.triggers == 0 {
+                    let Candidates { totals, visit, .. } = &mut self.memory.candidates;
+                    mark(plan, totals, total, &group.checks, visit);
+                } else {
+                    let from = self.scanned_group(plan, group.group);
+                    let Candidates { bits, visit, .. } = &mut self.memory.candidates;
+                    mark(plan, bits, from, &group.checks, visit);
                 }
             }
         }
@@ -145,8 +153,20 @@ impl Transaction {
 
     /// Whether any value of the group can match the operator of `check`.
     pub(crate) fn is_candidate(&mut self, plan: &Plan, group: GroupId, check: CheckId) -> bool {
-        let from = self.scanned_group(plan, group);
-        self.memory.candidates.bits.get(from..from + plan.prefilter.words()).is_none_or(|bits| check.is_in(bits))
+        let words = plan.prefilter.words();
+        let Some(wanted) = plan.groups.get(group as usize) else { return true };
+        let values = self.static_values(plan, wanted.source);
+        if values.is_empty() {
+            return false;
+        }
+        let (summary, total) = self.scanned_source(plan, wanted.source, values);
+        let bits = if summary & plan.chains.get(wanted.chain).scan_triggers == 0 {
+            self.memory.candidates.totals.get(total..total + words)
+        } else {
+            let from = self.scanned_group(plan, group);
+            self.memory.candidates.bits.get(from..from + words)
+        };
+        bits.is_none_or(|bits| check.is_in(bits))
     }
 
     /// Where the bits of a group begin, which are up to date then.
@@ -159,9 +179,6 @@ impl Transaction {
         if self.memory.candidates.groups.get(group as usize).is_some_and(|made| *made >= since) {
             return at;
         }
-        if let Some(bits) = self.memory.candidates.bits.get_mut(at..at + words) {
-            bits.fill(0);
-        }
         self.scan_group(plan, wanted, at, words);
         let now = self.memory.clock;
         if let Some(made) = self.memory.candidates.groups.get_mut(group as usize) {
@@ -172,84 +189,118 @@ impl Transaction {
 
     fn scan_group(&mut self, plan: &Plan, group: &Group, at: usize, words: usize) {
         let chain = plan.chains.get(group.chain);
-        let triggers = &plan.chains.triggers;
-        for bucket_at in self.buckets(plan, group.source, words) {
-            let Scratch { values, candidates, .. } = &mut self.memory;
-            let Candidates { buckets, bucket_bits, members, bits, .. } = candidates;
-            let Some(bucket) = buckets.get(bucket_at) else { break };
-            let Some(bits) = bits.get_mut(at..at + words) else { return };
-            if chain.triggers & bucket.summary == 0 {
-                add(bits, bucket_bits.get(bucket_at * words..(bucket_at + 1) * words).unwrap_or(&[]));
-                continue;
-            }
-            for (_, id) in members.get(bucket.start as usize..bucket.end as usize).unwrap_or(&[]) {
-                let mut id = *id;
+        let range = self.static_values(plan, group.source);
+        self.scanned_source(plan, group.source, range);
+        let Scratch { values, candidates, .. } = &mut self.memory;
+        let Candidates { sources, buckets, totals, members, bits, .. } = candidates;
+        let Some(bits) = bits.get_mut(at..at + words) else { return };
+        bits.fill(0);
+        let Some(Resolved { buckets: (first, last), .. }) = sources.get(group.source.0 as usize) else {
+            return;
+        };
+        for bucket in buckets.get(*first as usize..*last as usize).unwrap_or(&[]) {
+            let triggered = chain.scan_triggers & bucket.summary != 0;
+            let mut unchanged = group.multi_match || !triggered;
+            let members =
+                if triggered { members.get(bucket.start as usize..bucket.end as usize) } else { None };
+            for (_, member) in members.unwrap_or(&[]) {
+                let mut id = *member;
                 if group.multi_match {
-                    values.ensure_scan(id, &plan.prefilter);
-                    add(bits, values.scan(id, words).unwrap_or(&[]));
                     for step in &chain.steps {
-                        id = values.step(id, step, triggers);
+                        id = values.step(id, step, &plan.prefilter);
                         values.ensure_scan(id, &plan.prefilter);
                         add(bits, values.scan(id, words).unwrap_or(&[]));
                     }
+                    continue;
+                }
+                id = values.transform(id, chain, &plan.prefilter);
+                if id == *member {
+                    unchanged = true;
                 } else {
-                    id = values.transform(id, chain, triggers);
                     values.ensure_scan(id, &plan.prefilter);
                     add(bits, values.scan(id, words).unwrap_or(&[]));
                 }
+            }
+            if unchanged {
+                add(bits, totals.get(bucket.bits as usize..bucket.bits as usize + words).unwrap_or(&[]));
             }
         }
     }
 
-    /// Sorts the values of a source into buckets and scans them, once for each phase.
-    fn buckets(&mut self, plan: &Plan, source: SourceId, words: usize) -> std::ops::Range<usize> {
-        let range = self.static_values(plan, source);
-        if let Some(Resolved { values_at, buckets: (start, end), buckets_at, .. }) =
+    /// Scans the values of a source, which stand at `range`, and sorts them into buckets. The summary of all, and where
+    /// their bits are in `totals`.
+    fn scanned_source(
+        &mut self,
+        plan: &Plan,
+        source: SourceId,
+        range: std::ops::Range<usize>,
+    ) -> (u32, usize) {
+        if let Some(Resolved { values_at, buckets_at, summary, total, .. }) =
             self.memory.candidates.sources.get(source.0 as usize)
             && buckets_at >= values_at
         {
-            return *start as usize..*end as usize;
+            return (*summary, *total as usize);
         }
+        let words = plan.prefilter.words();
         let Scratch { values, candidates, clock, .. } = &mut self.memory;
-        let Candidates { found, sources, buckets, bucket_bits, members, .. } = candidates;
+        let Candidates { found, sources, buckets, totals, members, .. } = candidates;
         let (first_member, first_bucket) = (members.len(), buckets.len());
         for found in found.get(range).unwrap_or(&[]) {
-            members.push((values.summary(found.value, &plan.chains.triggers), found.value));
+            members.push((values.summary(found.value, &plan.prefilter), found.value));
         }
-        let sorted = members.get_mut(first_member..).unwrap_or(&mut []);
-        sorted.sort_unstable();
-        let mut last = None;
-        for (offset, (summary, id)) in sorted.iter().enumerate() {
-            let at = (first_member + offset) as u32;
-            if last.is_none_or(|(known, _)| known != *summary) {
-                buckets.push(Bucket { summary: *summary, start: at, end: at });
-                bucket_bits.resize(buckets.len() * words, 0);
-            } else if last == Some((*summary, *id)) {
-                // The same value again, as often in JSON: its scan is known already.
-                if let Some(bucket) = buckets.last_mut() {
-                    bucket.end = at + 1;
+        members.get_mut(first_member..).unwrap_or(&mut []).sort_unstable();
+        let total = totals.len();
+        totals.resize(total + words, 0);
+        let mut summary = 0;
+        let mut from = first_member;
+        while let Some((shared, _)) = members.get(from).copied() {
+            let rest = members.get(from..).unwrap_or(&[]);
+            let count = rest.iter().take_while(|(summary, _)| *summary == shared).count();
+            let at = totals.len();
+            totals.resize(at + words, 0);
+            let (all, bits) = totals.split_at_mut(at);
+            let mut last = None;
+            for (_, id) in rest.iter().take(count) {
+                // The same value again, as often in JSON, is known already.
+                if last.replace(*id) != Some(*id) {
+                    values.ensure_scan(*id, &plan.prefilter);
+                    add(bits, values.scan(*id, words).unwrap_or(&[]));
                 }
-                continue;
             }
-            last = Some((*summary, *id));
-            values.ensure_scan(*id, &plan.prefilter);
-            if let Some(bucket) = buckets.last_mut() {
-                bucket.end = at + 1;
-            }
-            let bits = bucket_bits.len() - words;
-            add(bucket_bits.get_mut(bits..).unwrap_or(&mut []), values.scan(*id, words).unwrap_or(&[]));
+            add(all.get_mut(total..).unwrap_or(&mut []), bits);
+            summary |= shared;
+            let (start, end) = (from as u32, (from + count) as u32);
+            buckets.push(Bucket { summary: shared, start, end, bits: at as u32 });
+            from += count;
         }
         if let Some(known) = sources.get_mut(source.0 as usize) {
             known.buckets = (first_bucket as u32, buckets.len() as u32);
             known.buckets_at = *clock;
+            known.summary = summary;
+            known.total = total as u32;
         }
-        first_bucket..buckets.len()
+        (summary, total)
     }
 
     /// Whether this value can match the operator of `check`.
     pub(crate) fn value_is_candidate(&mut self, plan: &Plan, id: ValueId, check: CheckId) -> bool {
         self.memory.values.ensure_scan(id, &plan.prefilter);
         self.memory.values.scan(id, plan.prefilter.words()).is_none_or(|bits| check.is_in(bits))
+    }
+}
+
+/// Marks the places of those of `checks` whose bits are set.
+fn mark(plan: &Plan, bits: &[u64], from: usize, checks: &[Bits], visit: &mut [u64]) {
+    for checks in checks {
+        let mut hits = bits.get(from + checks.word as usize).map_or(u64::MAX, |word| *word) & checks.bits;
+        while hits != 0 {
+            let check = checks.word as usize * 64 + hits.trailing_zeros() as usize;
+            hits &= hits - 1;
+            let place = place_of(&plan.check_places, check);
+            if let Some(word) = visit.get_mut(place / 64) {
+                *word |= 1 << (place % 64);
+            }
+        }
     }
 }
 

@@ -4,7 +4,9 @@ use portcullis_seclang::ast::{AllowScope, EngineMode, Phase, Severity, VariableN
 
 use super::{Found, Hex, Scratch, Transaction, ValueId, debug};
 use crate::intervention::{Cause, Intervention, InterventionKind};
-use crate::plan::{Chain, Condition, Entry, Link, Of, Operation, Plan, Quick, Rule, RuleId, SourceId, Target};
+use crate::plan::{
+    Chain, Condition, Entry, Link, Of, Operation, Plan, Quick, Quiet, Rule, RuleId, SourceId, Target,
+};
 
 /// How a phase goes on after a rule.
 enum Visit {
@@ -127,23 +129,22 @@ impl Transaction {
     }
 
     fn visit(&mut self, plan: &Plan, id: RuleId, rule: &Rule) -> Visit {
+        self.memory.values.work.rules += 1;
         if self.is_removed(id) {
             debug!(self, 9, "Skipped rule id '{}' due to a ruleRemove action.", rule.id);
             return Visit::Next;
         }
-        if let Some(quick) = &rule.quick
-            && self.debug.is_none()
-        {
-            if !self.quick(plan, quick) {
+        if self.debug.is_none() {
+            if let Some(quick) = &rule.quick
+                && !self.quick(plan, quick)
+            {
                 self.memory.matched_vars.clear();
                 return Visit::Next;
             }
-            if let Some(place) = rule.gate
+            if let Some(quiet) = &rule.quiet
                 && self.memory.removed_targets.is_empty()
             {
-                self.matched_vars_stale = true;
-                self.note_quick_match(plan, quick);
-                return Visit::Skip(0, Some(place));
+                return self.run_quiet(plan, id, rule, quiet);
             }
         }
         let Some(state) = self.run_rule(plan, id, rule) else { return Visit::Next };
@@ -158,6 +159,19 @@ impl Transaction {
             (0, None) => Visit::Next,
             (skip, to) => Visit::Skip(skip, to),
         }
+    }
+
+    /// Runs a rule of one link that matches.
+    fn run_quiet(&mut self, plan: &Plan, id: RuleId, rule: &Rule, quiet: &Quiet) -> Visit {
+        self.current = Some((id, 0));
+        self.matched_vars_stale = true;
+        if let Some(quick) = &rule.quick {
+            self.note_quick_match(plan, quick);
+        }
+        for set_var in rule.links.iter().flat_map(|link| &link.set_vars) {
+            set_var.run(self, plan);
+        }
+        quiet.skip_to.map_or(Visit::Next, |place| Visit::Skip(0, Some(place)))
     }
 
     fn quick(&mut self, plan: &Plan, quick: &Quick) -> bool {
@@ -188,13 +202,28 @@ impl Transaction {
         count
     }
 
+    /// As `try_form` does, for `MATCHED_VAR` and its kin.
     fn note_quick_match(&mut self, plan: &Plan, quick: &Quick) {
-        let Scratch { values, tx, .. } = &mut self.memory;
-        if let Of::Tx(slot) = quick.of
-            && let Some(value) = tx.slot(slot)
-        {
-            let key = Some(tx.name(slot, plan, values));
-            self.note_match(plan, Found { variable: VariableName::Tx, key, value });
+        let mut found = std::mem::take(&mut self.memory.found);
+        let start = found.len();
+        match quick.of {
+            Of::Tx(slot) => {
+                let Scratch { values, tx, .. } = &mut self.memory;
+                if let Some(value) = tx.slot(slot) {
+                    let key = Some(tx.name(slot, plan, values));
+                    found.push(Found { variable: VariableName::Tx, key, value });
+                }
+            }
+            Of::Count(source) => {
+                let count = self.count_values(plan, source);
+                self.push_count(plan, source, count, &mut found);
+            }
+        }
+        let last = found.get(start).copied();
+        found.truncate(start);
+        self.memory.found = found;
+        if let Some(last) = last {
+            self.note_match(plan, last);
         }
     }
 
@@ -305,8 +334,15 @@ impl Transaction {
                 continue;
             }
             if target.group.is_some() && !target.count {
+                let rules_out = check.filter(|_| !(condition.negated || link.multi_match));
+                let triggers = plan.chains.get(condition.chain).scan_triggers;
                 for place in self.static_values(plan, target.source) {
                     let Some(found) = self.static_value(place) else { break };
+                    if let Some(check) = rules_out
+                        && self.memory.values.rules_out(found.value, triggers, check, &plan.prefilter)
+                    {
+                        continue;
+                    }
                     matched |= self.try_value(plan, id, index, link, condition, found, check, state);
                 }
                 continue;
@@ -330,10 +366,14 @@ impl Transaction {
 
     /// `&ARGS`: replaces the values by their number.
     fn count(&mut self, plan: &Plan, target: &Target, start: usize, found: &mut Vec<Found>) {
-        let number = i64::try_from(found.len() - start).unwrap_or(i64::MAX);
+        let count = found.len() - start;
         found.truncate(start);
-        let Some(source) = plan.sources.get(target.source) else { return };
-        let value = self.memory.values.push_number(number);
+        self.push_count(plan, target.source, count, found);
+    }
+
+    fn push_count(&mut self, plan: &Plan, source: SourceId, count: usize, found: &mut Vec<Found>) {
+        let Some(source) = plan.sources.get(source) else { return };
+        let value = self.memory.values.push_number(i64::try_from(count).unwrap_or(i64::MAX));
         let key = match &source.select {
             crate::plan::Select::Key(name) => Some(self.memory.values.push(name)),
             _ => None,
@@ -361,24 +401,34 @@ impl Transaction {
             return false;
         }
         let chain = plan.chains.get(condition.chain);
-        if !link.multi_match {
-            let form = if self.debugs(9) {
-                self.transform_with_debug(plan, found.value, chain)
-            } else {
-                self.memory.values.transform(found.value, chain, &plan.chains.triggers)
-            };
-            return self.try_form(plan, index, link, condition, found, form, check, state);
-        }
-        let mut form = found.value;
-        let mut matched = self.try_form(plan, index, link, condition, found, form, check, state);
-        for step in &chain.steps {
-            let next = self.memory.values.step(form, step, &plan.chains.triggers);
-            if next != form {
-                form = next;
-                matched |= self.try_form(plan, index, link, condition, found, form, check, state);
+        if link.multi_match {
+            let mut form = found.value;
+            let mut matched = self.try_form(plan, index, link, condition, found, form, check, state);
+            for step in &chain.steps {
+                let next = self.memory.values.step(form, step, &plan.prefilter);
+                if next != form {
+                    form = next;
+                    matched |= self.try_form(plan, index, link, condition, found, form, check, state);
+                }
             }
+            return matched;
         }
-        matched
+        // A scan takes no notice of case, so where only that changes the value itself tells as much as its form.
+        let early = check
+            .filter(|_| self.memory.values.summary(found.value, &plan.prefilter) & chain.scan_triggers == 0);
+        if let Some(check) = early
+            && !self.value_is_candidate(plan, found.value, check)
+            && !condition.negated
+        {
+            return false;
+        }
+        let form = if self.debugs(9) {
+            self.transform_with_debug(plan, found.value, chain)
+        } else {
+            self.memory.values.transform(found.value, chain, &plan.prefilter)
+        };
+        let check = if early.is_some() && !condition.negated { None } else { check };
+        self.try_form(plan, index, link, condition, found, form, check, state)
     }
 
     #[expect(clippy::too_many_arguments, reason = "as try_value")]
@@ -398,28 +448,12 @@ impl Transaction {
             return false;
         }
         if self.debugs(9) {
-            let mut name = Vec::new();
-            self.write_full_name(&found, &mut name);
-            let value = self.memory.values.bytes(form);
-            let cut = value.get(..80).unwrap_or(value);
-            let dots = if value.len() > 80 {
-                format!(" ({} characters omitted)", value.len() - 80)
-            } else {
-                String::new()
-            };
-            let line = format!(
-                "Target value: \"{}{dots}\" (Variable: {})",
-                Hex(cut),
-                String::from_utf8_lossy(&name)
-            );
-            self.write_debug(9, &line);
+            self.debug_target(&found, form);
         }
-        let answer = if possible {
-            self.ask(plan, condition, form, link.capture)
-        } else {
+        if link.capture {
             self.memory.captures.clear();
-            false
-        };
+        }
+        let answer = possible && self.ask(plan, condition, form, link.capture);
         if answer == condition.negated {
             return false;
         }
@@ -430,6 +464,21 @@ impl Transaction {
         self.note_match(plan, Found { value: form, ..found });
         self.run_independent(plan, link, state);
         true
+    }
+
+    fn debug_target(&mut self, found: &Found, form: ValueId) {
+        let mut name = Vec::new();
+        self.write_full_name(found, &mut name);
+        let value = self.memory.values.bytes(form);
+        let cut = value.get(..80).unwrap_or(value);
+        let dots = if value.len() > 80 {
+            format!(" ({} characters omitted)", value.len() - 80)
+        } else {
+            String::new()
+        };
+        let name = String::from_utf8_lossy(&name);
+        let line = format!("Target value: \"{}{dots}\" (Variable: {name})", Hex(cut));
+        self.write_debug(9, &line);
     }
 
     /// The actions that do not wait for the rest of the chain.
@@ -466,7 +515,7 @@ impl Transaction {
     fn transform_with_debug(&mut self, plan: &Plan, value: ValueId, chain: &Chain) -> ValueId {
         let mut id = value;
         for step in &chain.steps {
-            id = self.memory.values.step(id, step, &plan.chains.triggers);
+            id = self.memory.values.step(id, step, &plan.prefilter);
             let bytes = self.memory.values.bytes(id);
             let text = String::from_utf8_lossy(bytes.get(..80).unwrap_or(bytes)).into_owned();
             debug!(self, 9, " T (0) t:{}: \"{text}\"", step.name);

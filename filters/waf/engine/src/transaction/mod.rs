@@ -16,6 +16,7 @@ mod text;
 mod validate;
 mod values;
 mod variables;
+mod work;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +38,8 @@ pub use debug::DebugSink;
 pub(crate) use debug::{Hex, debug};
 pub(crate) use evaluate::RuleState;
 pub use request::Connection;
-pub(crate) use values::{ALWAYS, ValueId, Values, decimal};
+pub(crate) use values::{ValueId, Values, decimal};
+pub use work::Work;
 
 /// One request and its response under inspection.
 ///

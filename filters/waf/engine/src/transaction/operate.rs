@@ -43,7 +43,7 @@ impl DynamicOperators {
 }
 
 impl Transaction {
-    /// What the operator itself says, without `!`.
+    /// What the operator itself says, without `!`. Captures go where there are none yet.
     pub(super) fn ask(&mut self, plan: &Plan, condition: &Condition, form: ValueId, capture: bool) -> bool {
         let argument = match &condition.operation {
             Operation::Fixed(_) => Vec::new(),
@@ -57,7 +57,8 @@ impl Transaction {
                 None => return false,
             },
         };
-        captures.clear();
+        values.work.operators += 1;
+        values.work.operator_bytes += values.len(form) as u64;
         let rule = self.current.and_then(|(rule, _)| plan.rules.get(rule as usize)).map_or(0, |rule| rule.id);
         let what = || format!("rule {rule}, @{}", condition.operator_name);
         match measure(what, || operator.try_evaluate(values.bytes(form), capture.then_some(captures))) {

@@ -1,6 +1,7 @@
 //! The memory of a transaction: one growing byte arena and the values that point into it.
 
-use crate::plan::{Chain, Triggers};
+use super::Work;
+use crate::plan::{Chain, CheckId, Prefilter, Profile};
 use crate::profile::measure;
 
 /// A value of the current transaction.
@@ -22,6 +23,7 @@ pub(crate) struct Values {
     arena: Vec<u8>,
     values: Vec<Value>,
     edges: Vec<Edge>,
+    profiles: Vec<Profile>,
     scans: Vec<u64>,
     /// Open hash table of the values that [`Values::intern`] made; 0 is a free place.
     interned: Vec<u32>,
@@ -29,14 +31,17 @@ pub(crate) struct Values {
     buffer: Vec<u8>,
     limit: usize,
     exhausted: bool,
+    /// What was done with values.
+    pub(crate) work: Work,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Value {
     start: u32,
     len: u32,
-    /// The byte classes that occur in it; see [`Triggers`]. 0 until it is asked for.
+    /// Its summary, or 0 while it has no profile, and where that is.
     summary: u32,
+    profile: u32,
     first_edge: u32,
     scan: u32,
 }
@@ -50,8 +55,6 @@ struct Edge {
 }
 
 const NONE: u32 = u32::MAX;
-/// Set in every summary that was computed, and the trigger of a transformation that is never the identity.
-pub(crate) const ALWAYS: u32 = 1;
 
 impl Values {
     pub(crate) fn new() -> Self {
@@ -59,12 +62,14 @@ impl Values {
             arena: Vec::new(),
             values: Vec::new(),
             edges: Vec::new(),
+            profiles: Vec::new(),
             scans: Vec::new(),
             interned: Vec::new(),
             interned_count: 0,
             buffer: Vec::new(),
             limit: usize::MAX,
             exhausted: false,
+            work: Work::default(),
         };
         values.reset(usize::MAX);
         values
@@ -75,12 +80,14 @@ impl Values {
         self.arena.clear();
         self.values.clear();
         self.edges.clear();
+        self.profiles.clear();
         self.scans.clear();
         self.interned.clear();
         self.interned_count = 0;
         self.limit = limit.min(u32::MAX as usize - 1);
         self.exhausted = false;
-        self.values.push(Value { start: 0, len: 0, summary: 0, first_edge: NONE, scan: NONE });
+        self.work = Work::default();
+        self.values.push(Value { start: 0, len: 0, summary: 0, profile: NONE, first_edge: NONE, scan: NONE });
     }
 
     /// Gives back memory above `keep` bytes, so that one large request does not stay paid for.
@@ -88,6 +95,7 @@ impl Values {
         self.arena.shrink_to(keep);
         self.values.shrink_to(keep / size_of::<Value>());
         self.edges.shrink_to(keep / size_of::<Edge>());
+        self.profiles.shrink_to(keep / size_of::<Profile>());
         self.scans.shrink_to(keep / size_of::<u64>());
         self.buffer.shrink_to(keep);
     }
@@ -100,6 +108,11 @@ impl Values {
     pub(crate) fn bytes(&self, id: ValueId) -> &[u8] {
         let Some(value) = self.values.get(id.0 as usize) else { return b"" };
         self.arena.get(value.start as usize..value.start as usize + value.len as usize).unwrap_or(b"")
+    }
+
+    /// Bytes of all values.
+    pub(crate) fn size(&self) -> usize {
+        self.arena.len()
     }
 
     pub(crate) fn len(&self, id: ValueId) -> usize {
@@ -197,41 +210,58 @@ impl Values {
             start: start as u32,
             len: len as u32,
             summary: 0,
+            profile: NONE,
             first_edge: NONE,
             scan: NONE,
         });
         id
     }
 
-    /// The byte classes of a value, computed once.
-    pub(crate) fn summary(&mut self, id: ValueId, triggers: &Triggers) -> u32 {
-        if let Some(value) = self.values.get(id.0 as usize)
-            && value.summary != 0
-        {
-            return value.summary;
+    /// The profile of a value, found once.
+    fn profile(&mut self, id: ValueId, prefilter: &Prefilter) -> Profile {
+        let Some(value) = self.values.get(id.0 as usize) else { return prefilter.profile(b"") };
+        if let Some(known) = self.profiles.get(value.profile as usize) {
+            return *known;
         }
-        let summary = triggers.summary(self.bytes(id)) | ALWAYS;
+        let profile = prefilter.profile(self.bytes(id));
         if let Some(value) = self.values.get_mut(id.0 as usize) {
-            value.summary = summary;
+            value.profile = self.profiles.len() as u32;
+            value.summary = profile.summary;
         }
-        summary
+        self.profiles.push(profile);
+        profile
+    }
+
+    /// The classes of bytes and pairs that transformations ask for.
+    pub(crate) fn summary(&mut self, id: ValueId, prefilter: &Prefilter) -> u32 {
+        match self.values.get(id.0 as usize) {
+            Some(value) if value.summary != 0 => value.summary,
+            _ => self.profile(id, prefilter).summary,
+        }
     }
 
     /// The value after all steps of a chain.
-    pub(crate) fn transform(&mut self, id: ValueId, chain: &Chain, triggers: &Triggers) -> ValueId {
-        if chain.steps.is_empty() || self.summary(id, triggers) & chain.triggers == 0 {
+    pub(crate) fn transform(&mut self, id: ValueId, chain: &Chain, prefilter: &Prefilter) -> ValueId {
+        if chain.steps.is_empty() || self.summary(id, prefilter) & chain.triggers == 0 {
             return id;
         }
         let mut id = id;
+        let mut summary = self.summary(id, prefilter);
         for step in &chain.steps {
-            id = self.step(id, step, triggers);
+            if summary & step.triggers != 0 {
+                let to = self.step(id, step, prefilter);
+                if to != id {
+                    id = to;
+                    summary = self.summary(id, prefilter);
+                }
+            }
         }
         id
     }
 
     /// The value after one transformation.
-    pub(crate) fn step(&mut self, id: ValueId, step: &crate::plan::Step, triggers: &Triggers) -> ValueId {
-        if self.summary(id, triggers) & step.triggers == 0 {
+    pub(crate) fn step(&mut self, id: ValueId, step: &crate::plan::Step, prefilter: &Prefilter) -> ValueId {
+        if self.summary(id, prefilter) & step.triggers == 0 {
             return id;
         }
         let first = self.values.get(id.0 as usize).map_or(NONE, |value| value.first_edge);
@@ -244,6 +274,7 @@ impl Values {
         }
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
+        self.work.transformed_bytes += self.len(id) as u64;
         let what = || format!("t:{}", step.name);
         let changed = measure(what, || step.transformation.apply(self.bytes(id), &mut buffer));
         let to = if changed { self.push(&buffer) } else { id };
@@ -265,16 +296,35 @@ impl Values {
         self.scans.get(value.scan as usize..value.scan as usize + words)
     }
 
+    /// Whether it is known already that the operator of `check` does not match the value after a chain of these triggers.
+    pub(crate) fn rules_out(
+        &self,
+        id: ValueId,
+        triggers: u32,
+        check: CheckId,
+        prefilter: &Prefilter,
+    ) -> bool {
+        let Some(value) = self.values.get(id.0 as usize) else { return false };
+        if value.summary == 0 || value.summary & triggers != 0 || value.scan == NONE {
+            return false;
+        }
+        let bits = self.scans.get(value.scan as usize..value.scan as usize + prefilter.words());
+        bits.is_some_and(|bits| !check.is_in(bits))
+    }
+
     /// Makes the scan of a value if it was not made yet.
-    pub(crate) fn ensure_scan(&mut self, id: ValueId, prefilter: &crate::plan::Prefilter) {
+    pub(crate) fn ensure_scan(&mut self, id: ValueId, prefilter: &Prefilter) {
         let Some(value) = self.values.get(id.0 as usize).copied() else { return };
         if value.scan != NONE {
             return;
         }
+        let profile = self.profile(id, prefilter);
+        self.work.scans += 1;
+        self.work.scan_bytes += u64::from(value.len);
         let at = self.scans.len();
         let range = value.start as usize..value.start as usize + value.len as usize;
         let bytes = self.arena.get(range).unwrap_or(b"");
-        measure(|| "scan".to_owned(), || prefilter.scan(bytes, &mut self.buffer, &mut self.scans));
+        measure(|| "scan".to_owned(), || prefilter.scan(bytes, profile, &mut self.buffer, &mut self.scans));
         if let Some(value) = self.values.get_mut(id.0 as usize) {
             value.scan = at as u32;
         }

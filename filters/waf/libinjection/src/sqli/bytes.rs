@@ -59,8 +59,12 @@ pub(super) fn is_letter(byte: u8) -> bool {
 /// listed fingerprint of those is `1U`, which is an attack only if it was folded from more than two tokens. A
 /// literal such as `0b1` can have another number directly after it, so it takes the long way.
 pub(super) fn is_one_word(input: &[u8]) -> bool {
-    const NOT_PLAIN: u8 = ENDS_WORD | BLANK | SPLITS_WORD | DOLLAR;
-    !matches!(input, [b'0', b'b' | b'B', ..]) && input.iter().all(|&byte| class(byte) & NOT_PLAIN == 0)
+    !matches!(input, [b'0', b'b' | b'B', ..]) && input.iter().all(|&byte| is_plain(byte))
+}
+
+/// Whether the byte can't end or split a word.
+pub(super) fn is_plain(byte: u8) -> bool {
+    class(byte) & (ENDS_WORD | BLANK | SPLITS_WORD | DOLLAR) == 0
 }
 
 #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler, for which a bad index is an error")]

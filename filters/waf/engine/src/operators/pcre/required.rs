@@ -12,7 +12,7 @@
 
 use std::collections::BTreeSet;
 
-use super::ast::{Ast, Node};
+use super::ast::{Assertion, Ast, Node};
 use crate::operators::byte_set::ByteSet;
 use crate::operators::requirement::{Requirement, byte_frequency as frequency};
 
@@ -24,13 +24,51 @@ const MAX_RUN: usize = 128;
 const MAX_LITERALS: usize = 1024;
 /// Longer literals are cut: they rule out no more.
 const MAX_LITERAL_LENGTH: usize = 12;
+/// How many sets of bytes are kept, and how frequent each may be.
+const MAX_SETS: usize = 4;
+const MAX_SET: f32 = 0.1;
 /// Bytes that are more frequent than this together are no good escapes.
 const MAX_ESCAPES: f32 = 0.02;
 
 pub(super) fn requirement(ast: &Ast) -> Requirement {
     let found = analyse(&ast.root);
     let literals = found.best().map(Literals::into_list).unwrap_or_default();
-    Requirement { literals, bytes: found.bytes, min_length: found.min_length }
+    let Found { bytes, more_bytes, min_length, .. } = found;
+    Requirement { literals, bytes, more_bytes, only: only(&ast.root), min_length }
+}
+
+/// The bytes that a line which the pattern matches consists of, if it is anchored at both ends of a line.
+fn only(node: &Node) -> Option<ByteSet> {
+    match node {
+        Node::Capture(_, node) => only(node),
+        Node::Alternate(nodes) => {
+            nodes.iter().try_fold(ByteSet::EMPTY, |all, node| Some(all.union(only(node)?)))
+        }
+        Node::Concat(nodes) => match nodes.as_slice() {
+            [
+                Node::Assertion(Assertion::Start | Assertion::StartLine),
+                inner @ ..,
+                Node::Assertion(Assertion::End | Assertion::EndLine | Assertion::EndOrLastNewline),
+            ] => inner.iter().try_fold(ByteSet::EMPTY, |all, node| Some(all.union(bytes_of(node)?))),
+            [one] => only(one),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// All bytes that a match of the node can have.
+fn bytes_of(node: &Node) -> Option<ByteSet> {
+    match node {
+        Node::Empty | Node::Assertion(_) | Node::Look { .. } => Some(ByteSet::EMPTY),
+        Node::Set(set) => Some(*set),
+        Node::Concat(nodes) | Node::Alternate(nodes) => {
+            nodes.iter().try_fold(ByteSet::EMPTY, |all, node| Some(all.union(bytes_of(node)?)))
+        }
+        Node::Capture(_, node) | Node::Atomic(node) | Node::Repeat { node, .. } => bytes_of(node),
+        Node::BackReference { .. } => None,
+    }
+    .filter(|bytes| *bytes != ByteSet::FULL)
 }
 
 /// How many bytes a match takes at least.
@@ -53,6 +91,8 @@ struct Found {
     required: Option<Literals>,
     /// Any match holds one of these bytes.
     bytes: Option<ByteSet>,
+    /// Any match holds one of each of these, which are the rarest, and rare enough to be of use.
+    more_bytes: Vec<ByteSet>,
     min_length: usize,
 }
 
@@ -73,7 +113,8 @@ fn analyse(node: &Node) -> Found {
             let texts = || lower.iter().map(|byte| vec![byte]).collect();
             let exact = few.then(|| Literals { texts: texts(), escapes: ByteSet::EMPTY });
             let bytes = (*set != ByteSet::FULL).then_some(*set);
-            Found { exact, required: None, bytes, min_length: 1 }
+            let more_bytes = rarest(bytes.into_iter().collect());
+            Found { exact, required: None, bytes, more_bytes, min_length: 1 }
         }
         Node::Capture(_, node) | Node::Atomic(node) => analyse(node),
         Node::Concat(nodes) => concat(nodes.iter().map(analyse)),
@@ -89,6 +130,8 @@ fn concat(parts: impl Iterator<Item = Found>) -> Found {
     for part in parts {
         whole.min_length = whole.min_length.saturating_add(part.min_length);
         whole.bytes = rarer_bytes(whole.bytes, part.bytes);
+        whole.more_bytes.extend(part.more_bytes);
+        whole.more_bytes = rarest(whole.more_bytes);
         whole.required = better(whole.required, part.required);
         whole.required = better(whole.required, run.clone());
         let longer = run.as_ref().zip(part.exact.as_ref()).and_then(|(run, next)| run.followed_by(next));
@@ -109,6 +152,8 @@ fn alternate(nodes: &[Node]) -> Found {
         whole.exact = both(whole.exact, branch.exact_or_escape(), MAX_RUN);
         whole.required = both(whole.required, branch.best(), MAX_LITERALS);
         whole.bytes = whole.bytes.zip(branch.bytes).map(|(a, b)| a.union(b));
+        let unions = whole.more_bytes.iter().flat_map(|a| branch.more_bytes.iter().map(|b| a.union(*b)));
+        whole.more_bytes = rarest(unions.collect());
         whole.min_length = whole.min_length.min(branch.min_length);
     }
     whole
@@ -125,11 +170,13 @@ fn repeat(once: Found, min: u32, max: Option<u32>) -> Found {
     let min_length = once.min_length.saturating_mul(min as usize);
     let required = once.best();
     if once.exact.is_none() || min > 8 {
-        return Found { exact: None, required, bytes: once.bytes, min_length };
+        let Found { bytes, more_bytes, .. } = once;
+        return Found { exact: None, required, bytes, more_bytes, min_length };
     }
     let turns = concat(std::iter::repeat_n(once, min as usize));
     let exact = turns.exact.filter(|_| max == Some(min));
-    Found { exact, required: better(required, turns.required), bytes: turns.bytes, min_length }
+    let Found { bytes, more_bytes, .. } = turns;
+    Found { exact, required: better(required, turns.required), bytes, more_bytes, min_length }
 }
 
 impl Found {
@@ -210,6 +257,19 @@ fn both(a: Option<Literals>, b: Option<Literals>, most: usize) -> Option<Literal
     all.texts.extend(more.texts);
     all.escapes = all.escapes.union(more.escapes);
     (all.texts.len() <= most).then_some(all)
+}
+
+/// The rarest of some sets, without those that another is a part of: it says as much.
+fn rarest(mut sets: Vec<ByteSet>) -> Vec<ByteSet> {
+    sets.retain(|set| frequency_of(*set) <= MAX_SET);
+    sets.sort_by(|a, b| frequency_of(*a).total_cmp(&frequency_of(*b)));
+    let mut kept: Vec<ByteSet> = Vec::new();
+    for set in sets {
+        if kept.len() < MAX_SETS && !kept.iter().any(|known| known.union(set) == set) {
+            kept.push(set);
+        }
+    }
+    kept
 }
 
 fn rarer_bytes(a: Option<ByteSet>, b: Option<ByteSet>) -> Option<ByteSet> {

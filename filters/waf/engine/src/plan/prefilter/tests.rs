@@ -1,0 +1,71 @@
+use super::PrefilterBuilder;
+use crate::operators::Operator;
+
+const OPERATORS: &[(&str, &str)] = &[
+    ("rx", "(?i)union.+select"),
+    ("rx", "^$"),
+    ("rx", "^[\\d.]+(?::\\d+)?$"),
+    ("rx", "(?i)^(?:[a-f0-9]{2}|x)$|^$"),
+    ("rx", "s[\"'^]*e[\"'^]*t"),
+    ("rx", "[<>;]"),
+    ("rx", "^[A-Z]+$"),
+    ("rx", "\\bor\\b.*="),
+    ("pm", "union <script a/../b or"),
+    ("contains", "AbC"),
+    ("streq", "get"),
+    ("beginsWith", "/a"),
+    ("validateByteRange", "32-126"),
+    ("detectSQLi", ""),
+    ("detectXSS", ""),
+];
+
+/// A value that an operator matches has its bit, whatever the value's case.
+#[test]
+fn no_match_is_lost() {
+    let operators: Vec<Operator> = OPERATORS
+        .iter()
+        .map(|(name, argument)| Operator::compile(name, argument.as_bytes(), &()).unwrap())
+        .collect();
+    let mut builder = PrefilterBuilder::default();
+    let checks: Vec<_> = operators.iter().map(|operator| builder.add(&operator.requirement())).collect();
+    let prefilter = builder.build().unwrap();
+    let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut next = |bound: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % bound as u64) as usize
+    };
+    const PIECES: &[&[u8]] = &[
+        b"union", b" ", b"select", b"\n", b"1", b".", b":80", b"ab", b"X", b"s", b"e", b"t", b"'", b"\"",
+        b"<", b"=", b"or", b"<script", b"a/../b", b"abc", b"get", b"/a", b"\0", b"\xff", b"0b1", b"--", b"#",
+        b"f0", b"^", b";", b"(", b")",
+    ];
+    let (mut matches, mut ruled_out) = (0, 0);
+    for _ in 0..40_000 {
+        let mut value: Vec<u8> = (0..next(6)).flat_map(|_| PIECES[next(PIECES.len())]).copied().collect();
+        for byte in &mut value {
+            if next(4) == 0 {
+                byte.make_ascii_uppercase();
+            }
+        }
+        let scan = |value: &[u8]| {
+            let mut words = Vec::new();
+            prefilter.scan(value, prefilter.profile(value), &mut Vec::new(), &mut words);
+            words
+        };
+        let words = scan(&value);
+        assert_eq!(words, scan(&value.to_ascii_lowercase()), "case matters in {value:?}");
+        for ((operator, check), (name, argument)) in operators.iter().zip(&checks).zip(OPERATORS) {
+            let Some(check) = check else { continue };
+            if operator.evaluate(&value, None) {
+                matches += 1;
+                assert!(check.is_in(&words), "@{name} {argument} matches {value:?}");
+            } else if !check.is_in(&words) {
+                ruled_out += 1;
+            }
+        }
+    }
+    assert!(checks.iter().all(Option::is_some), "nothing is looked at by the scan: {checks:?}");
+    assert!(matches > 20_000 && ruled_out > 200_000, "{matches} matches, {ruled_out} ruled out");
+}
