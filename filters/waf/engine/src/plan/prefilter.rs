@@ -35,10 +35,13 @@ pub(crate) struct Prefilter {
     bytes: Box<[ByteInfo; 256]>,
     /// The classes that have checks in `fulfils`.
     fulfilling: u128,
-    /// For each class the checks that a byte of it fulfils, as a literal would; the end of its words in `fulfils`.
-    fulfil_ends: Vec<u32>,
+    /// For each class the checks that a byte of it fulfils, as a literal would: which of `fulfils`.
+    by_class: Vec<(u32, u32)>,
+    /// The classes whose absence fulfils checks, in a value of one line: which of `fulfils`.
+    lacking: u128,
+    by_lack: Vec<(u32, u32)>,
     fulfils: Vec<(u16, u64)>,
-    /// The checks that every value fulfils, as far as there are no further conditions.
+    /// All checks that the absence of a class fulfils.
     base: Vec<u64>,
     /// The checks that have further conditions, and for each check which.
     conditional: Vec<u64>,
@@ -97,17 +100,17 @@ impl Prefilter {
     /// Appends the result for `bytes`, whose profile is given, to `results`. `buffer` is scratch memory.
     pub(crate) fn scan(&self, bytes: &[u8], profile: Profile, buffer: &mut Vec<u8>, results: &mut Vec<u64>) {
         let at = results.len();
-        results.extend_from_slice(&self.base);
+        results.resize(at + self.words, 0);
         let Some(words) = results.get_mut(at..) else { return };
-        for class in ones(profile.classes & self.fulfilling) {
-            let start =
-                class.checked_sub(1).and_then(|last| self.fulfil_ends.get(last)).map_or(0, |end| *end);
-            let end = self.fulfil_ends.get(class).map_or(0, |end| *end);
-            for (word, bits) in self.fulfils.get(start as usize..end as usize).unwrap_or(&[]) {
-                if let Some(word) = words.get_mut(usize::from(*word)) {
-                    *word |= bits;
-                }
+        if profile.summary & NEWLINE != 0 {
+            words.copy_from_slice(&self.base);
+        } else {
+            for class in ones(!profile.classes & self.lacking) {
+                self.fulfil(self.by_lack.get(class), words);
             }
+        }
+        for class in ones(profile.classes & self.fulfilling) {
+            self.fulfil(self.by_class.get(class), words);
         }
         // Lowering the value is cheaper than looking for both cases of every literal.
         let haystack = if profile.summary & UPPER != 0 {
@@ -127,6 +130,15 @@ impl Prefilter {
                 if conditions.is_some_and(|conditions| !conditions.hold(profile, bytes.len())) {
                     *word &= !(1 << bit);
                 }
+            }
+        }
+    }
+
+    fn fulfil(&self, range: Option<&(u32, u32)>, words: &mut [u64]) {
+        let (start, end) = range.copied().unwrap_or_default();
+        for (word, bits) in self.fulfils.get(start as usize..end as usize).unwrap_or(&[]) {
+            if let Some(word) = words.get_mut(usize::from(*word)) {
+                *word |= bits;
             }
         }
     }
@@ -170,6 +182,7 @@ pub(crate) struct PrefilterBuilder {
 struct Class {
     bytes: ByteSet,
     fulfils: Vec<u16>,
+    lack_fulfils: Vec<u16>,
 }
 
 impl Conditions {
@@ -215,18 +228,18 @@ impl PrefilterBuilder {
         }
         let fulfilling = if fulfilling.is_empty() { None } else { Some(self.class(fulfilling)?) };
         let bit = |at: Option<usize>| at.map_or(0, |at| 1_u128 << at);
-        let conditions = Conditions {
-            needed: needed.into_iter().fold(0, |all, bytes| all | bit(self.spare_class(bytes))),
-            forbidden: bit(forbidden.and_then(|bytes| self.class(bytes))),
-            min_length: u32::try_from(requirement.min_length).unwrap_or(u32::MAX),
-        };
+        let forbidden = forbidden.and_then(|bytes| self.class(bytes));
         if base {
             // Without a place for the class there is no condition.
-            if conditions.forbidden == 0 {
-                return None;
-            }
+            let class = self.classes.get_mut(forbidden?)?;
+            class.lack_fulfils.push(check);
             self.base.push(check);
         }
+        let conditions = Conditions {
+            needed: needed.into_iter().fold(0, |all, bytes| all | bit(self.spare_class(bytes))),
+            forbidden: if base { 0 } else { bit(forbidden) },
+            min_length: u32::try_from(requirement.min_length).unwrap_or(u32::MAX),
+        };
         if let Some(class) = fulfilling.and_then(|at| self.classes.get_mut(at)) {
             class.fulfils.push(check);
         }
@@ -242,7 +255,7 @@ impl PrefilterBuilder {
         match self.classes.iter().position(|class| class.bytes == bytes) {
             Some(at) => Some(at),
             None if self.classes.len() < MAX_CLASSES => {
-                self.classes.push(Class { bytes, fulfils: Vec::new() });
+                self.classes.push(Class { bytes, fulfils: Vec::new(), lack_fulfils: Vec::new() });
                 Some(self.classes.len() - 1)
             }
             None => None,
@@ -272,8 +285,8 @@ impl PrefilterBuilder {
             info.triggers = Triggers::of(byte);
         }
         let mut fulfils = Vec::new();
-        let mut fulfil_ends = Vec::with_capacity(self.classes.len());
-        let mut fulfilling = 0;
+        let (mut by_class, mut by_lack) = (Vec::new(), Vec::new());
+        let (mut fulfilling, mut lacking) = (0, 0);
         for (index, class) in self.classes.iter().enumerate() {
             for (byte, info) in (0..=u8::MAX).zip(bytes.iter_mut()) {
                 if class.bytes.contains(byte) {
@@ -281,9 +294,13 @@ impl PrefilterBuilder {
                 }
             }
             fulfilling |= u128::from(!class.fulfils.is_empty()) << index;
-            let bits = bits(&class.fulfils, words).into_iter().enumerate().filter(|(_, bits)| *bits != 0);
-            fulfils.extend(bits.map(|(word, bits)| (word as u16, bits)));
-            fulfil_ends.push(fulfils.len() as u32);
+            lacking |= u128::from(!class.lack_fulfils.is_empty()) << index;
+            for (checks, ranges) in [(&class.fulfils, &mut by_class), (&class.lack_fulfils, &mut by_lack)] {
+                let start = fulfils.len() as u32;
+                let bits = bits(checks, words).into_iter().enumerate().filter(|(_, bits)| *bits != 0);
+                fulfils.extend(bits.map(|(word, bits)| (word as u16, bits)));
+                ranges.push((start, fulfils.len() as u32));
+            }
         }
         let conditional: Vec<u16> = self
             .conditions
@@ -301,7 +318,9 @@ impl PrefilterBuilder {
             checks,
             bytes,
             fulfilling,
-            fulfil_ends,
+            by_class,
+            lacking,
+            by_lack,
             fulfils,
             base: bits(&self.base, words),
             conditional: bits(&conditional, words),

@@ -70,13 +70,12 @@ impl Quiet {
             && matches!(rule.disruptive, None | Some(Disruptive::Pass))
             && actions().all(harmless)
             && actions()
-                .filter(|action| matches!(action, A::Log | A::AuditLog | A::NoLog))
-                .last()
+                .rfind(|action| matches!(action, A::Log | A::AuditLog | A::NoLog))
                 .is_some_and(|last| matches!(last, A::NoLog));
-        let skips = actions().filter_map(|action| match action {
+        let mut skips = actions().filter_map(|action| match action {
             A::SkipTo(place) => Some(*place),
             _ => None,
         });
-        is_quiet.then(|| Quiet { skip_to: skips.last() })
+        is_quiet.then(|| Quiet { skip_to: skips.next_back() })
     }
 }

@@ -1,20 +1,10 @@
 //! Phases and rules. ModSecurity v3, `src/rules_set.cc`, `src/rule_with_operator.cc`, `src/rule_with_actions.cc`.
 
-use portcullis_seclang::ast::{AllowScope, EngineMode, Phase, Severity, VariableName};
+use portcullis_seclang::ast::{AllowScope, EngineMode, Phase, Severity};
 
-use super::{Found, Hex, Scratch, Transaction, ValueId, debug};
+use super::{Found, Hex, Transaction, ValueId, debug};
 use crate::intervention::{Cause, Intervention, InterventionKind};
-use crate::plan::{
-    Chain, Condition, Entry, Link, Of, Operation, Plan, Quick, Quiet, Rule, RuleId, SourceId, Target,
-};
-
-/// How a phase goes on after a rule.
-enum Visit {
-    Next,
-    /// Over that many entries, and to that place first.
-    Skip(u32, Option<usize>),
-    End,
-}
+use crate::plan::{Chain, Condition, Link, Operation, Plan, Rule, RuleId, SourceId, Target};
 
 /// What the actions of a rule that matched have said so far.
 #[derive(Debug)]
@@ -86,188 +76,13 @@ impl Transaction {
         self.intervention.take()
     }
 
-    fn run_segments(&mut self, plan: &Plan, phase: Phase) {
-        let entries = &plan.phase(phase).entries;
-        let mut at = 0;
-        for segment in &plan.phase(phase).segments {
-            if at >= segment.end {
-                continue;
-            }
-            self.enter_segment(plan, segment);
-            while at < segment.end {
-                let next = self.next_visit(at, segment.end);
-                let place = next.unwrap_or(segment.end);
-                self.pass_over(entries.get(at..place));
-                at = place + usize::from(next.is_some());
-                let Some(Entry::Rule(rule_id)) = next.and_then(|place| entries.get(place)) else { continue };
-                let Some(rule) = plan.rules.get(*rule_id as usize) else { continue };
-                match self.visit(plan, *rule_id, rule) {
-                    Visit::Next => {}
-                    Visit::Skip(skip, to) => {
-                        if let Some(place) = to {
-                            self.debug_skip_to(plan, phase, at, place);
-                            at = place.max(at);
-                        }
-                        self.debug_skip(plan, entries.get(at..), skip);
-                        at = at.saturating_add(skip as usize);
-                    }
-                    Visit::End => return,
-                }
-            }
-        }
-    }
-
-    /// Rules that can't match are like others that don't: `MATCHED_VARS` is empty after them.
-    fn pass_over(&mut self, entries: Option<&[Entry]>) {
-        if self.memory.matched_vars.is_empty() {
-            return;
-        }
-        let mut rules = entries.unwrap_or(&[]).iter();
-        if rules.any(|entry| matches!(entry, Entry::Rule(rule) if !self.is_removed(*rule))) {
-            self.memory.matched_vars.clear();
-        }
-    }
-
-    fn visit(&mut self, plan: &Plan, id: RuleId, rule: &Rule) -> Visit {
-        self.memory.values.work.rules += 1;
-        if self.is_removed(id) {
-            debug!(self, 9, "Skipped rule id '{}' due to a ruleRemove action.", rule.id);
-            return Visit::Next;
-        }
-        if self.debug.is_none() {
-            if let Some(quick) = &rule.quick
-                && !self.quick(plan, quick)
-            {
-                self.memory.matched_vars.clear();
-                return Visit::Next;
-            }
-            if let Some(quiet) = &rule.quiet
-                && self.memory.removed_targets.is_empty()
-            {
-                return self.run_quiet(plan, id, rule, quiet);
-            }
-        }
-        let Some(state) = self.run_rule(plan, id, rule) else { return Visit::Next };
-        if self.intervention.is_some() {
-            debug!(self, 8, "Skipping this phase as this request was already intercepted.");
-            return Visit::End;
-        }
-        if self.allow.is_some() || self.engine() == EngineMode::Off {
-            return Visit::End;
-        }
-        match (state.skip, state.skip_to) {
-            (0, None) => Visit::Next,
-            (skip, to) => Visit::Skip(skip, to),
-        }
-    }
-
-    /// Runs a rule of one link that matches.
-    fn run_quiet(&mut self, plan: &Plan, id: RuleId, rule: &Rule, quiet: &Quiet) -> Visit {
-        self.current = Some((id, 0));
-        self.matched_vars_stale = true;
-        if let Some(quick) = &rule.quick {
-            self.note_quick_match(plan, quick);
-        }
-        for set_var in rule.links.iter().flat_map(|link| &link.set_vars) {
-            set_var.run(self, plan);
-        }
-        quiet.skip_to.map_or(Visit::Next, |place| Visit::Skip(0, Some(place)))
-    }
-
-    fn quick(&mut self, plan: &Plan, quick: &Quick) -> bool {
-        let holds = match quick.of {
-            Of::Tx(slot) => match self.memory.tx.slot(slot) {
-                Some(value) => quick.test.matches(self.memory.values.bytes(value)),
-                None => return false,
-            },
-            Of::Count(source) => quick.test.matches_count(self.count_values(plan, source)),
-        };
-        holds != quick.negated
-    }
-
-    fn count_values(&mut self, plan: &Plan, id: SourceId) -> usize {
-        let Some(source) = plan.sources.get(id) else { return 0 };
-        if source.is_static() {
-            return self.static_values(plan, id).len();
-        }
-        if source.variable == VariableName::Tx && source.is_one_key() {
-            return source.slots.iter().filter(|slot| self.memory.tx.slot(**slot).is_some()).count();
-        }
-        let mut found = std::mem::take(&mut self.memory.found);
-        let start = found.len();
-        self.resolve(plan, id, &mut found);
-        let count = found.len() - start;
-        found.truncate(start);
-        self.memory.found = found;
-        count
-    }
-
-    /// As `try_form` does, for `MATCHED_VAR` and its kin.
-    fn note_quick_match(&mut self, plan: &Plan, quick: &Quick) {
-        let mut found = std::mem::take(&mut self.memory.found);
-        let start = found.len();
-        match quick.of {
-            Of::Tx(slot) => {
-                let Scratch { values, tx, .. } = &mut self.memory;
-                if let Some(value) = tx.slot(slot) {
-                    let key = Some(tx.name(slot, plan, values));
-                    found.push(Found { variable: VariableName::Tx, key, value });
-                }
-            }
-            Of::Count(source) => {
-                let count = self.count_values(plan, source);
-                self.push_count(plan, source, count, &mut found);
-            }
-        }
-        let last = found.get(start).copied();
-        found.truncate(start);
-        self.memory.found = found;
-        if let Some(last) = last {
-            self.note_match(plan, last);
-        }
-    }
-
-    fn debug_skip(&mut self, plan: &Plan, entries: Option<&[Entry]>, mut skip: u32) {
-        if !self.debugs(9) {
-            return;
-        }
-        for entry in entries.unwrap_or(&[]) {
-            if skip == 0 {
-                return;
-            }
-            skip -= 1;
-            if let Entry::Rule(rule) = entry
-                && let Some(rule) = plan.rules.get(*rule as usize)
-            {
-                debug!(
-                    self,
-                    9, "Skipped rule id '{}' due to a `skip' action. Still {skip} to be skipped.", rule.id
-                );
-            }
-        }
-    }
-
-    fn debug_skip_to(&mut self, plan: &Plan, phase: Phase, from: usize, to: usize) {
-        if !self.debugs(9) {
-            return;
-        }
-        for entry in plan.phase(phase).entries.get(from..to).unwrap_or(&[]) {
-            if let Entry::Rule(rule) = entry
-                && let Some(rule) = plan.rules.get(*rule as usize)
-            {
-                let line = format!("Skipped rule id '{}' due to a SecMarker", rule.id);
-                self.write_debug(9, &line);
-            }
-        }
-    }
-
-    fn is_removed(&self, rule: RuleId) -> bool {
+    pub(super) fn is_removed(&self, rule: RuleId) -> bool {
         let word = self.memory.removed_rules.get(rule as usize / 64);
         word.is_some_and(|word| word >> (rule % 64) & 1 == 1)
     }
 
     /// Runs a rule with its chain. `None`: it did not match.
-    fn run_rule(&mut self, plan: &Plan, id: RuleId, rule: &Rule) -> Option<RuleState> {
+    pub(super) fn run_rule(&mut self, plan: &Plan, id: RuleId, rule: &Rule) -> Option<RuleState> {
         let mut state = RuleState::new();
         self.matched_vars_stale = true;
         for (index, link) in rule.links.iter().enumerate() {
@@ -371,7 +186,7 @@ impl Transaction {
         self.push_count(plan, target.source, count, found);
     }
 
-    fn push_count(&mut self, plan: &Plan, source: SourceId, count: usize, found: &mut Vec<Found>) {
+    pub(super) fn push_count(&mut self, plan: &Plan, source: SourceId, count: usize, found: &mut Vec<Found>) {
         let Some(source) = plan.sources.get(source) else { return };
         let value = self.memory.values.push_number(i64::try_from(count).unwrap_or(i64::MAX));
         let key = match &source.select {

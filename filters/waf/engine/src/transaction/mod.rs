@@ -16,6 +16,7 @@ mod text;
 mod validate;
 mod values;
 mod variables;
+mod visit;
 mod work;
 
 use std::sync::Arc;

@@ -1,0 +1,197 @@
+//! Which rules of a phase are run, in which order, and those that are done without much ado.
+
+use portcullis_seclang::ast::{EngineMode, Phase, VariableName};
+
+use super::{Found, Scratch, Transaction, debug};
+use crate::plan::{Entry, Of, Plan, Quick, Quiet, Rule, RuleId, SourceId};
+
+/// How a phase goes on after a rule.
+enum Visit {
+    Next,
+    /// Over that many entries, and to that place first.
+    Skip(u32, Option<usize>),
+    End,
+}
+
+impl Transaction {
+    pub(super) fn run_segments(&mut self, plan: &Plan, phase: Phase) {
+        let entries = &plan.phase(phase).entries;
+        let mut at = 0;
+        for segment in &plan.phase(phase).segments {
+            if at >= segment.end {
+                continue;
+            }
+            self.enter_segment(plan, segment);
+            while at < segment.end {
+                let next = self.next_visit(at, segment.end);
+                let place = next.unwrap_or(segment.end);
+                self.pass_over(entries.get(at..place));
+                at = place + usize::from(next.is_some());
+                let Some(Entry::Rule(rule_id)) = next.and_then(|place| entries.get(place)) else { continue };
+                let Some(rule) = plan.rules.get(*rule_id as usize) else { continue };
+                match self.visit(plan, *rule_id, rule) {
+                    Visit::Next => {}
+                    Visit::Skip(skip, to) => {
+                        if let Some(place) = to {
+                            self.debug_skip_to(plan, phase, at, place);
+                            at = place.max(at);
+                        }
+                        self.debug_skip(plan, entries.get(at..), skip);
+                        at = at.saturating_add(skip as usize);
+                    }
+                    Visit::End => return,
+                }
+            }
+        }
+    }
+
+    /// Rules that can't match are like others that don't: `MATCHED_VARS` is empty after them.
+    fn pass_over(&mut self, entries: Option<&[Entry]>) {
+        if self.memory.matched_vars.is_empty() {
+            return;
+        }
+        let mut rules = entries.unwrap_or(&[]).iter();
+        if rules.any(|entry| matches!(entry, Entry::Rule(rule) if !self.is_removed(*rule))) {
+            self.memory.matched_vars.clear();
+        }
+    }
+
+    fn visit(&mut self, plan: &Plan, id: RuleId, rule: &Rule) -> Visit {
+        self.memory.values.work.rules += 1;
+        if self.is_removed(id) {
+            debug!(self, 9, "Skipped rule id '{}' due to a ruleRemove action.", rule.id);
+            return Visit::Next;
+        }
+        if self.debug.is_none() {
+            if let Some(quick) = &rule.quick
+                && !self.quick(plan, quick)
+            {
+                self.memory.matched_vars.clear();
+                return Visit::Next;
+            }
+            if let Some(quiet) = &rule.quiet
+                && !self.is_touched(id, rule)
+            {
+                return self.run_quiet(plan, id, rule, quiet);
+            }
+        }
+        let Some(state) = self.run_rule(plan, id, rule) else { return Visit::Next };
+        if self.intervention.is_some() {
+            debug!(self, 8, "Skipping this phase as this request was already intercepted.");
+            return Visit::End;
+        }
+        if self.allow.is_some() || self.engine() == EngineMode::Off {
+            return Visit::End;
+        }
+        match (state.skip, state.skip_to) {
+            (0, None) => Visit::Next,
+            (skip, to) => Visit::Skip(skip, to),
+        }
+    }
+
+    /// Whether `ctl:ruleRemoveTarget…` may have taken the target of a rule that has one.
+    fn is_touched(&self, id: RuleId, rule: &Rule) -> bool {
+        rule.quick.is_some()
+            && self.memory.removed_targets.iter().any(|removal| removal.rules.binary_search(&id).is_ok())
+    }
+
+    /// Runs a rule of one link that matches.
+    fn run_quiet(&mut self, plan: &Plan, id: RuleId, rule: &Rule, quiet: &Quiet) -> Visit {
+        self.current = Some((id, 0));
+        self.matched_vars_stale = true;
+        if let Some(quick) = &rule.quick {
+            self.note_quick_match(plan, quick);
+        }
+        for set_var in rule.links.iter().flat_map(|link| &link.set_vars) {
+            set_var.run(self, plan);
+        }
+        quiet.skip_to.map_or(Visit::Next, |place| Visit::Skip(0, Some(place)))
+    }
+
+    fn quick(&mut self, plan: &Plan, quick: &Quick) -> bool {
+        let holds = match quick.of {
+            Of::Tx(slot) => match self.memory.tx.slot(slot) {
+                Some(value) => quick.test.matches(self.memory.values.bytes(value)),
+                None => return false,
+            },
+            Of::Count(source) => quick.test.matches_count(self.count_values(plan, source)),
+        };
+        holds != quick.negated
+    }
+
+    fn count_values(&mut self, plan: &Plan, id: SourceId) -> usize {
+        let Some(source) = plan.sources.get(id) else { return 0 };
+        if source.is_static() {
+            return self.static_values(plan, id).len();
+        }
+        if source.variable == VariableName::Tx && source.is_one_key() {
+            return source.slots.iter().filter(|slot| self.memory.tx.slot(**slot).is_some()).count();
+        }
+        let mut found = std::mem::take(&mut self.memory.found);
+        let start = found.len();
+        self.resolve(plan, id, &mut found);
+        let count = found.len() - start;
+        found.truncate(start);
+        self.memory.found = found;
+        count
+    }
+
+    /// As `try_form` does, for `MATCHED_VAR` and its kin.
+    fn note_quick_match(&mut self, plan: &Plan, quick: &Quick) {
+        let mut found = std::mem::take(&mut self.memory.found);
+        let start = found.len();
+        match quick.of {
+            Of::Tx(slot) => {
+                let Scratch { values, tx, .. } = &mut self.memory;
+                if let Some(value) = tx.slot(slot) {
+                    let key = Some(tx.name(slot, plan, values));
+                    found.push(Found { variable: VariableName::Tx, key, value });
+                }
+            }
+            Of::Count(source) => {
+                let count = self.count_values(plan, source);
+                self.push_count(plan, source, count, &mut found);
+            }
+        }
+        let last = found.get(start).copied();
+        found.truncate(start);
+        self.memory.found = found;
+        if let Some(last) = last {
+            self.note_match(plan, last);
+        }
+    }
+
+    fn debug_skip(&mut self, plan: &Plan, entries: Option<&[Entry]>, mut skip: u32) {
+        if !self.debugs(9) {
+            return;
+        }
+        for entry in entries.unwrap_or(&[]) {
+            if skip == 0 {
+                return;
+            }
+            skip -= 1;
+            if let Entry::Rule(rule) = entry
+                && let Some(rule) = plan.rules.get(*rule as usize)
+            {
+                debug!(
+                    self,
+                    9, "Skipped rule id '{}' due to a `skip' action. Still {skip} to be skipped.", rule.id
+                );
+            }
+        }
+    }
+
+    fn debug_skip_to(&mut self, plan: &Plan, phase: Phase, from: usize, to: usize) {
+        if !self.debugs(9) {
+            return;
+        }
+        for entry in plan.phase(phase).entries.get(from..to).unwrap_or(&[]) {
+            if let Entry::Rule(rule) = entry
+                && let Some(rule) = plan.rules.get(*rule as usize)
+            {
+                let line = format!("Skipped rule id '{}' due to a SecMarker", rule.id);
+                self.write_debug(9, &line);
+            }
+        }
+    }
+}
