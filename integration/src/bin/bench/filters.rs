@@ -77,8 +77,7 @@ pub(crate) fn run(what: &str, plan: &Plan, out: &Path) {
     let takes_part = |subject: &str| compared.iter().any(|it| [it.subject, it.base].contains(&subject));
     let origin = origin::start();
     let names = SUBJECTS.into_iter().filter(|name| takes_part(name));
-    let subjects: Vec<_> =
-        names.map(|name| Subject::start(name, filters(name), origin, plan.connections)).collect();
+    let subjects: Vec<_> = names.map(|name| Subject::start(name, filters(name), origin, plan)).collect();
     let target = "/service-49/items/17?page=2";
     let guest = requests::get(target, "");
     let probe = |name: &'static str, bytes| Probe {

@@ -32,6 +32,9 @@ const USAGE: &str = "usage: bench waf|filters|canary|affinity|authz [options]
   --rounds <n>       rounds; each visits every subject with every request (default 15)
   --slice <ms>       how long a visit lasts (default 300)
   --connections <n>  connections, each with one request at a time (default 8)
+  --paranoia <level> the waf only: the paranoia level, 1 to 4; above 1 nothing is denied (default 1)
+  --workers <n>      workers of each Envoy (default 1)
+  --soak <n>         the waf only: so many requests more, over which memory is watched (default 0)
   --rest <s>         how long memory is given to fall after the load (default 60)
   --out <dir>        where the report goes (default docs/benchmarks)";
 
@@ -63,6 +66,9 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Option<(Plan, PathBuf
             "--rounds" => plan.rounds = number()?,
             "--slice" => plan.slice = Duration::from_millis(number()?.into()),
             "--connections" => plan.connections = number()?,
+            "--paranoia" => plan.paranoia = number().filter(|level| *level <= 4)?,
+            "--workers" => plan.workers = number()?,
+            "--soak" => plan.soak = value.parse().ok()?,
             "--rest" => plan.rest = Duration::from_secs(number()?.into()),
             "--out" => out = value.into(),
             _ => return None,

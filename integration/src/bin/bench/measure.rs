@@ -13,11 +13,25 @@ pub(crate) struct Plan {
     pub(crate) slice: Duration,
     pub(crate) connections: u32,
     pub(crate) rest: Duration,
+    /// The waf's paranoia level.
+    pub(crate) paranoia: u32,
+    /// Workers of each Envoy.
+    pub(crate) workers: u32,
+    /// Requests over which the waf's memory is watched after the rounds.
+    pub(crate) soak: u64,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { rounds: 15, slice: Duration::from_millis(300), connections: 8, rest: Duration::from_secs(60) }
+        Self {
+            rounds: 15,
+            slice: Duration::from_millis(300),
+            connections: 8,
+            rest: Duration::from_secs(60),
+            paranoia: 1,
+            workers: 1,
+            soak: 0,
+        }
     }
 }
 
@@ -125,6 +139,40 @@ pub(crate) fn run(subjects: &[Subject], probes: &[Probe], plan: &Plan) -> Measur
         subject.assert_sound();
     }
     Measured { series, memory, load: Spread::of(load) }
+}
+
+/// Resident memory of a subject in bytes, before and after each tenth of the requests, with how many there were.
+pub(crate) fn soak(subject: &Subject, probes: &[Probe], plan: &Plan) -> Vec<(u64, u64)> {
+    let mut points = vec![(0, subject.memory())];
+    let mut sent = 0;
+    for tenth in 1..=10 {
+        while sent < plan.soak * tenth / 10 {
+            for probe in probes {
+                let status = probe.statuses.iter().find(|(name, _)| *name == subject.name);
+                let status = status.expect("the subject is probed").1;
+                sent += subject.client.run(&probe.bytes, status, plan.slice).latencies.len() as u64;
+            }
+        }
+        points.push((sent, subject.memory()));
+        println!("{sent} of {} requests, {} bytes", plan.soak, subject.memory());
+    }
+    subject.assert_sound();
+    points
+}
+
+/// Bytes for each request, by least squares over the second half, when all that is kept has been touched.
+pub(crate) fn slope(points: &[(u64, u64)]) -> f64 {
+    let half = &points[points.len() / 2..];
+    let mean = |of: fn(&(u64, u64)) -> u64| {
+        half.iter().map(|point| of(point) as f64).sum::<f64>() / half.len() as f64
+    };
+    let (sent, memory) = (mean(|point| point.0), mean(|point| point.1));
+    let (mut above, mut below) = (0.0, 0.0);
+    for point in half {
+        above += (point.0 as f64 - sent) * (point.1 as f64 - memory);
+        below += (point.0 as f64 - sent).powi(2);
+    }
+    above / below
 }
 
 fn visit(subject: &Subject, probe: &Probe, status: u16, plan: &Plan, series: Option<&mut Vec<Series>>) {

@@ -51,7 +51,7 @@ pub(crate) fn megabytes(bytes: u64) -> String {
 pub(crate) fn method(plan: &Plan, measured: &Measured, command: &str) -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     format!(
-        "Written by `{command}`, not by hand. {}, {cores} cores; one Envoy with one worker for each row, all running, one \
+        "Written by `{command}`, not by hand. {}, {cores} cores; one Envoy with {} for each row, all running, one \
          loaded at a time over {} connections; {} rounds, {} ms for each row in each. CPU time is that of the Envoy process. \
          Medians over the rounds, quartiles in brackets; what is added is the difference within a round. Least disturbed: \
          between the tenths of the rounds in which each took least. Client and upstream \
@@ -59,6 +59,7 @@ pub(crate) fn method(plan: &Plan, measured: &Measured, command: &str) -> String 
          run: {:.1} ({:.1} to {:.1}); the benchmark itself makes about 2. More means that others used the machine, and that CPU \
          times are too high through shared caches.\n",
         processor(),
+        if plan.workers == 1 { "one worker".to_owned() } else { format!("{} workers", plan.workers) },
         plan.connections,
         plan.rounds,
         plan.slice.as_millis(),

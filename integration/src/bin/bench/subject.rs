@@ -1,12 +1,13 @@
 //! A running Envoy that is measured, beside others.
 
 use super::load::Client;
+use super::measure::Plan;
 use integration::prelude::*;
 use std::fs;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// An Envoy with one worker, and what its start took.
+/// An Envoy, and what its start took.
 pub(crate) struct Subject {
     pub(crate) name: &'static str,
     pub(crate) client: Client,
@@ -17,21 +18,19 @@ pub(crate) struct Subject {
 
 impl Subject {
     /// Starts one with these filters in front of the upstream.
-    pub(crate) fn start(
-        name: &'static str,
-        filters: Vec<Value>,
-        origin: SocketAddr,
-        connections: u32,
-    ) -> Self {
+    pub(crate) fn start(name: &'static str, filters: Vec<Value>, origin: SocketAddr, plan: &Plan) -> Self {
         let listener = filters.into_iter().fold(Listener::new("main"), Listener::filter).route_to("origin");
-        let config = Config::new().without_access_log().cluster(Cluster::new("origin", [origin]).http1());
+        let config = Config::new()
+            .concurrency(plan.workers)
+            .without_access_log()
+            .cluster(Cluster::new("origin", [origin]).http1());
         let start = Instant::now();
         let envoy = config.listener(listener).start();
         let started_in = start.elapsed();
         let start_cpu = whole_cpu(envoy.id());
         Self {
             name,
-            client: Client::connect(envoy.address("main"), connections),
+            client: Client::connect(envoy.address("main"), plan.connections),
             started_in,
             start_cpu,
             envoy,
