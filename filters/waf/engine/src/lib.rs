@@ -29,5 +29,7 @@ pub use error::{CompileError, CompileErrorKind};
 pub use intervention::{Cause, Intervention, InterventionKind};
 pub use matched::{MatchedRule, write_escaped};
 pub use options::{Limits, Options};
-pub use transaction::{BodyAccess, Connection, DebugSink, FiredRule, Scratch, Transaction, UploadedFile, Work};
+pub use transaction::{
+    BodyAccess, Connection, DebugSink, FiredRule, Scratch, Transaction, UploadedFile, Work,
+};
 pub use waf::{Document, Statistics, Waf};

@@ -105,6 +105,7 @@ impl Transaction {
         for set_var in rule.links.iter().flat_map(|link| &link.set_vars) {
             set_var.run(self, plan);
         }
+        self.note_fired(plan);
         quiet.skip_to.map_or(Visit::Next, |place| Visit::Skip(0, Some(place)))
     }
 
