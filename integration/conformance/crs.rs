@@ -74,7 +74,11 @@ fn configuration(upstream: &Upstream) -> Config {
         .with_manager("upgrade_configs", json!([{"upgrade_type": "CONNECT"}]))
         // A body that does not come is not waited for.
         .with_manager("request_timeout", "3s")
-        .filter(Wasm::module("waf").config(json!({"directives_map": {"default": directives}})))
+        .with_manager("early_header_mutation_extensions", json!([keeping(&KEPT)]))
+        .filter(Wasm::module("waf").config(json!({
+            "directives_map": {"default": directives},
+            "original_headers": KEPT.iter().copied().collect::<BTreeMap<_, _>>(),
+        })))
         .route(json!({"match": {"connect_matcher": {}}, "direct_response": {"status": 200}}))
         .route_to("albedo");
     Config::new()
@@ -83,6 +87,26 @@ fn configuration(upstream: &Upstream) -> Config {
         .listener(listener)
         .log_field("port", "%DOWNSTREAM_REMOTE_PORT%")
         .log_field("request_id", "%REQ(X-REQUEST-ID)%")
+}
+
+/// What Envoy takes out of requests, and under which names the filter finds it.
+const KEPT: [(&str, &str); 2] = [("connection", "x-original-connection"), ("referer", "x-original-referer")];
+
+/// Copies headers before Envoy looks at them.
+fn keeping(headers: &[(&str, &str)]) -> Value {
+    let copy = |(header, name): &(&str, &str)| {
+        json!({"append": {
+            "header": {"key": name, "value": format!("%REQ({header})%")},
+            "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+        }})
+    };
+    json!({
+        "name": "envoy.http.early_header_mutation.header_mutation",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+            "mutations": headers.iter().map(copy).collect::<Vec<_>>(),
+        },
+    })
 }
 
 /// The local port and the status of a stage.

@@ -33,6 +33,10 @@ pub struct Config {
     /// Labels on every metric, with their values.
     #[serde(default)]
     pub metric_labels: BTreeMap<String, String>,
+    /// Headers that Envoy takes out of requests before any filter, by the names under which its `early_header_mutation_extensions`
+    /// keep them: `{"referer": "x-original-referer"}`. The rules see them under their own names, the upstream does not get them.
+    #[serde(default)]
+    pub original_headers: BTreeMap<String, String>,
     /// Where the audit log goes.
     #[serde(default)]
     pub audit_log: AuditLogConfig,

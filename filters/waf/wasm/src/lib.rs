@@ -7,6 +7,7 @@ mod config;
 mod core_rule_set;
 mod log_line;
 mod metrics;
+mod original_headers;
 mod report;
 mod rule_sets;
 
@@ -14,6 +15,7 @@ pub use audit_log::{AuditLogConfig, CollectorConfig};
 pub use config::{Config, Mode, RouteDirectives};
 pub use core_rule_set::{AnomalyThreshold, CoreRuleSet, Exclusion, Plugin, RuleSelection};
 
+use original_headers::OriginalHeaders;
 use portcullis_engine::{Connection, Intervention, Scratch, Transaction};
 use report::{Decision, Report};
 use rule_sets::RuleSets;
@@ -26,6 +28,7 @@ use std::cell::RefCell;
 /// The filter.
 pub struct WafFilter {
     rule_sets: RuleSets,
+    original_headers: OriginalHeaders,
     mode: Mode,
     report: Report,
     /// The memory of transactions that have ended, for those to come.
@@ -55,12 +58,17 @@ impl Filter for WafFilter {
         let mut errors = ConfigErrors::new();
         let rule_sets = RuleSets::compile(&config).map_err(|found| errors.extend(found)).ok();
         let report = Report::new(&config, setup).map_err(|found| errors.extend(found)).ok();
-        let (Some(rule_sets), Some(report)) = (rule_sets, report) else { return Err(errors) };
+        let original_headers =
+            OriginalHeaders::new(&config.original_headers).map_err(|found| errors.extend(found)).ok();
+        let (Some(rule_sets), Some(report), Some(original_headers)) = (rule_sets, report, original_headers)
+        else {
+            return Err(errors);
+        };
         setup.notice(rule_sets.describe());
         for file in built_in::LEFT_OUT.iter().filter(|_| config.uses_core_rule_set()) {
             setup.warn(format!("{file} of the Core Rule Set is left out: it needs a GeoIP database and DNS"));
         }
-        Ok(Self { rule_sets, mode: config.mode, report, memory: RefCell::default() })
+        Ok(Self { rule_sets, original_headers, mode: config.mode, report, memory: RefCell::default() })
     }
 
     fn request_body_mode(&self, inspection: &Inspection) -> BodyMode {
@@ -80,17 +88,21 @@ impl Filter for WafFilter {
     }
 
     fn request_headers(&self, inspection: &mut Inspection, host: &mut dyn Host) -> Flow {
-        if self.mode == Mode::Off {
+        if self.mode == Mode::Off && self.original_headers.is_empty() {
             return Flow::Continue;
         }
         let headers = host.headers(MapKind::RequestHeaders);
+        self.original_headers.remove_copies(&headers, host);
+        if self.mode == Mode::Off {
+            return Flow::Continue;
+        }
         let authority = headers.get(":authority").unwrap_or_default();
         let memory = self.memory.borrow_mut().pop().unwrap_or_default();
         let mut transaction =
             self.rule_sets.get(authority, headers.get(":path").unwrap_or_default()).transaction_in(memory);
         inspection.endless = never_ends(&headers);
         inspection.protocol = host.property(&["request", "protocol"]).unwrap_or_default();
-        feed_request(&mut transaction, &headers, inspection, host);
+        feed_request(&mut transaction, &headers, &self.original_headers, inspection, host);
         let intervention = transaction.process_request_headers();
         let inspects_body = transaction.request_body_access().inspect && !inspection.endless;
         inspection.transaction = Some(transaction);
@@ -182,6 +194,7 @@ fn body_mode(limit: Option<usize>) -> BodyMode {
 fn feed_request(
     transaction: &mut Transaction,
     headers: &Headers,
+    original_headers: &OriginalHeaders,
     inspection: &Inspection,
     host: &mut dyn Host,
 ) {
@@ -206,7 +219,12 @@ fn feed_request(
                 transaction.request_header(name, value);
             }
             [b':', ..] => {}
-            _ => transaction.request_header(name, value),
+            _ => match original_headers.original(name) {
+                // Envoy has left it where it was.
+                Some(original) if headers.get(original).is_some() => {}
+                Some(original) => transaction.request_header(original.as_bytes(), value),
+                None => transaction.request_header(name, value),
+            },
         }
     }
     // Envoy keeps this header to itself. In HTTP/1.1 a body without a length is there only where the client has sent it.

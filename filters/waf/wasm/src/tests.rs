@@ -421,3 +421,47 @@ fn the_table_of_known_patterns_is_what_the_engine_finds_out() {
     assert!(found.len() > 10_000, "{} bytes", found.len());
     assert_eq!(KNOWN_PATTERNS.bytes(), found);
 }
+
+#[test]
+fn headers_that_envoy_takes_out_are_judged_and_not_passed_on() {
+    let config = r#"{"directives_map": {"default": [
+        "SecRuleEngine On", "SecRule REQUEST_HEADERS:Referer \"@contains attack\" \"id:1,phase:1,deny\"",
+        "SecRule REQUEST_HEADERS_NAMES \"@beginsWith x-original\" \"id:2,phase:1,deny,status:500\""
+    ]}, "original_headers": {"referer": "x-original-referer"}}"#;
+    let off = config.replace("\"original_headers\"", "\"mode\": \"off\", \"original_headers\"");
+    for (config, headers, status) in [
+        (config, &[("x-original-referer", "attack")][..], 403),
+        (config, &[("x-original-referer", "attack"), ("referer", "http://fine.test/")][..], 200),
+        (config, &[("x-original-referer", "fine")][..], 200),
+        (config, &[("x-other", "attack")][..], 200),
+        (&off, &[("x-original-referer", "attack")][..], 200),
+    ] {
+        let request = headers
+            .iter()
+            .fold(Message::request("GET", "/"), |request, (name, value)| request.with_header(name, value));
+        let outcome =
+            run(&loaded(config), TestHost::new(), request, Message::response(200), Settings::default());
+        assert_eq!(outcome.status(), status, "{headers:?}");
+        if let Some(upstream) = outcome.upstream {
+            assert_eq!(upstream.header("x-original-referer"), None);
+        }
+    }
+    for (fields, expected) in [
+        (r#"{"Referer": "x-r"}"#, "original_headers.Referer: found \"Referer\""),
+        (r#"{"referer": ":path"}"#, "original_headers.referer: found \":path\""),
+        (
+            r#"{"referer": "x", "connection": "x"}"#,
+            "original_headers.referer: found \"x\", expected a name of its own",
+        ),
+        (
+            r#"{"referer": "referer"}"#,
+            "original_headers.referer: found \"referer\", expected a name of its own",
+        ),
+    ] {
+        let config = format!(r#"{{"directives_map": {{"default": []}}, "original_headers": {fields}}}"#);
+        let Err(errors) = load::<WafFilter>(config.as_bytes(), &|_| None) else {
+            panic!("accepted: {config}")
+        };
+        assert!(errors.to_string().contains(expected), "{errors}\nlacks {expected}");
+    }
+}
