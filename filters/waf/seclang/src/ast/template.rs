@@ -10,18 +10,14 @@ use super::VariableName;
 pub struct Template {
     /// The text as written, without its quotes and unescaped.
     pub raw: Vec<u8>,
-    /// The text in pieces. Neighbouring literals are joined; empty text has no parts.
+    /// The text in pieces. Neighbouring literals are joined; text without macros has no parts.
     pub parts: Vec<Part>,
 }
 
 impl Template {
     /// The text, if it holds no macro.
     pub fn as_literal(&self) -> Option<&[u8]> {
-        match self.parts.as_slice() {
-            [] => Some(b""),
-            [Part::Literal(text)] => Some(text),
-            _ => None,
-        }
+        self.parts.is_empty().then_some(&self.raw)
     }
 }
 

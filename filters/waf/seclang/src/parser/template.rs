@@ -45,7 +45,9 @@ impl Context {
                 None => {}
             }
         }
-        push_literal(&mut parts, raw, literal..raw.len());
+        if !parts.is_empty() {
+            push_literal(&mut parts, raw, literal..raw.len());
+        }
         Template { raw: raw.to_vec(), parts }
     }
 
