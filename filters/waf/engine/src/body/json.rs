@@ -16,6 +16,7 @@ use super::{ArgumentSink, BodyError, Budget, Limits};
 /// # Errors
 ///
 /// The body is no JSON, a limit is exceeded, or the sink stopped the parser.
+#[inline(never)]
 pub fn parse(
     input: &[u8],
     limits: &Limits,

@@ -41,6 +41,7 @@ pub trait XmlSink {
 /// # Errors
 ///
 /// The body is not well formed, a limit is exceeded, or the sink stopped the parser.
+#[inline(never)]
 pub fn parse(input: &[u8], limits: &Limits, sink: &mut (impl XmlSink + ?Sized)) -> Result<(), BodyError> {
     if input.is_empty() {
         return Ok(());

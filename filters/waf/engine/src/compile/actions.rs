@@ -68,6 +68,7 @@ impl Compiler<'_> {
     }
 
     /// The actions that every rule of a phase runs.
+    #[inline(never)]
     pub(super) fn default_actions(
         &mut self,
         actions: &[Spanned<ast::Action>],
@@ -105,6 +106,7 @@ impl Compiler<'_> {
         })
     }
 
+    #[inline(never)]
     fn set_var(&mut self, set_var: &ast::SetVar) -> SetVar {
         let key = self.key(set_var.collection, &set_var.key);
         let op = match &set_var.op {
@@ -178,6 +180,7 @@ impl Compiler<'_> {
         })
     }
 
+    #[inline(never)]
     fn ctl(&mut self, ctl: &AstCtl, span: Span, index: &Index) -> Option<Ctl> {
         let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         Some(match ctl {

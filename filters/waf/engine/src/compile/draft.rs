@@ -42,6 +42,7 @@ impl Draft<'_> {
 }
 
 impl<'a> Compiler<'a> {
+    #[inline(never)]
     pub(super) fn draft(&mut self, rule: &'a ast::Rule, span: Span) -> Draft<'a> {
         let mut links = vec![link(rule, span)];
         links.extend(rule.links.iter().map(|spanned| link(&spanned.node, spanned.span)));
@@ -77,6 +78,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// Second pass: `SecRuleRemove…` and `SecRuleUpdate…`.
+    #[inline(never)]
     pub(super) fn apply_updates(&mut self) {
         use ast::Directive as D;
         for update in std::mem::take(&mut self.updates) {

@@ -139,6 +139,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// First pass.
+    #[inline(never)]
     fn collect(&mut self) {
         let ruleset = self.ruleset;
         let mut seen = HashMap::new();
@@ -168,6 +169,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// What a `SecDefaultAction` may hold the parser has checked.
+    #[inline(never)]
     fn default_action(&mut self, actions: &'a [ast::Spanned<ast::Action>], span: Span) {
         let Some(phase) = phase_of(actions) else {
             return self.error(span, CompileErrorKind::DefaultActionPhase);

@@ -22,6 +22,7 @@ struct IndexEntry {
 }
 
 impl Index {
+    #[inline(never)]
     pub(super) fn new(drafts: &[Draft<'_>]) -> Self {
         let texts = |draft: &Draft<'_>, wanted: fn(&ast::ActionKind) -> Option<&[u8]>| {
             let starter = draft.links.first();
@@ -100,6 +101,7 @@ impl Compiler<'_> {
         }
     }
 
+    #[inline(never)]
     fn link(
         &mut self,
         draft: &Draft<'_>,
@@ -156,6 +158,7 @@ impl Compiler<'_> {
     }
 
     /// The transformations of a link. Those of `SecDefaultAction` come first, unless the rule has `t:none`.
+    #[inline(never)]
     fn chain(&mut self, draft: &Draft<'_>, link: &DraftLink<'_>) -> ChainId {
         let of = |actions: &[Spanned<ast::Action>]| -> Vec<ast::Transformation> {
             let kinds = actions.iter().map(|action| &action.kind);
@@ -182,6 +185,7 @@ impl Compiler<'_> {
         }
     }
 
+    #[inline(never)]
     fn operation(
         &mut self,
         operator: &Spanned<ast::Operator>,

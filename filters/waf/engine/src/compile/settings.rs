@@ -42,6 +42,7 @@ pub(super) fn defaults() -> Settings {
 }
 
 impl<'a> Compiler<'a> {
+    #[inline(never)]
     pub(super) fn setting(&mut self, directive: &'a D, span: Span) {
         let settings = &mut self.settings;
         let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);

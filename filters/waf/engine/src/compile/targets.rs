@@ -11,6 +11,7 @@ use crate::plan::{ChainId, Group, GroupId, Select, Source, Target, is_fixed_xpat
 use crate::support;
 
 impl Compiler<'_> {
+    #[inline(never)]
     pub(super) fn targets(&mut self, link: &DraftLink<'_>, chain: ChainId, multi_match: bool) -> Vec<Target> {
         let variables = link.variables.as_ref();
         let mut targets = Vec::new();

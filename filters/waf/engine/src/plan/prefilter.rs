@@ -269,6 +269,7 @@ impl PrefilterBuilder {
     }
 
     /// Builds the scan. `None` if it would be too large.
+    #[inline(never)]
     pub(crate) fn build(self) -> Option<Prefilter> {
         let words = self.conditions.len().div_ceil(64);
         let mut patterns: Vec<(Vec<u8>, BTreeSet<u16>)> = self.literals.into_iter().collect();

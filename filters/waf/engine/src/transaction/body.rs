@@ -110,6 +110,7 @@ impl Transaction {
         self.set_bytes(V::ReqbodyProcessorErrorMsg, message.as_bytes());
     }
 
+    #[inline(never)]
     fn parse_multipart(&mut self, plan: &Plan, body: &[u8], limits: &Limits) -> Result<(), BodyError> {
         use VariableName as V;
         let content_type = self.header(b"content-type").map(|id| self.bytes(id).to_vec()).unwrap_or_default();
@@ -150,6 +151,7 @@ impl Transaction {
         result
     }
 
+    #[inline(never)]
     fn parse_xml(&mut self, plan: &Plan, body: &[u8], limits: &Limits) -> Result<(), BodyError> {
         use portcullis_seclang::ast::ParseXml;
         let mode = self.overrides.parse_xml_into_args.unwrap_or(plan.settings.parse_xml_into_args);
@@ -193,6 +195,7 @@ impl Transaction {
             .map(|member| member.value)
     }
 
+    #[inline(never)]
     fn set_full_request(&mut self, body: &[u8]) {
         let mut text = Vec::new();
         for member in self.members(VariableName::RequestHeaders) {

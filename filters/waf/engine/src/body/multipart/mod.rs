@@ -133,6 +133,7 @@ impl MultipartFlags {
 ///
 /// The body or `content_type`, the value of the Content-Type header, is malformed, a limit is exceeded, or the sink
 /// stopped the parser. `flags` tells then what was noticed before.
+#[inline(never)]
 pub fn parse(
     content_type: &[u8],
     body: &[u8],
