@@ -162,6 +162,21 @@ fuzz: ## Look for inputs that break a property ([TARGET=name] [SECONDS=60 for ea
 	@tools/crs/install.sh .tools/crs --optional
 	@fuzz/run.sh $(or $(SECONDS),60) $(TARGET)
 
+SIZES := cargo run --quiet --package integration --bin sizes --
+
+.PHONY: sizes
+sizes: modules ## List how large the modules are; fail if the code of one has grown
+	@$(SIZES)
+
+.PHONY: sizes-baseline
+sizes-baseline: modules ## Write down how large the modules' code is
+	@$(SIZES) --write
+
+# `make sizes-of-waf`: which crates and functions the code of a filter is. Links it anew, with names.
+sizes-of-%: wasm-target
+	@cargo rustc --quiet --package portcullis-$* --lib --crate-type cdylib --target $(WASM) --profile wasm -- -C strip=debuginfo
+	@$(SIZES) --of $(TARGET_DIR)/$(WASM)/wasm/portcullis_$*.wasm
+
 .PHONY: wasm-target
 wasm-target:
 	@test -d "$$(rustc --print target-libdir --target $(WASM))" || rustup target add $(WASM)

@@ -76,5 +76,6 @@ pub mod request;
 pub mod runtime;
 pub mod scenario;
 pub mod shared;
+pub mod sizes;
 pub mod upstream;
 mod wire;

@@ -17,4 +17,5 @@ mod crash;
 mod deployment;
 mod harness;
 mod sdk;
+mod sizes;
 mod waf;
