@@ -104,17 +104,26 @@ fn unescape_slashes(path: &[u8]) -> Vec<u8> {
 }
 
 /// Decodes and encodes, byte by byte, as `CanonicalizePath` of googleurl does, which Envoy calls (url_canon_path.cc). An escape
-/// that is none stays as it is.
+/// that is none stays as it is, unless what is decoded behind it would make it one.
 fn canonical(path: &[u8]) -> Result<Vec<u8>, PathError> {
     let mut canonical = Vec::with_capacity(path.len());
     let mut rest = path;
+    // The last percent sign that begins no escape, in what has been written.
+    let mut lone = None;
     while let Some((byte, behind)) = rest.split_first() {
         rest = behind;
         match (byte, escaped(behind)) {
-            (b'%', Some(0)) => return Err(PathError::Nul),
+            (0, _) | (b'%', Some(0)) => return Err(PathError::Nul),
             (b'%', Some(decoded)) if is_unreserved(decoded) => {
                 canonical.push(decoded);
                 rest = behind.get(2..).unwrap_or_default();
+                if let Some(percent) = lone {
+                    keep_apart(&mut canonical, percent, rest);
+                }
+            }
+            (b'%', None) => {
+                lone = Some(canonical.len());
+                canonical.push(b'%');
             }
             (b'\\', _) => canonical.push(b'/'),
             (byte, _) if is_passed(*byte) => canonical.push(*byte),
@@ -126,6 +135,20 @@ fn canonical(path: &[u8]) -> Result<Vec<u8>, PathError> {
         }
     }
     Ok(canonical)
+}
+
+/// Where the last byte, which was just decoded, makes an escape of the lone percent sign before it, encodes that: `%%34%31` is
+/// `%2541`, not `%41`, which the next to decode would take for an `A` (`CheckForNestedEscapes` of googleurl).
+fn keep_apart(canonical: &mut Vec<u8>, percent: usize, rest: &[u8]) {
+    let is_digit = |byte: &u8| byte.is_ascii_hexdigit();
+    let is_escape = match canonical.get(percent + 1..) {
+        Some([high]) => is_digit(high) && rest.first().is_some_and(is_digit),
+        Some([high, low]) => is_digit(high) && is_digit(low),
+        _ => false,
+    };
+    if is_escape {
+        canonical.splice(percent + 1..percent + 1, *b"25");
+    }
 }
 
 /// RFC 3986 5.2.4, on a path that begins with a slash.
