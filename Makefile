@@ -58,6 +58,8 @@ check: wasm-target deny ## Check formatting, lints, licences, advisories and the
 	cargo clippy --target $(WASM) $(foreach filter,$(FILTERS),--package portcullis-$(filter)) -- -D warnings
 	cargo xtask boundaries
 	cargo xtask docs --check
+	cargo xtask api --check
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps $(foreach part,sdk-shim sdk-shim-config sdk-shim-http sdk-shim-testing,--package $(part))
 	@sh tools/deny.sh $(CARGO_DENY)
 
 .PHONY: format
@@ -67,6 +69,10 @@ format: ## Format the code
 .PHONY: docs
 docs: ## Write the reference pages in docs/ from the filters' code
 	cargo xtask docs
+
+.PHONY: public-api
+public-api: ## Write down what the SDK's crates offer, into sdk-shim/public-api.txt
+	cargo xtask api
 
 .PHONY: modules
 modules: wasm-target ## Build the filters into dist/; the waf with the Core Rule Set where there is one

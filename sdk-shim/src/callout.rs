@@ -84,6 +84,18 @@ impl HttpCall {
 }
 
 /// An HTTP request of the filter's own whose headers are text, borrowed: see [`HttpCall`] for the other.
+///
+/// ```
+/// use sdk_shim::{Callout, Flow, Host};
+/// use std::time::Duration;
+///
+/// fn ask(host: &mut dyn Host) -> Flow {
+///     let headers = [(":method", "GET"), (":path", "/check"), (":authority", "auth")];
+///     let call = Callout { cluster: "auth", headers: &headers, body: b"", timeout: Duration::from_secs(1) };
+///     if host.call(&call).is_ok() { Flow::Await } else { Flow::Continue }
+/// }
+/// # assert_eq!(ask(&mut sdk_shim_testing::TestHost::new()), Flow::Continue);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Callout<'a> {
     /// The cluster that it goes to, as the host's configuration names it.
@@ -162,18 +174,60 @@ impl GrpcCall {
 }
 
 /// A callout under way. Its number is the SDK's own, not the host's token.
+///
+/// ```
+/// use sdk_shim::{CalloutId, Host, HostError, HttpCall};
+///
+/// /// Which answer is which is told by these.
+/// fn ask_both(host: &mut dyn Host) -> Result<[CalloutId; 2], HostError> {
+///     Ok([host.send(&HttpCall::get("users", "/"))?, host.send(&HttpCall::get("limits", "/"))?])
+/// }
+/// # assert!(ask_both(&mut sdk_shim_testing::TestHost::new()).is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CalloutId(pub u32);
 
 /// A timer under way. Later ones are greater.
+///
+/// ```
+/// use sdk_shim::Host;
+/// use sdk_shim_testing::TestHost;
+/// use std::time::Duration;
+///
+/// let mut host = TestHost::new();
+/// let (first, second) = (host.wake_after(Duration::from_secs(1)), host.wake_after(Duration::from_secs(1)));
+/// assert!(first.unwrap() < second.unwrap());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimerId(pub u32);
 
 /// A queue that VMs share.
+///
+/// ```
+/// use sdk_shim::Host;
+/// use sdk_shim_testing::TestHost;
+///
+/// let mut host = TestHost::new();
+/// let queue = host.register_queue("jobs").unwrap();
+/// host.enqueue(queue, b"job").unwrap();
+/// assert_eq!(host.dequeue(queue).unwrap().unwrap(), b"job");
+/// assert_eq!(host.dequeue(queue), Ok(None));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct QueueId(pub u32);
 
 /// A value that VMs share.
+///
+/// ```
+/// use sdk_shim::{Host, HostError};
+/// use sdk_shim_testing::TestHost;
+///
+/// let mut host = TestHost::new();
+/// host.set_shared_data("mine.state", b"a", None).unwrap();
+/// let read = host.shared_data("mine.state").unwrap().unwrap();
+/// assert_eq!(host.set_shared_data("mine.state", b"b", Some(read.version)), Ok(()));
+/// assert_eq!(host.set_shared_data("mine.state", b"c", Some(read.version)), Err(HostError::Conflict));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SharedValue {
     /// The value.
@@ -183,6 +237,15 @@ pub struct SharedValue {
 }
 
 /// The answer to a callout. A host that could not reach the cluster answers 503, after the timeout 504.
+///
+/// ```
+/// use sdk_shim::{CalloutError, CalloutResponse, Headers};
+///
+/// let headers = Headers::from_iter([(":status", "404")]);
+/// let answer = CalloutResponse { headers, ..CalloutResponse::default() };
+/// assert_eq!(answer.status(), Some(404));
+/// assert_eq!(answer.success().unwrap_err(), CalloutError::Status(404));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct CalloutResponse {
     /// Its headers, with `:status`. Empty where the host gave up on the answer (Envoy: one over 32 MB), and for gRPC.
@@ -196,6 +259,13 @@ pub struct CalloutResponse {
 }
 
 /// How a gRPC call came out.
+///
+/// ```
+/// use sdk_shim::{CalloutError, GrpcStatus};
+///
+/// let denied = GrpcStatus { code: 7, message: b"not yours".to_vec() };
+/// assert_eq!(CalloutError::Grpc(denied).to_string(), "the answer has gRPC status 7 not yours");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrpcStatus {
     /// The code: 0 is success, 4 the timeout, 14 that the service could not be reached.
@@ -225,6 +295,17 @@ impl CalloutResponse {
 }
 
 /// Why a callout brought no answer that can be used.
+///
+/// ```
+/// use sdk_shim::{CalloutError, Handle, HttpCall};
+///
+/// async fn plan(host: &Handle) -> Result<Vec<u8>, CalloutError> {
+///     match host.call(HttpCall::get("users", "/plan")).await?.success() {
+///         Err(CalloutError::Status(404)) => Ok(b"free".to_vec()),
+///         answer => Ok(answer?.body),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CalloutError {
     /// It was not started.

@@ -8,6 +8,32 @@ use serde::de::DeserializeOwned;
 ///
 /// One value serves all streams of a VM, so every method takes `&self`; what belongs to one stream goes into
 /// [`Filter::Request`].
+///
+/// ```
+/// use sdk_shim::{ConfigErrors, Filter, Flow, Host, MapKind, Setup};
+///
+/// struct Stamp { value: String }
+///
+/// #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// #[serde(deny_unknown_fields)]
+/// struct Config { value: String }
+///
+/// impl Filter for Stamp {
+///     const NAME: &'static str = "stamp";
+///     type Config = Config;
+///     type Request = ();
+///
+///     fn new(config: Config, _: &mut Setup<'_>) -> Result<Self, ConfigErrors> {
+///         Ok(Self { value: config.value })
+///     }
+///
+///     fn request_headers(&self, _: &mut (), host: &mut dyn Host) -> Flow {
+///         let _ = host.set_header(MapKind::RequestHeaders, "x-stamp", self.value.as_bytes());
+///         Flow::Continue
+///     }
+/// }
+/// # assert!(sdk_shim::load::<Stamp>(br#"{"value": "a"}"#, &|_| None).is_ok());
+/// ```
 pub trait Filter: Sized + 'static {
     /// The name in logs.
     const NAME: &'static str;
@@ -105,6 +131,13 @@ pub trait Filter: Sized + 'static {
 }
 
 /// What a filter wants of bodies in one direction.
+///
+/// ```
+/// use sdk_shim::{BodyMode, OverLimit};
+///
+/// let whole = BodyMode::Buffered { limit: 64 << 10, over: OverLimit::Reject };
+/// assert_ne!(whole, BodyMode::Streaming);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyMode {
     /// Nothing: bodies pass unseen.
@@ -124,6 +157,13 @@ pub enum BodyMode {
 }
 
 /// What happens to a body over its limit.
+///
+/// ```
+/// use sdk_shim::{BodyMode, OverLimit};
+///
+/// let beginning = BodyMode::Buffered { limit: 4096, over: OverLimit::Partial };
+/// assert_ne!(beginning, BodyMode::Buffered { limit: 4096, over: OverLimit::Reject });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OverLimit {
     /// A request is answered with 413, a response replaced by 502, both with details that name the SDK.
@@ -133,6 +173,16 @@ pub enum OverLimit {
 }
 
 /// A body, or a chunk of one.
+///
+/// ```
+/// use sdk_shim::Body;
+///
+/// fn is_json(body: Body<'_>) -> bool {
+///     body.end && body.bytes.trim_ascii_start().first() == Some(&b'{')
+/// }
+/// assert!(is_json(Body { bytes: b" {}", end: true }));
+/// assert!(!is_json(Body { bytes: b"{", end: false }));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Body<'a> {
     /// The bytes.
@@ -144,6 +194,13 @@ pub struct Body<'a> {
 
 /// Whether a stream with these request headers has a body that never ends: a protocol upgrade, a tunnel or gRPC. To
 /// buffer such a body is to hang the stream.
+///
+/// ```
+/// use sdk_shim::{Headers, never_ends};
+///
+/// assert!(never_ends(&Headers::from_iter([("upgrade", "websocket")])));
+/// assert!(!never_ends(&Headers::from_iter([("content-type", "application/json")])));
+/// ```
 pub fn never_ends(request_headers: &Headers) -> bool {
     request_headers.get("upgrade").is_some()
         || request_headers.get(":protocol").is_some()

@@ -2,6 +2,15 @@ use crate::Task;
 use std::borrow::Cow;
 
 /// What becomes of a stream after a phase.
+///
+/// ```
+/// use sdk_shim::{Flow, Reply};
+///
+/// fn decide(allowed: bool) -> Flow {
+///     if allowed { Flow::Continue } else { Reply::new(403, "not_allowed").into() }
+/// }
+/// assert!(matches!(decide(false), Flow::Reply(reply) if reply.status == 403));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Flow {
     /// It goes on.
@@ -26,6 +35,13 @@ impl From<Reply> for Flow {
 }
 
 /// A response in place of the upstream's.
+///
+/// ```
+/// use sdk_shim::Reply;
+///
+/// let reply = Reply::new(429, "too_many").with_header("retry-after", "1").with_body("Slow down.\n");
+/// assert_eq!((reply.status, reply.body.as_slice()), (429, &b"Slow down.\n"[..]));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// The status code, 200 to 599. Any other is sent as 500.

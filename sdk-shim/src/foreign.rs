@@ -1,6 +1,15 @@
 //! The arguments and answers of the functions that Envoy offers by name: small protobuf messages.
 
 /// The hash that a signature is made of.
+///
+/// ```
+/// use sdk_shim::{Host, HostError, SignatureHash};
+///
+/// fn is_signed(host: &mut dyn Host, key: &[u8], signature: &[u8], text: &[u8]) -> Result<bool, HostError> {
+///     host.verify_signature(SignatureHash::Sha256, key, signature, text)
+/// }
+/// # assert!(is_signed(&mut sdk_shim_testing::TestHost::new(), b"", b"", b"").is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "they say what they are")]
 pub enum SignatureHash {
@@ -12,6 +21,15 @@ pub enum SignatureHash {
 }
 
 /// How long filter state lives.
+///
+/// ```
+/// use sdk_shim::{FilterStateLife, Host, HostError};
+///
+/// fn stick_to(host: &mut dyn Host, user: &[u8]) -> Result<(), HostError> {
+///     host.set_envoy_filter_state("envoy.hashable_string", user, FilterStateLife::Request)
+/// }
+/// # assert!(stick_to(&mut sdk_shim_testing::TestHost::new(), b"a").is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FilterStateLife {
     /// As long as this pass through the filters.

@@ -47,10 +47,35 @@ impl GrpcStreamCall {
 }
 
 /// A gRPC stream that is open. Its number is the host's token.
+///
+/// ```
+/// use sdk_shim::{Flow, GrpcStreamCall, Host, HostError};
+///
+/// fn begin(host: &mut dyn Host) -> Result<Flow, HostError> {
+///     let stream = host.open_grpc(&GrpcStreamCall::new("limits", "limits.v1.Limits", "Watch"))?;
+///     host.grpc_send(stream, b"\x0a\x01a")?;
+///     host.grpc_finish(stream)?;
+///     Ok(Flow::Await)
+/// }
+/// # assert!(begin(&mut sdk_shim_testing::TestHost::new()).is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GrpcStreamId(pub u32);
 
 /// What comes on a gRPC stream.
+///
+/// ```
+/// use sdk_shim::{Flow, GrpcEvent, Reply};
+///
+/// fn heard(event: GrpcEvent) -> Flow {
+///     match event {
+///         GrpcEvent::Message(message) if message == b"go" => Flow::Continue,
+///         GrpcEvent::Closed(_) => Reply::new(503, "no_verdict").into(),
+///         _ => Flow::Await,
+///     }
+/// }
+/// assert_eq!(heard(GrpcEvent::Message(b"go".to_vec())), Flow::Continue);
+/// ```
 #[derive(Clone, Debug)]
 pub enum GrpcEvent {
     /// The metadata that the service begins with.
@@ -68,6 +93,21 @@ pub enum GrpcEvent {
 ///
 /// The host cannot be told to wait, so messages that come faster than they are received are kept: up to
 /// [`GrpcStream::MAX_UNREAD_BYTES`], after which the stream is cancelled.
+///
+/// ```
+/// use sdk_shim::{CalloutError, GrpcStreamCall, Handle};
+///
+/// async fn last_word(host: &Handle) -> Result<Vec<u8>, CalloutError> {
+///     let stream = host.open_grpc(GrpcStreamCall::new("limits", "limits.v1.Limits", "Watch")).await?;
+///     stream.send(b"\x0a\x01a").await?;
+///     stream.finish().await?;
+///     let mut last = Vec::new();
+///     while let Some(message) = stream.receive().await? {
+///         last = message;
+///     }
+///     Ok(last)
+/// }
+/// ```
 pub struct GrpcStream {
     id: GrpcStreamId,
     inbox: Rc<Inbox>,

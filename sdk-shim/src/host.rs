@@ -9,6 +9,19 @@ use std::time::Duration;
 /// What a filter can ask of its host, for the stream that it is called for. Everything is bytes.
 ///
 /// A call that returns a value costs about a microsecond in Envoy: where three or more headers are wanted, read the map.
+///
+/// ```
+/// use sdk_shim::{Host, Level, MapKind, Property};
+///
+/// fn note(host: &mut dyn Host) {
+///     let agent = host.header(MapKind::RequestHeaders, "user-agent").unwrap_or_default();
+///     let from = host.address(Property::SourceAddress);
+///     host.log(Level::Info, format_args!("{from:?} {}", agent.escape_ascii()));
+/// }
+/// # let mut host = sdk_shim_testing::TestHost::new();
+/// # note(&mut host);
+/// # assert_eq!(host.logs.len(), 1);
+/// ```
 pub trait Host {
     /// All pairs of a map. Empty where the host has no such map now.
     fn headers(&mut self, map: MapKind) -> Headers;
@@ -323,6 +336,13 @@ impl dyn Host + '_ {
 }
 
 /// One change of a header map.
+///
+/// ```
+/// use sdk_shim::HeaderWrite;
+///
+/// let write = HeaderWrite::Set("x-user", b"ann");
+/// assert_ne!(write, HeaderWrite::Remove("x-user"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderWrite<'a> {
     /// Replace all values of the name.
@@ -334,6 +354,15 @@ pub enum HeaderWrite<'a> {
 }
 
 /// The header maps of a stream.
+///
+/// ```
+/// use sdk_shim::{Host, HostError, MapKind};
+///
+/// fn hide(host: &mut dyn Host) -> Result<(), HostError> {
+///     host.remove_header(MapKind::ResponseHeaders, "x-powered-by")
+/// }
+/// # assert!(hide(&mut sdk_shim_testing::TestHost::new()).is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "they say what they are")]
 pub enum MapKind {
@@ -344,6 +373,15 @@ pub enum MapKind {
 }
 
 /// The bodies of a stream.
+///
+/// ```
+/// use sdk_shim::{BodyKind, Host, HostError};
+///
+/// fn blank(host: &mut dyn Host) -> Result<(), HostError> {
+///     host.replace_body(BodyKind::Response, b"")
+/// }
+/// # assert!(blank(&mut sdk_shim_testing::TestHost::new()).is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "they say what they are")]
 pub enum BodyKind {
@@ -352,6 +390,14 @@ pub enum BodyKind {
 }
 
 /// Why a host call came to nothing.
+///
+/// ```
+/// use sdk_shim::{Host, HostError, MapKind};
+/// use sdk_shim_testing::TestHost;
+///
+/// let split = TestHost::new().set_header(MapKind::RequestHeaders, "x", b"a\r\nb: c");
+/// assert_eq!(split, Err(HostError::InvalidHeader));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostError {
     /// The name or value holds a CR, LF or NUL, or the name is empty: it would split the message.

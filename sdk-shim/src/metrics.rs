@@ -1,12 +1,48 @@
 /// A counter that [`Setup::counter`](crate::Setup::counter) defined.
+///
+/// ```
+/// use sdk_shim::{Counter, Host, Setup};
+///
+/// fn define(setup: &mut Setup<'_>) -> Counter {
+///     setup.counter("mine_size", &[("kind", "a")])
+/// }
+///
+/// fn measure(host: &mut dyn Host, metric: Counter) {
+///     host.increment(metric, 1);
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counter(pub(crate) usize);
 
 /// A gauge that [`Setup::gauge`](crate::Setup::gauge) defined.
+///
+/// ```
+/// use sdk_shim::{Gauge, Host, Setup};
+///
+/// fn define(setup: &mut Setup<'_>) -> Gauge {
+///     setup.gauge("mine_size", &[("kind", "a")])
+/// }
+///
+/// fn measure(host: &mut dyn Host, metric: Gauge) {
+///     host.set_gauge(metric, 7);
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gauge(pub(crate) usize);
 
 /// A histogram that [`Setup::histogram`](crate::Setup::histogram) defined.
+///
+/// ```
+/// use sdk_shim::{Histogram, Host, Setup};
+///
+/// fn define(setup: &mut Setup<'_>) -> Histogram {
+///     setup.histogram("mine_size", &[("kind", "a")])
+/// }
+///
+/// fn measure(host: &mut dyn Host, metric: Histogram) {
+///     host.record(metric, 7);
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Histogram(pub(crate) usize);
 
@@ -23,6 +59,13 @@ macro_rules! index {
 index!(Counter, Gauge, Histogram);
 
 /// A metric as the host knows it.
+///
+/// ```
+/// use sdk_shim::{MetricDefinition, MetricKind};
+///
+/// let metric = MetricDefinition { kind: MetricKind::Counter, name: "mine_total;decision=deny".into() };
+/// assert!(metric.name.ends_with("decision=deny"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetricDefinition {
     /// What it measures.
@@ -33,6 +76,10 @@ pub struct MetricDefinition {
 }
 
 /// The kinds of metrics.
+///
+/// ```
+/// assert_ne!(sdk_shim::MetricKind::Counter, sdk_shim::MetricKind::Gauge);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "they say what they are")]
 pub enum MetricKind {

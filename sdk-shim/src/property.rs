@@ -2,6 +2,17 @@
 /// (`request.*`) is readable only while the request's headers are.
 ///
 /// [attributes]: https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/advanced/attributes
+///
+/// ```
+/// use sdk_shim::{Host, Property};
+/// use sdk_shim_testing::TestHost;
+///
+/// let mut host = TestHost::new();
+/// host.properties.insert("connection.uri_san_peer_certificate".into(), b"spiffe://td/ns/a/sa/b".into());
+/// let host: &mut dyn Host = &mut host;
+/// assert_eq!(host.text(Property::PeerUriSan).as_deref(), Some("spiffe://td/ns/a/sa/b"));
+/// assert!(!host.flag(Property::ConnectionMtls));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Property {
     /// The client's address with port. It follows `x-forwarded-for` unless `use_remote_address` is on: then it is the

@@ -5,6 +5,24 @@ use std::future::Future;
 
 /// Loads a filter from its configuration. The module, the linter and the tests all load with this, so they agree.
 ///
+/// ```
+/// use sdk_shim::load;
+/// # use sdk_shim::{ConfigErrors, Filter, Setup};
+/// # #[derive(Debug)] struct Mine;
+/// # #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// # #[serde(deny_unknown_fields)]
+/// # struct Config { #[serde(default)] header: String }
+/// # impl Filter for Mine {
+/// #     const NAME: &'static str = "mine";
+/// #     type Config = Config;
+/// #     type Request = ();
+/// #     fn new(_: Config, _: &mut Setup<'_>) -> Result<Self, ConfigErrors> { Ok(Self) }
+/// # }
+///
+/// let errors = load::<Mine>(br#"{"heeder": "x"}"#, &|_| None).unwrap_err();
+/// assert_eq!(errors.to_string(), "heeder: found unknown field `heeder`, expected `header`");
+/// ```
+///
 /// # Errors
 /// Every violation that was found, each with its path.
 #[cold]
@@ -35,6 +53,14 @@ pub fn load<F: Filter>(config: &[u8], env: &Environment<'_>) -> Result<Loaded<F>
 }
 
 /// A filter that is ready to serve.
+///
+/// ```
+/// use sdk_shim::{Filter, Loaded};
+///
+/// fn series<F: Filter>(loaded: &Loaded<F>) -> Vec<&str> {
+///     loaded.metrics.iter().map(|metric| metric.name.as_str()).collect()
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Loaded<F> {
     /// The filter.
@@ -52,6 +78,23 @@ pub struct Loaded<F> {
 }
 
 /// What a filter has while it loads: it knows no host, so that loading is the same everywhere.
+///
+/// ```
+/// use sdk_shim::{HttpCall, Setup, Watch};
+///
+/// /// Fetches something in the background, for requests to wait for.
+/// fn fetch(setup: &mut Setup<'_>) -> Watch<Vec<u8>> {
+///     setup.notice("fetching the list");
+///     let list = Watch::default();
+///     let fetched = list.clone();
+///     setup.spawn(async move |host| {
+///         if let Ok(answer) = host.call(HttpCall::get("lists", "/")).await {
+///             fetched.set(answer.body);
+///         }
+///     });
+///     list
+/// }
+/// ```
 pub struct Setup<'a> {
     env: &'a Environment<'a>,
     metrics: Vec<MetricDefinition>,
@@ -89,7 +132,7 @@ impl<'a> Setup<'a> {
     }
 
     /// Has a shared value be there before the first request, as `initial` unless it is there already:
-    /// [`Host::update_shared_data`](crate::Host::update_shared_data) then loses nothing. Two workers that both found none
+    /// [`update_shared_data`](trait.Host.html#method.update_shared_data) then loses nothing. Two workers that both found none
     /// would both begin anew.
     pub fn shared_data(&mut self, key: impl Into<String>, initial: impl Into<Vec<u8>>) {
         self.shared.push((key.into(), initial.into()));

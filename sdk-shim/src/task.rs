@@ -19,6 +19,15 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 /// What becomes of a stream whose task ends with an error.
+///
+/// ```
+/// use sdk_shim::{Flow, HttpCall, OnError};
+///
+/// let counted = Flow::run(OnError::Allow, async |host| {
+///     host.call(HttpCall::get("statistics", "/hit")).await.map(|_| Flow::Continue)
+/// });
+/// # assert!(matches!(counted, Flow::Run(_)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnError {
     /// The client gets 503, with the details `sdk_task_failed`.
@@ -28,6 +37,13 @@ pub enum OnError {
 }
 
 /// A task that [`Flow::run`] or [`Setup::spawn`](crate::Setup::spawn) made. Dropping it drops the future.
+///
+/// ```
+/// use sdk_shim::{Flow, HostError, OnError};
+///
+/// let flow = Flow::run(OnError::Deny, async |_| Ok::<_, HostError>(Flow::Continue));
+/// assert!(matches!(flow, Flow::Run(_)));
+/// ```
 #[derive(Clone)]
 pub struct Task(Rc<Inner>);
 
@@ -38,6 +54,21 @@ struct Inner {
 }
 
 /// A task's way to the host. Clones are the same task's.
+///
+/// ```
+/// use sdk_shim::{CalloutError, Handle, HttpCall};
+/// use std::time::Duration;
+///
+/// /// Asks twice, with a pause between.
+/// async fn ask(host: &Handle) -> Result<Vec<u8>, CalloutError> {
+///     let first = host.timeout(Duration::from_millis(200), host.call(HttpCall::get("auth", "/"))).await;
+///     if let Ok(Ok(answer)) = first {
+///         return Ok(answer.body);
+///     }
+///     host.sleep(Duration::from_millis(50)).await?;
+///     host.call(HttpCall::get("auth", "/")).await.map(|answer| answer.body)
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Handle(Rc<Mailbox>);
 

@@ -1,6 +1,13 @@
 use std::fmt;
 
 /// One violation in a configuration.
+///
+/// ```
+/// use sdk_shim_config::{ConfigError, Path};
+///
+/// let error = ConfigError::new(Path::root().field("weight"), "101", "0 to 100");
+/// assert_eq!(error.to_string(), "weight: found 101, expected 0 to 100");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     path: Path,
@@ -47,6 +54,18 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 /// Every violation that was found in a configuration, in the order found. `Display` prints one a line.
+///
+/// ```
+/// use sdk_shim_config::{ConfigErrors, Path};
+///
+/// let mut errors = ConfigErrors::new();
+/// for (index, weight) in [10, 101, 200].into_iter().enumerate() {
+///     if weight > 100 {
+///         errors.add(&Path::root().field("weights").index(index), weight.to_string(), "0 to 100");
+///     }
+/// }
+/// assert_eq!(errors.into_result(()).unwrap_err().iter().count(), 2);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfigErrors(Vec<ConfigError>);
 
@@ -114,6 +133,12 @@ impl fmt::Display for ConfigErrors {
 impl std::error::Error for ConfigErrors {}
 
 /// A place in a configuration, written as in JavaScript: `policies[2].rules[0].to`.
+///
+/// ```
+/// use sdk_shim_config::Path;
+///
+/// assert_eq!(Path::root().field("policies").index(2).field("to").as_str(), "policies[2].to");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Path(String);
 

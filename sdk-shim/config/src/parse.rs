@@ -41,6 +41,15 @@ pub fn parse_with<T: DeserializeOwned>(
 
 /// Reads a JSON configuration. Nothing, which is what a host passes where none is configured, reads as `{}`.
 ///
+/// ```
+/// #[derive(serde::Deserialize)]
+/// struct Config { status: u16 }
+///
+/// assert_eq!(sdk_shim_config::parse::<Config>(br#"{"status": 403}"#).unwrap().status, 403);
+/// let errors = sdk_shim_config::parse::<Config>(b"").err().unwrap();
+/// assert!(errors.to_string().starts_with("status: found nothing (the configuration is empty)"));
+/// ```
+///
 /// # Errors
 /// JSON that does not parse, a type that does not fit, an unknown or a missing field: with the path to it.
 pub fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, ConfigErrors> {

@@ -4,6 +4,13 @@ use std::str::FromStr;
 
 /// Reads an address as Envoy's properties have it: `192.0.2.1:443`, `[2001:db8::1]:443`, or without a port, which
 /// then is 0.
+///
+/// ```
+/// use sdk_shim_http::socket_address;
+///
+/// assert_eq!(socket_address(b"192.0.2.1:443").unwrap().port(), 443);
+/// assert!(socket_address(b"envoy://internal").is_none());
+/// ```
 pub fn socket_address(bytes: &[u8]) -> Option<SocketAddr> {
     let text = std::str::from_utf8(bytes).ok()?;
     text.parse().ok().or_else(|| Some(SocketAddr::new(text.parse().ok()?, 0)))
@@ -11,6 +18,14 @@ pub fn socket_address(bytes: &[u8]) -> Option<SocketAddr> {
 
 /// A block of addresses in CIDR notation (RFC 4632), or a single address. Host bits are ignored, as Envoy does.
 /// An IPv4 address that is mapped into IPv6 (`::ffff:192.0.2.1`) counts as the IPv4 address.
+///
+/// ```
+/// use sdk_shim_http::Cidr;
+///
+/// let block: Cidr = "10.1.0.0/16".parse().unwrap();
+/// assert!(block.contains("10.1.2.3".parse().unwrap()));
+/// assert!(!block.contains("10.2.0.0".parse().unwrap()));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cidr {
     network: IpAddr,
@@ -83,6 +98,12 @@ impl fmt::Display for Cidr {
 }
 
 /// Why a text is no [`Cidr`].
+///
+/// ```
+/// use sdk_shim_http::{AddressError, Cidr};
+///
+/// assert_eq!("10.1.0.0/33".parse::<Cidr>(), Err(AddressError::PrefixLength));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddressError {
     /// What stands before the slash is neither an IPv4 nor an IPv6 address.

@@ -5,6 +5,15 @@ use std::fmt;
 ///
 /// Read as RFC 6265 5.4 has clients write it and as lenient servers read it: pairs end at `;`, blanks around names
 /// and values are dropped, a value keeps its quotes, and what has no `=` is a value without a name. Nothing is decoded.
+///
+/// ```
+/// use sdk_shim_http::{Cookies, Headers};
+///
+/// let headers = Headers::from_iter([("cookie", "a=1; session=x"), ("cookie", "b=2")]);
+/// let cookies = Cookies::new(&headers);
+/// assert_eq!(cookies.get("session"), Some(&b"x"[..]));
+/// assert_eq!(cookies.iter().count(), 3);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Cookies<'a> {
     headers: &'a Headers,
@@ -43,6 +52,10 @@ impl<'a> Cookies<'a> {
 }
 
 /// When a browser sends a cookie across sites (RFC 6265bis 5.6.7).
+///
+/// ```
+/// assert_ne!(sdk_shim_http::SameSite::Lax, sdk_shim_http::SameSite::Strict);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SameSite {
     /// Always; browsers require `Secure` beside it.
@@ -54,6 +67,13 @@ pub enum SameSite {
 }
 
 /// A `set-cookie` header's value in the making (RFC 6265 4.1.1, RFC 6265bis for `SameSite` and `Partitioned`).
+///
+/// ```
+/// use sdk_shim_http::SetCookie;
+///
+/// let cookie = SetCookie::new("session", b"x").and_then(|cookie| cookie.attribute("Path", Some(b"/"))).unwrap();
+/// assert_eq!(cookie.as_bytes(), b"session=x; Path=/");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetCookie {
     text: Vec<u8>,
@@ -100,6 +120,12 @@ impl SetCookie {
 }
 
 /// Why a `set-cookie` header cannot be written.
+///
+/// ```
+/// use sdk_shim_http::{SetCookie, SetCookieError};
+///
+/// assert_eq!(SetCookie::new("session", b"a;b"), Err(SetCookieError::Value));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetCookieError {
     /// The name is no token.
@@ -123,6 +149,11 @@ impl fmt::Display for SetCookieError {
 impl std::error::Error for SetCookieError {}
 
 /// Whether a name is a token (RFC 9110 5.6.2): what names of headers and cookies are made of.
+///
+/// ```
+/// assert!(sdk_shim_http::is_token(b"x-user"));
+/// assert!(!sdk_shim_http::is_token(b"x user"));
+/// ```
 pub fn is_token(name: &[u8]) -> bool {
     !name.is_empty()
         && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))

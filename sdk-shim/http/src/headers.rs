@@ -4,6 +4,15 @@ use std::ops::Range;
 /// in the order of the message, repeated headers repeated.
 ///
 /// It keeps the host's serialised form and ranges into it, so that reading a map costs two allocations.
+///
+/// ```
+/// use sdk_shim_http::Headers;
+///
+/// let mut headers = Headers::from_iter([(":method", "GET"), ("x-tag", "a")]);
+/// headers.push(b"x-tag", b"\xff");
+/// assert_eq!(headers.get(":method"), Some(&b"GET"[..]));
+/// assert_eq!(headers.get_all(b"x-tag").count(), 2);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Headers {
     data: Vec<u8>,

@@ -1,4 +1,11 @@
 /// Splits a request target (`:path`) into path and query, without the `?` and without a fragment. Nothing is decoded.
+///
+/// ```
+/// use sdk_shim_http::split_target;
+///
+/// assert_eq!(split_target(b"/search?q=a"), (&b"/search"[..], Some(&b"q=a"[..])));
+/// assert_eq!(split_target(b"/"), (&b"/"[..], None));
+/// ```
 pub fn split_target(target: &[u8]) -> (&[u8], Option<&[u8]>) {
     let target = split_once(target, b'#').map_or(target, |(before, _)| before);
     match split_once(target, b'?') {
@@ -8,6 +15,12 @@ pub fn split_target(target: &[u8]) -> (&[u8], Option<&[u8]>) {
 }
 
 /// The parameters of a query string, in order, as raw bytes: nothing is percent-decoded and `+` stays `+`.
+///
+/// ```
+/// use sdk_shim_http::Query;
+///
+/// assert_eq!(Query::new(b"q=a&page=2").get("page"), Some(&b"2"[..]));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Query<'a>(&'a [u8]);
 

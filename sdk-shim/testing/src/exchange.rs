@@ -5,6 +5,29 @@ use sdk_shim::{BodyKind, Filter, Loaded, SharedValue};
 use std::time::Duration;
 
 /// How a body arrives.
+///
+/// ```
+/// use sdk_shim_testing::{Chunking, Message, Settings, TestHost, run};
+/// # use sdk_shim::{ConfigErrors, Filter, Flow, Host, Reply, Setup, load};
+/// # struct Mine;
+/// # #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// # struct Config {}
+/// # impl Filter for Mine {
+/// #     const NAME: &'static str = "mine";
+/// #     type Config = Config;
+/// #     type Request = ();
+/// #     fn new(_: Config, _: &mut Setup<'_>) -> Result<Self, ConfigErrors> { Ok(Self) }
+/// #     fn request_headers(&self, _: &mut (), _: &mut dyn Host) -> Flow { Reply::new(403, "closed").into() }
+/// # }
+/// # let loaded = load::<Mine>(b"", &|_| None).unwrap();
+///
+/// let request = Message::request("POST", "/").with_body("abc");
+/// for chunking in Chunking::ALL {
+///     let settings = Settings { chunking, late_answers: true };
+///     let outcome = run(&loaded, TestHost::new(), request.clone(), Message::response(200), settings);
+///     assert_eq!(outcome.status(), 403, "{chunking:?}");
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chunking {
     /// At once, and with the end of the stream: as from HTTP/2.
@@ -21,6 +44,13 @@ impl Chunking {
 }
 
 /// How an exchange is played.
+///
+/// ```
+/// use sdk_shim_testing::{Chunking, Settings};
+///
+/// let late = Settings { chunking: Chunking::Pieces(1), ..Settings::default() };
+/// assert!(!late.late_answers);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// How bodies arrive.
@@ -36,6 +66,27 @@ impl Default for Settings {
 }
 
 /// What came of an exchange.
+///
+/// ```
+/// use sdk_shim_testing::{Chunking, Message, Settings, TestHost, run};
+/// # use sdk_shim::{ConfigErrors, Filter, Flow, Host, Reply, Setup, load};
+/// # struct Mine;
+/// # #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// # struct Config {}
+/// # impl Filter for Mine {
+/// #     const NAME: &'static str = "mine";
+/// #     type Config = Config;
+/// #     type Request = ();
+/// #     fn new(_: Config, _: &mut Setup<'_>) -> Result<Self, ConfigErrors> { Ok(Self) }
+/// #     fn request_headers(&self, _: &mut (), _: &mut dyn Host) -> Flow { Reply::new(403, "closed").into() }
+/// # }
+/// # let loaded = load::<Mine>(b"", &|_| None).unwrap();
+///
+/// let request = Message::request("POST", "/").with_body("abc");
+/// let outcome = run(&loaded, TestHost::new(), request, Message::response(200), Settings::default());
+/// assert!(!outcome.hangs() && outcome.upstream.is_none());
+/// assert_eq!(outcome.host.metric("mine_total"), 0);
+/// ```
 #[derive(Debug)]
 pub struct Outcome {
     /// What went upstream: whole, or what had gone when the filter replied. `None` where nothing did.
@@ -67,6 +118,26 @@ impl Outcome {
 /// As in an Envoy with `allow_on_headers_stop_iteration`: paused headers wait, the body's calls come all the same, and a
 /// body that is let go takes the headers with it. The tasks that the filter began at load go on from one exchange to the
 /// next where the next gets the host of the last.
+///
+/// ```
+/// use sdk_shim_testing::{Chunking, Message, Settings, TestHost, run};
+/// # use sdk_shim::{ConfigErrors, Filter, Flow, Host, Reply, Setup, load};
+/// # struct Mine;
+/// # #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// # struct Config {}
+/// # impl Filter for Mine {
+/// #     const NAME: &'static str = "mine";
+/// #     type Config = Config;
+/// #     type Request = ();
+/// #     fn new(_: Config, _: &mut Setup<'_>) -> Result<Self, ConfigErrors> { Ok(Self) }
+/// #     fn request_headers(&self, _: &mut (), _: &mut dyn Host) -> Flow { Reply::new(403, "closed").into() }
+/// # }
+/// # let loaded = load::<Mine>(b"", &|_| None).unwrap();
+///
+/// let request = Message::request("POST", "/").with_body("abc");
+/// let outcome = run(&loaded, TestHost::new(), request, Message::response(200), Settings::default());
+/// assert_eq!((outcome.status(), outcome.details.as_deref()), (403, Some("closed")));
+/// ```
 pub fn run<F: Filter>(
     loaded: &Loaded<F>,
     mut host: TestHost,

@@ -15,6 +15,14 @@ use std::time::Duration;
 /// A host that is a plain struct. It behaves as Envoy does where filters can see it: a request's headers are out of
 /// reach once they have gone upstream, a local reply ends the exchange. Time stands still until something waits for it:
 /// then it jumps there.
+///
+/// ```
+/// use sdk_shim_testing::{CalloutScript, Message, TestHost};
+///
+/// let mut host = TestHost::new().with_callout(CalloutScript::new("auth", Message::response(204)));
+/// host.properties.insert("source.address".into(), b"198.51.100.7:1".into());
+/// host.refusals.insert("random", 10);
+/// ```
 #[derive(Debug, Default)]
 pub struct TestHost {
     /// The properties by their path, joined with dots: `source.address`.
@@ -65,6 +73,13 @@ pub struct TestHost {
 pub type ForeignFunction = fn(&[u8]) -> Result<Vec<u8>, HostError>;
 
 /// What a callout is answered with, and what it was asked.
+///
+/// ```
+/// use sdk_shim_testing::{CalloutAnswer, Message, TestHost};
+///
+/// let mut host = TestHost::new();
+/// host.callout_answers.push_back(CalloutAnswer { cluster: "auth".into(), response: Message::response(204) });
+/// ```
 #[derive(Clone, Debug)]
 pub struct CalloutAnswer {
     /// The cluster that the call must go to.
@@ -74,6 +89,17 @@ pub struct CalloutAnswer {
 }
 
 /// A gRPC stream that the filter opened, as the service sees it.
+///
+/// ```
+/// use sdk_shim::{GrpcStatus, GrpcStreamCall, Host};
+/// use sdk_shim_testing::{CalloutScript, TestHost};
+///
+/// let ok = GrpcStatus { code: 0, message: Vec::new() };
+/// let mut host = TestHost::new().with_callout(CalloutScript::grpc_stream("limits", |_| Vec::new(), ok));
+/// let stream = host.open_grpc(&GrpcStreamCall::new("limits", "limits.v1.Limits", "Watch")).unwrap();
+/// host.grpc_send(stream, b"a").unwrap();
+/// assert_eq!(host.grpc_streams[0].messages, [b"a"]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct SentStream {
     /// What it was opened with.

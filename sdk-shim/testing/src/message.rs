@@ -3,6 +3,12 @@ use std::fmt;
 
 /// Bytes that test files write as text: `\xff` is a byte, `\\` a backslash, `\r`, `\n`, `\t` and `\0` are what they are
 /// in Rust.
+///
+/// ```
+/// use sdk_shim_testing::Bytes;
+///
+/// assert_eq!(Bytes::unescape(r"a\xff\n").unwrap().0, b"a\xff\n");
+/// ```
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes(pub Vec<u8>);
 
@@ -50,6 +56,14 @@ impl<'de> Deserialize<'de> for Bytes {
 }
 
 /// A request or a response.
+///
+/// ```
+/// use sdk_shim_testing::Message;
+///
+/// let request = Message::request("GET", "/search?q=a").with_header("x-tag", b"\xff");
+/// assert_eq!(request.header("x-tag"), Some(&b"\xff"[..]));
+/// assert_eq!(Message::response(404).status(), 404);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
     /// The headers in order, pseudo-headers first, names in lower case.

@@ -20,6 +20,22 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A file of scenarios.
+///
+/// ```
+/// use sdk_shim_testing::scenario::File;
+///
+/// let file = File::parse(
+///     r#"
+///     config = '{ "header": "x-deny" }'
+///
+///     [[scenario]]
+///     name = "a request without the header passes"
+///     expect = { status = 200, upstream = true }
+///     "#,
+/// )
+/// .unwrap();
+/// assert_eq!(file.scenarios.len(), 1);
+/// ```
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct File {
