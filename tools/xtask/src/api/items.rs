@@ -98,7 +98,7 @@ fn implementation(item: &syn::ItemImpl) -> Option<Item> {
         _ => None,
     });
     let lines: Vec<_> = public.map(|line| format!("{whom}::{line}")).collect();
-    (!lines.is_empty()).then(|| Item { name: whom, lines, wants_example: false, has_example: false })
+    (!lines.is_empty()).then_some(Item { name: whom, lines, wants_example: false, has_example: false })
 }
 
 fn trait_member(member: &TraitItem) -> String {
