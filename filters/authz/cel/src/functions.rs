@@ -122,7 +122,8 @@ fn double(value: &Value<'_>) -> Result<Value<'static>, EvalError> {
         Value::Double(value) => *value,
         #[allow(clippy::cast_precision_loss, reason = "what a double can hold of it")]
         Value::Int(value) => *value as f64,
-        Value::String(text) => parse(text)?,
+        // With the parser of JSON, which is there already: that of the standard library has large tables.
+        Value::String(text) => serde_json::from_slice(text).map_err(|_| EvalError::Range)?,
         _ => return Err(EvalError::Type),
     }))
 }
@@ -135,7 +136,9 @@ fn string(value: Value<'_>) -> Result<Value<'_>, EvalError> {
     Ok(Value::text(match value {
         Value::String(_) => return Ok(value),
         Value::Int(value) => value.to_string().into_bytes(),
-        Value::Double(value) => value.to_string().into_bytes(),
+        Value::Double(value) => {
+            serde_json::Number::from_f64(value).ok_or(EvalError::Range)?.to_string().into_bytes()
+        }
         Value::Bool(value) => value.to_string().into_bytes(),
         _ => return Err(EvalError::Type),
     }))

@@ -104,7 +104,7 @@ fn number(text: &str, at: usize) -> Result<(Token, &str), SyntaxError> {
     }
     let (digits, behind) = text.split_at(end);
     if is_double {
-        return Ok((Token::Double(digits.parse().map_err(|_| bad(digits))?), behind));
+        return Ok((Token::Double(serde_json::from_str(digits).map_err(|_| bad(digits))?), behind));
     }
     let value = digits.parse().map_err(|_| bad(digits))?;
     Ok((Token::Int(value), behind.strip_prefix(['u', 'U']).unwrap_or(behind)))

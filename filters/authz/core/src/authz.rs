@@ -113,6 +113,8 @@ impl Authz {
             has_tokens: !config.request_authentication.is_empty(),
             blocks: Blocks::new(&config.ip_lists, &mut errors),
             matchers: Matchers::default(),
+            trust_domains: &config.trust_domains,
+            strict: config.strict,
         };
         let path = Path::root().field("claims_to_filter_state");
         let recorded =
@@ -132,6 +134,12 @@ impl Authz {
         warnings.extend(authentication.iter_mut().flat_map(|rules| std::mem::take(&mut rules.warnings)));
         let responses = Responses::new(config, &credentials, authentication.as_ref(), &mut errors);
         let policy_names = config.policies.iter().map(|policy| policy.name.clone()).collect();
+        for (index, domain) in config.trust_domains.iter().enumerate() {
+            if domain.is_empty() || domain.contains(['/', '*']) {
+                let path = Path::root().field("trust_domains").index(index);
+                errors.add(&path, format!("{domain:?}"), "a trust domain, without `/` and `*`");
+            }
+        }
         let normalizer = Normalizer { level: config.path_normalization, parameters: config.path_parameters };
         errors.into_result(Self {
             credentials,

@@ -18,6 +18,7 @@ use std::rc::Rc;
 mod attribute;
 mod expression;
 mod known;
+mod trust_domain;
 mod values;
 
 pub(crate) use known::{Blocks, Known, Matchers};
@@ -90,7 +91,12 @@ pub(crate) fn compile(policies: &[Policy], known: &Known<'_>, errors: &mut Confi
             Action::Audit => &mut audit,
             Action::Custom => &mut custom,
         };
-        let mut compiler = Compiler { namespace: policy.namespace.as_deref(), known, errors };
+        let mut compiler = Compiler {
+            namespace: policy.namespace.as_deref(),
+            known,
+            allows: spec.action == Action::Allow,
+            errors,
+        };
         for (at, rule) in policy.spec.rules.iter().flatten().enumerate() {
             let (rule, operations) = compiler.rule(index, rule, &path.field("rules").index(at));
             builder.add(rule, operations);
@@ -119,6 +125,8 @@ pub(crate) fn compile(policies: &[Policy], known: &Known<'_>, errors: &mut Confi
 pub(crate) struct Compiler<'a> {
     pub(crate) namespace: Option<&'a str>,
     pub(crate) known: &'a Known<'a>,
+    /// Whether a match of the policy allows.
+    pub(crate) allows: bool,
     pub(crate) errors: &'a mut ConfigErrors,
 }
 
@@ -288,21 +296,32 @@ impl Compiler<'_> {
                 self.errors.add(&path.index(index), "an empty value", "a value");
             }
         }
-        conditions.push(Condition { matcher: self.shared_matcher(attribute, values, path), negated });
+        let values = &*trust_domain::expand(attribute, values, self.known.trust_domains);
+        let matcher = self.shared_matcher(attribute, values, negated, path);
+        conditions.push(Condition { matcher, negated });
     }
 
     /// The compiled values, of those that are likely to come again once for all.
-    fn shared_matcher(&mut self, attribute: &Attribute, values: &[String], path: &Path) -> Rc<Matcher> {
+    fn shared_matcher(
+        &mut self,
+        attribute: &Attribute,
+        values: &[String],
+        negated: bool,
+        path: &Path,
+    ) -> Rc<Matcher> {
+        // What a policy that allows tests, and what one that denies tests not to be, is the narrower way to read it.
+        let narrow = self.known.strict && self.allows != negated;
+        let wide = self.known.strict && self.allows == negated;
         if matches!(attribute, Attribute::Path | Attribute::Host) {
-            return self.matcher(attribute, values, path).into();
+            return self.matcher(attribute, values, path).strict(narrow, wide).into();
         }
         let namespace = self.namespace.filter(|_| *attribute == Attribute::ServiceAccount);
-        let listed = (attribute.clone(), namespace.map(str::to_owned), values.to_vec());
+        let listed = (attribute.clone(), namespace.map(str::to_owned), values.to_vec(), narrow);
         if let Some(matcher) = self.known.matchers.get(&listed) {
             return matcher;
         }
         let errors = self.errors.iter().len();
-        let matcher = Rc::new(self.matcher(attribute, values, path));
+        let matcher = Rc::new(self.matcher(attribute, values, path).strict(narrow, wide));
         // What is wrong is reported wherever it stands.
         if self.errors.iter().len() == errors {
             self.known.matchers.insert(listed, &matcher);

@@ -84,6 +84,15 @@ pub struct Config {
     /// Where `ipBlocks` and `source.ip` find the address of the direct peer.
     #[serde(default)]
     pub peer_address: PeerAddressSource,
+    /// The trust domain of the mesh, and its aliases, as in Istio's mesh configuration: a principal or trust domain of a policy
+    /// that is one of them, or a principal of `cluster.local`, stands for all of them. Default: none, each stands for itself.
+    #[serde(default)]
+    pub trust_domains: Vec<String>,
+    /// Where the documentation of `AuthorizationPolicy` and what Istio makes of it differ, follow whichever allows less: `*` does
+    /// not allow an empty header, host or method; `{**}/` denies paths without the slash at their end as well; namespaces and service accounts
+    /// allow SPIFFE IDs of exactly the form `<trust domain>/ns/<namespace>/sa/<account>`. Default: false, as Istio does it.
+    #[serde(default)]
+    pub strict: bool,
     /// What denied requests are answered with.
     #[serde(default)]
     pub responses: Responses,

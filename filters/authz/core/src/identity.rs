@@ -77,6 +77,14 @@ impl ServiceAccount {
     }
 }
 
+/// Whether this is a SPIFFE ID as Istio issues them: `<trust domain>/ns/<namespace>/sa/<account>`, and nothing more.
+pub(crate) fn is_workload(identity: &[u8]) -> bool {
+    let parts: Vec<&[u8]> =
+        identity.strip_prefix(SCHEME).unwrap_or_default().split(|byte| *byte == b'/').collect();
+    matches!(parts.as_slice(), [domain, b"ns", namespace, b"sa", account]
+        if ![domain, namespace, account].iter().any(|part| part.is_empty()))
+}
+
 /// The trust domain of a SPIFFE ID: what stands between the scheme and the next slash, which must be there.
 pub(crate) fn trust_domain(identity: &[u8]) -> Option<&[u8]> {
     let name = identity.strip_prefix(SCHEME)?;

@@ -3,7 +3,7 @@ use crate::attributes::PeerAddress;
 use crate::claims::{Claim, RequestPrincipal};
 use crate::expressions;
 use crate::facts::Facts;
-use crate::identity::{Namespace, Principals, ServiceAccount, trust_domain};
+use crate::identity::{Namespace, Principals, ServiceAccount, is_workload, trust_domain};
 use crate::pattern::PatternSet;
 use crate::template::Template;
 use portcullis_cel::Expression;
@@ -14,8 +14,14 @@ use std::rc::Rc;
 pub(crate) enum Matcher {
     Host(PatternSet),
     Method(PatternSet),
-    Path { patterns: PatternSet, templates: Vec<Template> },
-    Header { name: Box<[u8]>, values: PatternSet },
+    Path {
+        patterns: PatternSet,
+        templates: Vec<Template>,
+    },
+    Header {
+        name: Box<[u8]>,
+        values: PatternSet,
+    },
     Consumer(PatternSet),
     Groups(PatternSet),
     PeerIp(CidrSet),
@@ -25,6 +31,8 @@ pub(crate) enum Matcher {
     Principal(Principals),
     Namespace(Vec<Namespace>),
     ServiceAccount(Vec<ServiceAccount>),
+    /// Namespaces or service accounts of identities of Istio's own form only.
+    OfWorkload(Box<Matcher>),
     TrustDomain(PatternSet),
     ServerName(PatternSet),
     RequestPrincipal(Vec<RequestPrincipal>),
@@ -60,6 +68,22 @@ impl Condition {
 }
 
 impl Matcher {
+    /// The reading that takes less, or more, where Istio's documentation and code differ.
+    pub(crate) fn strict(self, narrow: bool, wide: bool) -> Self {
+        match self {
+            Self::Host(values) if narrow => Self::Host(values.strict()),
+            Self::Method(values) if narrow => Self::Method(values.strict()),
+            Self::Header { name, values } if narrow => Self::Header { name, values: values.strict() },
+            Self::Namespace(_) | Self::ServiceAccount(_) if narrow => Self::OfWorkload(self.into()),
+            Self::Path { patterns, mut templates } if wide => {
+                let more: Vec<Template> = templates.iter().filter_map(Template::without_last_slash).collect();
+                templates.extend(more);
+                Self::Path { patterns, templates }
+            }
+            other => other,
+        }
+    }
+
     /// `None` where the attribute cannot be told.
     fn matches(&self, facts: &mut Facts<'_>) -> Option<bool> {
         Some(match self {
@@ -99,6 +123,9 @@ impl Matcher {
             Self::ServiceAccount(accounts) => {
                 let principal = facts.principal();
                 accounts.iter().any(|account| account.matches(principal))
+            }
+            Self::OfWorkload(matcher) => {
+                return if is_workload(facts.principal()) { matcher.matches(facts) } else { Some(false) };
             }
             Self::TrustDomain(domains) => {
                 trust_domain(facts.principal()).is_some_and(|domain| domains.matches_text(domain))

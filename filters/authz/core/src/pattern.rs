@@ -104,23 +104,34 @@ impl PatternIndex {
 
 /// A list of values of a policy, one of which must match.
 #[derive(Debug, Default)]
-pub(crate) struct PatternSet(PatternIndex);
+pub(crate) struct PatternSet {
+    index: PatternIndex,
+    /// Whether `*` leaves an empty value out wherever it stands.
+    is_strict: bool,
+}
 
 impl PatternSet {
     pub(crate) fn new<'a>(patterns: impl IntoIterator<Item = &'a Pattern>) -> Self {
-        Self(PatternIndex::new(patterns.into_iter().map(|pattern| (pattern, 0))))
+        let index = PatternIndex::new(patterns.into_iter().map(|pattern| (pattern, 0)));
+        Self { index, is_strict: false }
+    }
+
+    /// Has `*` match no empty value, as Istio documents it ("presence match").
+    pub(crate) fn strict(self) -> Self {
+        Self { is_strict: true, ..self }
     }
 
     /// Whether the list matches a value that is there. `*` matches it even where it is empty, as Envoy's `present_match`
     /// does, which Istio uses for headers, hosts and methods.
     pub(crate) fn matches_present(&self, value: &[u8]) -> bool {
-        self.0.has_any() || self.0.matches_text(value).next().is_some()
+        let takes_any = self.index.has_any() && !(self.is_strict && value.is_empty());
+        takes_any || self.index.matches_text(value).next().is_some()
     }
 
     /// Whether the list matches a text. `*` matches it unless it is empty, as the `.+` does that Istio uses for paths,
     /// identities and server names.
     pub(crate) fn matches_text(&self, value: &[u8]) -> bool {
-        (self.0.has_any() && !value.is_empty()) || self.0.matches_text(value).next().is_some()
+        (self.index.has_any() && !value.is_empty()) || self.index.matches_text(value).next().is_some()
     }
 }
 

@@ -45,6 +45,13 @@ impl Template {
         Ok(Self { texts, rest: rest.map(|rest| rest.as_bytes().into()) })
     }
 
+    /// The template that takes what this one does without a slash at the end, where that stands behind `{**}`: Istio documents
+    /// `/foo/{**}/` so, and compiles it otherwise.
+    pub(crate) fn without_last_slash(&self) -> Option<Self> {
+        let rest = self.rest.as_deref()?.strip_suffix(b"/")?;
+        Some(Self { texts: self.texts.clone(), rest: Some(rest.into()) })
+    }
+
     /// The text that every match begins with.
     pub(crate) fn prefix(&self) -> &[u8] {
         self.texts.first().map_or(b"", |text| text)

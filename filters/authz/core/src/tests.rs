@@ -16,6 +16,7 @@ mod remote;
 mod requirements;
 mod responses;
 mod signed;
+mod strict;
 mod tokens;
 
 use super::*;

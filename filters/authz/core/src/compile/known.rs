@@ -19,14 +19,18 @@ pub(crate) struct Known<'a> {
     pub(crate) has_tokens: bool,
     pub(crate) blocks: Blocks,
     pub(crate) matchers: Matchers,
+    /// The trust domain of the mesh and its aliases.
+    pub(crate) trust_domains: &'a [String],
+    /// Whether to follow what allows less where Istio's documentation and code differ.
+    pub(crate) strict: bool,
 }
 
 /// Lists of values that were compiled already. Policies of many services repeat the same methods, identities and blocks.
 #[derive(Debug, Default)]
 pub(crate) struct Matchers(RefCell<HashMap<Listed, Rc<Matcher>>>);
 
-/// What is compared, in which namespace, with which values.
-type Listed = (Attribute, Option<String>, Vec<String>);
+/// What is compared, in which namespace, with which values, and whether in the narrower reading.
+type Listed = (Attribute, Option<String>, Vec<String>, bool);
 
 impl Matchers {
     pub(super) fn get(&self, listed: &Listed) -> Option<Rc<Matcher>> {
