@@ -17,6 +17,11 @@ pub trait Attributes {
     /// The name in the peer's certificate: its URI SAN, else its DNS SAN, else its subject. `None` without a certificate.
     fn principal(&mut self) -> Option<Vec<u8>>;
 
+    /// The value under a key of the dynamic metadata of a filter: a text as it is, a list in the host's serialised form.
+    fn metadata(&mut self, _filter: &str, _key: &str) -> Option<Vec<u8>> {
+        None
+    }
+
     /// The server name of the TLS handshake (SNI).
     fn server_name(&mut self) -> Option<Vec<u8>>;
 

@@ -18,6 +18,7 @@ use std::rc::Rc;
 mod attribute;
 mod expression;
 mod known;
+mod never;
 mod trust_domain;
 mod values;
 
@@ -67,6 +68,7 @@ impl DryRun {
 pub(crate) fn compile(policies: &[Policy], known: &Known<'_>, errors: &mut ConfigErrors) -> Compiled {
     let [mut audit, mut custom, mut deny, mut allow] = std::array::from_fn(|_| Builder::default());
     let (mut dry_deny, mut dry_allow) = (Builder::default(), Builder::default());
+    let (mut allows_shapes, mut denies_shapes) = (Vec::new(), Vec::new());
     let mut names = BTreeSet::new();
     let mut warnings = Vec::new();
     for (index, policy) in policies.iter().enumerate() {
@@ -91,17 +93,23 @@ pub(crate) fn compile(policies: &[Policy], known: &Known<'_>, errors: &mut Confi
             Action::Audit => &mut audit,
             Action::Custom => &mut custom,
         };
-        let mut compiler = Compiler {
-            namespace: policy.namespace.as_deref(),
-            known,
-            allows: spec.action == Action::Allow,
-            errors,
-        };
+        let allows = spec.action == Action::Allow;
+        let mut compiler = Compiler::new(policy.namespace.as_deref(), known, allows, errors);
         for (at, rule) in policy.spec.rules.iter().flatten().enumerate() {
             let (rule, operations) = compiler.rule(index, rule, &path.field("rules").index(at));
             builder.add(rule, operations);
         }
+        compiler.finish(policy.spec.rules.as_ref().is_some_and(|rules| !rules.is_empty()), &mut warnings);
+        let shapes = compiler.shapes;
+        match spec.action {
+            _ if policy.dry_run => {}
+            Action::Allow => allows_shapes.extend(shapes),
+            Action::Deny => denies_shapes.extend(shapes),
+            _ => {}
+        }
     }
+    never::shadowed(&[], &denies_shapes, &mut warnings);
+    never::shadowed(&denies_shapes, &allows_shapes, &mut warnings);
     let is_allow =
         |policy: &&Policy, dry_run| policy.spec.action == Action::Allow && policy.dry_run == dry_run;
     let has_allow = |dry_run| policies.iter().any(|policy| is_allow(&policy, dry_run));
@@ -128,14 +136,43 @@ pub(crate) struct Compiler<'a> {
     /// Whether a match of the policy allows.
     pub(crate) allows: bool,
     pub(crate) errors: &'a mut ConfigErrors,
+    /// The lists that have been read and that all have to hold, to find those that contradict each other.
+    lists: Vec<never::List>,
+    /// Those of the operations of a rule.
+    operations: Vec<Vec<never::List>>,
+    shapes: Vec<never::Shape>,
+    contradictions: Vec<never::Contradiction>,
+    has_live_operation: bool,
+    has_live_rule: bool,
 }
 
 pub(crate) type Operations = Vec<(Vec<Condition>, IndexKey)>;
 
-impl Compiler<'_> {
+impl<'a> Compiler<'a> {
+    pub(crate) fn new(
+        namespace: Option<&'a str>,
+        known: &'a Known<'a>,
+        allows: bool,
+        errors: &'a mut ConfigErrors,
+    ) -> Self {
+        let (lists, operations, shapes) = (Vec::new(), Vec::new(), Vec::new());
+        Self {
+            namespace,
+            known,
+            allows,
+            errors,
+            lists,
+            operations,
+            shapes,
+            contradictions: Vec::new(),
+            has_live_operation: false,
+            has_live_rule: false,
+        }
+    }
+
     /// The operations of a route, as a rule.
     pub(crate) fn route(&mut self, index: usize, to: &Option<Vec<To>>, path: &Path) -> (Rule, Operations) {
-        (Rule { policy: index, when: Vec::new(), from: Vec::new() }, self.to(to, path))
+        (Rule { policy: index, when: Vec::new(), from: Vec::new() }, self.to(to, &[], path))
     }
 
     fn rule(&mut self, policy: usize, rule: &RuleConfig, path: &Path) -> (Rule, Operations) {
@@ -143,23 +180,73 @@ impl Compiler<'_> {
         for (index, condition) in self.items(&rule.when, &path.field("when")).iter().enumerate() {
             self.when(condition, &path.field("when").index(index), &mut when);
         }
+        let common = std::mem::take(&mut self.lists);
+        let contradictions = never::contradictions(&common);
+        let mut is_alive = contradictions.is_empty();
+        self.contradictions.extend(contradictions);
         let mut from = Vec::new();
+        let mut sources = Vec::new();
         for (index, item) in self.items(&rule.from, &path.field("from")).iter().enumerate() {
             from.push(self.source(&item.source, &path.field("from").index(index).field("source")));
+            sources.push(self.together(&common));
         }
-        (Rule { policy, when, from }, self.to(&rule.to, path))
+        is_alive &= sources.is_empty() || sources.iter().any(|(_, is_alive)| *is_alive);
+        let sources: Vec<Vec<never::List>> = sources.into_iter().map(|(lists, _)| lists).collect();
+        let to = self.to(&rule.to, &common, path);
+        is_alive &= std::mem::take(&mut self.has_live_operation);
+        self.has_live_rule |= is_alive;
+        let operations = std::mem::take(&mut self.operations);
+        // Each source with each operation, unless these are too many to compare.
+        let sources = if sources.is_empty() { vec![common] } else { sources };
+        let pairs = sources.iter().flat_map(|source| operations.iter().map(move |to| (source, to)));
+        let alternatives = pairs.map(|(source, to)| source.iter().chain(to).cloned().collect());
+        self.shapes.push(never::Shape {
+            path: path.clone(),
+            alternatives: alternatives.take(MAX_ALTERNATIVES).collect(),
+            is_opaque: sources.len() * operations.len() > MAX_ALTERNATIVES
+                || rule.when.iter().flatten().any(|when| when.cel.is_some()),
+        });
+        (Rule { policy, when, from }, to)
     }
 
-    fn to(&mut self, list: &Option<Vec<To>>, path: &Path) -> Operations {
+    fn to(&mut self, list: &Option<Vec<To>>, common: &[never::List], path: &Path) -> Operations {
         let path = path.field("to");
         let mut to = Vec::new();
         for (index, item) in self.items(list, &path).iter().enumerate() {
             to.push(self.operation(&item.operation, &path.index(index).field("operation")));
+            let (operation, is_alive) = self.together(common);
+            self.operations.push(operation);
+            self.has_live_operation |= is_alive;
         }
         if list.is_none() {
             to.push((Vec::new(), IndexKey::None));
+            self.operations.push(Vec::new());
+            self.has_live_operation = true;
         }
         to
+    }
+
+    /// The lists that were read since, with those that hold for the whole rule, and whether they can hold together.
+    fn together(&mut self, common: &[never::List]) -> (Vec<never::List>, bool) {
+        let own = std::mem::take(&mut self.lists);
+        let all: Vec<never::List> = common.iter().cloned().chain(own).collect();
+        let mut contradictions = never::contradictions(&all);
+        // What the conditions alone come to is said already.
+        contradictions.retain(|found| !common.iter().any(|list| list.path == found.path));
+        let is_alive = contradictions.is_empty();
+        self.contradictions.extend(contradictions);
+        (all, is_alive)
+    }
+
+    /// Refuses a policy that can never match; warns of the parts of one that never do.
+    fn finish(&mut self, has_rules: bool, warnings: &mut Vec<String>) {
+        for never::Contradiction { path, found, expected } in std::mem::take(&mut self.contradictions) {
+            if has_rules && !self.has_live_rule {
+                self.errors.add(&path, found, expected);
+            } else {
+                warnings.push(format!("{path} has {found}, so this never matches"));
+            }
+        }
     }
 
     fn source(&mut self, source: &Source, path: &Path) -> Vec<Condition> {
@@ -298,6 +385,12 @@ impl Compiler<'_> {
         }
         let values = &*trust_domain::expand(attribute, values, self.known.trust_domains);
         let matcher = self.shared_matcher(attribute, values, negated, path);
+        self.lists.push(never::List {
+            attribute: attribute.clone(),
+            values: values.to_vec(),
+            negated,
+            path: path.clone(),
+        });
         conditions.push(Condition { matcher, negated });
     }
 
@@ -343,6 +436,9 @@ impl Compiler<'_> {
         }
     }
 }
+
+/// The most pairs of a source and an operation of a rule that are compared with those of other rules.
+const MAX_ALTERNATIVES: usize = 64;
 
 /// The longest name of a policy, in bytes, that of a Kubernetes resource.
 const MAX_NAME_BYTES: usize = 253;

@@ -308,7 +308,8 @@ pub struct Condition {
     /// `source.serviceAccount`, `source.trustDomain`, `destination.ip`, `destination.port`, `connection.sni`,
     /// `request.auth.principal`, `request.auth.audiences`, `request.auth.presenter`, `request.auth.claims[name]` (a text or a
     /// list of texts; `[a][b]` for a claim within another), `portcullis.consumer`, the consumer of the
-    /// request's credentials, or `portcullis.groups`, its groups.
+    /// request's credentials, `portcullis.groups`, its groups, or
+    /// `experimental.envoy.filters.name[key]`, the dynamic metadata of a filter (a value `[v]` is an item of a list).
     #[serde(default)]
     pub key: Option<String>,
     /// The values, one of which must match.

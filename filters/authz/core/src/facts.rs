@@ -54,6 +54,11 @@ impl<'r> Facts<'r> {
         self.attributes.now()
     }
 
+    /// Asked each time: few policies test it, each another one.
+    pub(crate) fn metadata(&mut self, filter: &str, key: &str) -> Option<Vec<u8>> {
+        self.attributes.metadata(filter, key)
+    }
+
     pub(crate) fn peer_address(&mut self) -> PeerAddress {
         *self.peer_address.get_or_init(|| self.attributes.peer_address())
     }

@@ -55,6 +55,7 @@ pub mod external;
 mod facts;
 mod identity;
 mod matcher;
+mod metadata;
 mod normalization;
 mod pattern;
 mod policies;

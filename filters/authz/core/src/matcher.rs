@@ -4,6 +4,7 @@ use crate::claims::{Claim, RequestPrincipal};
 use crate::expressions;
 use crate::facts::Facts;
 use crate::identity::{Namespace, Principals, ServiceAccount, is_workload, trust_domain};
+use crate::metadata::Metadata;
 use crate::pattern::PatternSet;
 use crate::template::Template;
 use portcullis_cel::Expression;
@@ -37,6 +38,7 @@ pub(crate) enum Matcher {
     ServerName(PatternSet),
     RequestPrincipal(Vec<RequestPrincipal>),
     Claim(Claim),
+    Metadata(Box<Metadata>),
     Expression(Box<Expression>),
 }
 
@@ -136,6 +138,7 @@ impl Matcher {
                 .is_some_and(|identity| principals.iter().any(|principal| principal.matches(identity))),
             // Without a value it is not known whether the request fits.
             Self::Expression(expression) => return expressions::holds(expression, facts).ok(),
+            Self::Metadata(metadata) => metadata.matches(facts),
             Self::Claim(claim) => facts.identity.is_some_and(|identity| claim.matches(identity)),
         })
     }

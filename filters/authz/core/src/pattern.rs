@@ -23,6 +23,32 @@ impl Pattern {
         }
     }
 
+    /// Whether this takes every value that the other takes. Templates of paths are compared as texts, so they never cover more than
+    /// themselves.
+    pub(crate) fn covers(&self, narrow: &Self) -> bool {
+        match (self, narrow) {
+            (Self::Any, _) => true,
+            (Self::Exact(a), Self::Exact(b)) => a == b,
+            (Self::Prefix(a), Self::Exact(b) | Self::Prefix(b)) => b.starts_with(a) && !is_template(b),
+            (Self::Suffix(a), Self::Exact(b) | Self::Suffix(b)) => b.ends_with(a) && !is_template(b),
+            _ => false,
+        }
+    }
+
+    /// Whether no value fits both.
+    pub(crate) fn is_disjoint(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Exact(a) | Self::Prefix(a) | Self::Suffix(a), _) if is_template(a) => false,
+            (_, Self::Exact(b) | Self::Prefix(b) | Self::Suffix(b)) if is_template(b) => false,
+            (Self::Exact(a), Self::Exact(b)) => a != b,
+            (Self::Exact(a), Self::Prefix(b)) | (Self::Prefix(b), Self::Exact(a)) => !a.starts_with(b),
+            (Self::Exact(a), Self::Suffix(b)) | (Self::Suffix(b), Self::Exact(a)) => !a.ends_with(b),
+            (Self::Prefix(a), Self::Prefix(b)) => !a.starts_with(b) && !b.starts_with(a),
+            (Self::Suffix(a), Self::Suffix(b)) => !a.ends_with(b) && !b.ends_with(a),
+            _ => false,
+        }
+    }
+
     pub(crate) fn to_ascii_lowercase(&self) -> Self {
         match self {
             Self::Any => Self::Any,
@@ -31,6 +57,10 @@ impl Pattern {
             Self::Suffix(text) => Self::Suffix(text.to_ascii_lowercase().into()),
         }
     }
+}
+
+fn is_template(text: &[u8]) -> bool {
+    text.contains(&b'{')
 }
 
 /// Many patterns, each with a number, of which those that match a value are found without trying each: one binary

@@ -9,6 +9,7 @@ mod foreign;
 
 mod matching;
 mod naive;
+mod never;
 mod normalization;
 mod random;
 mod refused;

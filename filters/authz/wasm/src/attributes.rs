@@ -76,6 +76,10 @@ impl Attributes for HostAttributes<'_> {
         paths.iter().find_map(|path| self.host.property(path).filter(|name| !name.is_empty()))
     }
 
+    fn metadata(&mut self, filter: &str, key: &str) -> Option<Vec<u8>> {
+        self.host.property(&["metadata", "filter_metadata", filter, key])
+    }
+
     fn server_name(&mut self) -> Option<Vec<u8>> {
         self.host.property(Property::RequestedServerName.path())
     }

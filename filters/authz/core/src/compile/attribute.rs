@@ -1,5 +1,6 @@
 use super::{Compiler, is_header_name};
 use crate::claims::bracketed_names;
+use crate::metadata::Metadata;
 use sdk_shim_config::Path;
 
 /// What a list of values is compared with.
@@ -22,6 +23,8 @@ pub(super) enum Attribute {
     ServerName,
     RequestPrincipal,
     Claim(Vec<String>),
+    /// A filter and a key of its dynamic metadata.
+    Metadata(String, String),
 }
 
 impl Compiler<'_> {
@@ -70,13 +73,20 @@ impl Compiler<'_> {
                 }
                 return names.map(Attribute::Claim);
             }
+            _ if key.starts_with("experimental.envoy.filters.") => {
+                let names = Metadata::parse_key(key);
+                if names.is_none() {
+                    self.errors.add(path, format!("`{key}`"), "experimental.envoy.filters.name[key]");
+                }
+                return names.map(|(filter, key)| Attribute::Metadata(filter, key));
+            }
             _ if key.starts_with("request.headers") => return self.header(key, path),
             _ => {
                 let expected = "request.headers[name], request.auth.principal, request.auth.audiences, \
                     request.auth.presenter, request.auth.claims[name], source.ip, remote.ip, \
                     source.namespace, source.principal, source.serviceAccount, source.trustDomain, \
-                    destination.ip, destination.port, connection.sni, portcullis.consumer or portcullis.groups \
-                    (experimental.* is not implemented)";
+                    destination.ip, destination.port, connection.sni, \
+                    experimental.envoy.filters.name[key], portcullis.consumer or portcullis.groups";
                 self.errors.add(path, format!("`{key}`"), expected);
                 return None;
             }

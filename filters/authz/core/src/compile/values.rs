@@ -3,6 +3,7 @@ use super::attribute::Attribute;
 use crate::claims::{Claim, RequestPrincipal};
 use crate::identity::{Namespace, Principals, ServiceAccount};
 use crate::matcher::Matcher;
+use crate::metadata::Metadata;
 use crate::pattern::{Pattern, PatternSet};
 use crate::template::Template;
 use sdk_shim_config::Path;
@@ -64,6 +65,7 @@ impl Compiler<'_> {
             Attribute::RequestPrincipal => {
                 Matcher::RequestPrincipal(values.iter().map(|value| RequestPrincipal::new(value)).collect())
             }
+            Attribute::Metadata(filter, key) => Matcher::Metadata(Metadata::new(filter, key, values).into()),
             Attribute::Claim(path) => {
                 Matcher::Claim(Claim { path: path.clone(), values: PatternSet::new(&patterns) })
             }

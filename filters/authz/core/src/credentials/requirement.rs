@@ -155,7 +155,7 @@ impl Requirements {
         errors: &mut ConfigErrors,
     ) -> Self {
         let reader = &mut Reader { known, kinds: all };
-        let compiler = &mut Compiler { namespace: None, known, allows: false, errors };
+        let compiler = &mut Compiler::new(None, known, false, errors);
         let root = Path::root();
         let default = match &config.require {
             Some(require) => reader.read(require, &root.field("require"), 0, compiler.errors),

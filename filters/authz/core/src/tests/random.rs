@@ -222,7 +222,12 @@ fn decides_as_the_naive_evaluation() {
         let json = random_config(&mut random);
         let config: Config =
             sdk_shim_config::parse(json.to_string().as_bytes()).unwrap_or_else(|e| panic!("{e}: {json}"));
-        let authz = Authz::new(&config, &environment).unwrap_or_else(|errors| panic!("{errors}: {json}"));
+        let authz = match Authz::new(&config, &environment) {
+            Ok(authz) => authz,
+            // Policies that can never match come up by chance, and are refused.
+            Err(errors) if errors.iter().all(|error| error.to_string().contains("never matches")) => continue,
+            Err(errors) => panic!("{errors}: {json}"),
+        };
         for _ in 0..20 {
             let headers = random_headers(&mut random);
             let mut client = random_client(&mut random);
