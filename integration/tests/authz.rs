@@ -1,5 +1,6 @@
 //! The authz filter in Envoy.
 
+mod credentials;
 mod external;
 mod jwks;
 mod native;
