@@ -189,5 +189,5 @@ fn is_unreserved(byte: u8) -> bool {
 
 /// What googleurl leaves in a path as it is.
 fn is_passed(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !b"\"<>?`{}^#".contains(&byte)
+    byte.is_ascii_graphic() && !b"\"<>?`{|}^#".contains(&byte)
 }

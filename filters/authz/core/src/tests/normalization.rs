@@ -52,7 +52,7 @@ fn targets() {
         (Base, Keep, "/%%34/1", "/%4/1"),
         (Base, Keep, "/%%3g41", "/%%3g41"),
         (Base, Keep, "/\0", "Nul"),
-        (Base, Keep, "/a b\"<>`{}^|[]\u{e4}", "/a%20b%22%3C%3E%60%7B%7D%5E|[]%C3%A4"),
+        (Base, Keep, "/a b\"<>`{}^|[]\u{e4}", "/a%20b%22%3C%3E%60%7B%7D%5E%7C[]%C3%A4"),
         (Base, Keep, "*", "*"),
         (Base, Keep, "", ""),
         (Base, Keep, "/a%00b", "Nul"),

@@ -138,8 +138,7 @@ fn specs() {
         let errors = refusal(&format!("policies: [{{name: p, spec: {spec}}}]"));
         assert_eq!(&errors.to_string(), expected, "for {spec}");
     }
-    for key in ["source.up", "request.auth.claim[iss]", "request.auth", "experimental.nope", ""]
-    {
+    for key in ["source.up", "request.auth.claim[iss]", "request.auth", "experimental.nope", ""] {
         let errors = refusal(&format!(
             "policies: [{{name: p, spec: {{rules: [{{when: [{{key: '{key}', values: [x]}}]}}]}}}}]"
         ));
