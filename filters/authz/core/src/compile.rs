@@ -313,7 +313,7 @@ impl<'a> Compiler<'a> {
         let paths_hold = operation.paths.iter().flatten().all(exact);
         conditions.retain(|condition| match (&key, &*condition.matcher) {
             (IndexKey::Paths(_), Matcher::Path { .. }) => condition.negated || !paths_hold,
-            (IndexKey::Hosts(_), Matcher::Host(_)) => condition.negated,
+            (IndexKey::Hosts(_), Matcher::Host(_)) => condition.negated || self.known.strict,
             _ => true,
         });
         (conditions, key)
