@@ -41,7 +41,7 @@ pub enum Cause {
     RequestBodyLimit,
     /// The response body is larger than `SecResponseBodyLimit`, and `SecResponseBodyLimitAction` is `Reject`.
     ResponseBodyLimit,
-    /// The transaction needs more memory than [`Limits::memory`](crate::Limits::memory): not everything could
-    /// be inspected.
+    /// The transaction needs more memory than [`Limits::memory`](crate::Limits::memory), or there are more headers or cookies
+    /// than its limits allow: not everything could be inspected.
     Memory,
 }

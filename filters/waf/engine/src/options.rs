@@ -48,9 +48,9 @@ pub struct Limits {
     pub tx_names: usize,
     /// Bytes of a variable's value that `setvar` sets. Longer ones are cut. Default: 64 KiB.
     pub tx_value: usize,
-    /// Request or response headers. The rest is dropped, and `Transaction::headers_truncated` tells. Default: 1000.
+    /// Request or response headers. With more the transaction is stopped if the engine is on. Default: 1000.
     pub headers: usize,
-    /// Cookies. Default: 1000.
+    /// Cookies, likewise. Default: 1000.
     pub cookies: usize,
 }
 

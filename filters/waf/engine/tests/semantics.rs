@@ -441,6 +441,24 @@ fn running_out_of_memory_stops_the_request() {
 }
 
 #[test]
+fn headers_and_cookies_over_the_limit_stop_the_request() {
+    let limits = Limits { headers: 3, cookies: 2, ..Limits::default() };
+    let waf = compile("SecRuleEngine On", &Options { limits, ..Options::default() });
+    for (headers, stops) in [
+        (&["a", "b", "c"][..], false),
+        (&["a", "b", "c", "d"], true),
+        (&["cookie", "cookie"], false),
+        (&["cookie", "cookie", "cookie"], true),
+    ] {
+        let mut tx = waf.transaction();
+        tx.request_line(b"GET", b"/", b"HTTP/1.1");
+        headers.iter().for_each(|name| tx.request_header(name.as_bytes(), b"x=1"));
+        let cause = tx.process_request_headers().map(|found| found.cause);
+        assert_eq!(cause, stops.then_some(Cause::Memory), "{headers:?}");
+    }
+}
+
+#[test]
 fn too_many_arguments_are_counted() {
     let waf = compile(
         "SecRuleEngine On\nSecArgumentsLimit 3\nSecRule &ARGS '@ge 3' 'id:1,phase:1,deny'",

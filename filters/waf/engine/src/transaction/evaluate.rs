@@ -69,7 +69,8 @@ impl Transaction {
         }
         self.begin_phase(plan.phase(phase));
         self.run_segments(plan, phase);
-        if self.memory.values.exhausted() && self.intervention.is_none() && self.engine() == EngineMode::On {
+        let is_cut = self.memory.values.exhausted() || self.headers_truncated;
+        if is_cut && self.intervention.is_none() && self.engine() == EngineMode::On {
             self.intervention =
                 Some(Intervention { kind: InterventionKind::Deny, status: 403, cause: Cause::Memory });
         }
