@@ -80,8 +80,9 @@ modules: wasm-target ## Build the filters into dist/; the waf with the Core Rule
 	@mkdir -p dist/examples
 	@for filter in $(FILTERS); do \
 	    echo "Building $$filter.wasm"; \
-	    cargo rustc $(REPRODUCIBLE) --package portcullis-$$filter --lib --crate-type cdylib --target $(WASM) --profile wasm; \
-	    $(call publish,portcullis_$$filter.wasm,dist/$$filter.wasm,wasm); \
+	    profile=wasm; case $$filter in canary) profile=wasm-least ;; esac; \
+	    cargo rustc $(REPRODUCIBLE) --package portcullis-$$filter --lib --crate-type cdylib --target $(WASM) --profile $$profile; \
+	    $(call publish,portcullis_$$filter.wasm,dist/$$filter.wasm,$$profile); \
 	done
 	@for example in $(EXAMPLES); do \
 	    echo "Building examples/$$example.wasm"; \
