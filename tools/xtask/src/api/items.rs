@@ -85,7 +85,7 @@ pub(crate) fn describe(item: &Syntax) -> Option<Item> {
 /// The public functions of a type, or the trait that it has.
 fn implementation(item: &syn::ItemImpl) -> Option<Item> {
     let (generics, whom) = (text(&item.generics), text(&item.self_ty));
-    if let Some((_, of, _)) = &item.trait_ {
+    if let Some((of, _)) = &item.trait_ {
         let wanted = &item.generics.where_clause;
         let line = format!("impl {generics} {} for {whom} {}", text(of), text(wanted));
         return Some(plain(line.trim_end().to_owned()));

@@ -38,9 +38,9 @@ pub struct Basic {
     #[serde(default = "default_cache_size")]
     pub cache_size: usize,
     /// How much hashing each worker does in a second, in rounds of bcrypt: a check costs 2^cost of them, so 1024 at cost 10 (some
-    /// 50 ms) and 32 at cost 5; 100 for `$5$` and `$6$` with 5,000 rounds, 10 for `$apr1$`, nothing for `{SHA}`. What is over it is
+    /// 92 ms) and 32 at cost 5; 100 for `$5$` and `$6$` with 5,000 rounds, 10 for `$apr1$`, nothing for `{SHA}`. What is over it is
     /// answered 401 with `retry-after`, so that guessing passwords does not hold up a worker. At least one check is always
-    /// possible. Default: 2048, a tenth of a worker.
+    /// possible. Default: 2048, a fifth of a worker.
     #[serde(default = "default_work")]
     pub work_per_second: u32,
 }

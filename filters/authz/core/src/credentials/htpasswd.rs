@@ -9,7 +9,7 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 
 /// The highest cost of a bcrypt hash that is taken: each step more doubles the time of a verification, which holds up a worker
-/// (12: some 0.3 s).
+/// (12: some 0.4 s).
 pub const MAX_BCRYPT_COST: u32 = 12;
 
 /// The most rounds of a SHA-crypt hash that are taken, likewise.
@@ -81,8 +81,8 @@ impl PasswordHash {
         }
     }
 
-    /// What a verification costs, in rounds of bcrypt, of which a worker does some 20 in a millisecond. Measured in Envoy's
-    /// V8; 0 for what takes microseconds.
+    /// What a verification costs, in rounds of bcrypt, 90 us each in Envoy's V8 (measured: 92 ms
+    /// at cost 10, 3.4 ms for `$5$` and 3 ms for `$6$` with 5,000 rounds, 0.9 ms for `$1$`); 0 for what takes microseconds.
     pub(crate) fn work(&self) -> u32 {
         match self {
             Self::Sha { .. } => 0,
