@@ -68,7 +68,7 @@ fn plan() -> Battery {
         .refuses("[]", "configuration: found `[]`, expected a JSON object")
         .refuses(json!({"polices": []}), "polices: found unknown field `polices`")
         .refuses(json!({"policies": {}}), "policies: found map, expected a sequence")
-        .refuses(policy(json!({"action": "CUSTOM"})), "policies[0].spec.action: found CUSTOM, expected ALLOW, DENY or AUDIT")
+        .refuses(policy(json!({"action": "CUSTOM"})), "policies[0].spec.provider: found nothing, expected the name of one of external_checks")
         .refuses(
             policy(json!({"rules": [{"from": [{"source": {"ipBlocks": ["10.0.0.0/33"]}}]}]})),
             "policies[0].spec.rules[0].from[0].source.ipBlocks[0]: found `10.0.0.0/33`",
