@@ -8,6 +8,7 @@ use integration::rbac;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Mutex;
+use suites::Random;
 
 /// How many requests the whole suite has.
 const REQUESTS: usize = 100_000;
@@ -328,27 +329,6 @@ fn minimal(mut shape: Shape, sides: &mut [Side; 2]) -> Shape {
             Some(simpler) => shape = simpler,
             None => return shape,
         }
-    }
-}
-
-/// SplitMix64: every seed gives the same requests on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit.max(1) as u64) as usize
-    }
-
-    fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
-        &items[self.below(items.len())]
     }
 }
 

@@ -4,8 +4,10 @@
 
 pub mod ftw;
 mod known;
+mod random;
 
 pub use known::Known;
+pub use random::Random;
 
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};

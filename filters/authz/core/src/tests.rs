@@ -26,10 +26,10 @@ use sdk_shim_http::Headers;
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
-/// A client as the host would describe it, and what it was asked for.
 /// A day of 2025, in seconds since 1970.
 const NOW: u64 = 1_750_000_000;
 
+/// A client as the host would describe it, and what it was asked for.
 #[derive(Clone, Debug)]
 struct Client {
     peer: PeerAddress,
@@ -37,6 +37,12 @@ struct Client {
     local: Option<SocketAddr>,
     principal: Option<Vec<u8>>,
     server_name: Option<Vec<u8>>,
+    /// Its requests may wait for keys.
+    may_wait: bool,
+    /// External checks have allowed it.
+    is_checked: bool,
+    /// Dynamic metadata: filter, key and value.
+    metadata: &'static [(&'static str, &'static str, &'static [u8])],
     asked: Vec<&'static str>,
 }
 
@@ -48,6 +54,9 @@ impl Default for Client {
             local: Some(([127, 0, 0, 1], 8080).into()),
             principal: None,
             server_name: None,
+            may_wait: false,
+            is_checked: false,
+            metadata: &[],
             asked: Vec::new(),
         }
     }
@@ -88,6 +97,19 @@ impl Attributes for Client {
     fn now(&mut self) -> u64 {
         self.asked.push("now");
         NOW
+    }
+
+    fn may_await_keys(&mut self, _: usize) -> bool {
+        self.may_wait
+    }
+
+    fn is_checked(&self) -> bool {
+        self.is_checked
+    }
+
+    fn metadata(&mut self, filter: &str, key: &str) -> Option<Vec<u8>> {
+        let found = self.metadata.iter().find(|(of, name, _)| (*of, *name) == (filter, key))?;
+        Some(found.2.to_vec())
     }
 }
 

@@ -3,37 +3,28 @@
 use super::*;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use suites::Random;
 
-/// A generator of numbers, the same ones each time.
-struct Random(u64);
+fn bytes(random: &mut Random, most: usize) -> Vec<u8> {
+    let length = random.below(most + 1);
+    (0..length).map(|_| u8::try_from(random.below(256)).unwrap()).collect()
+}
 
-impl Random {
-    fn next(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % limit
-    }
-
-    fn bytes(&mut self, most: usize) -> Vec<u8> {
-        let length = self.next(most + 1);
-        (0..length).map(|_| u8::try_from(self.next(256)).unwrap()).collect()
-    }
-
-    /// A text with some of its bytes changed, removed, doubled, or cut off.
-    fn mutated(&mut self, text: &[u8]) -> Vec<u8> {
-        let mut text = text.to_vec();
-        for _ in 0..=self.next(3) {
-            let at = self.next(text.len().max(1));
-            let byte = u8::try_from(self.next(256)).unwrap();
-            match self.next(5) {
-                0 if at < text.len() => text[at] = byte,
-                1 if at < text.len() => drop(text.remove(at)),
-                2 => text.insert(at.min(text.len()), byte),
-                3 => text.truncate(at),
-                _ => text = [&text[..], &text[..at.min(text.len())]].concat(),
-            }
+/// A text with some of its bytes changed, removed, doubled, or cut off.
+fn mutated(random: &mut Random, text: &[u8]) -> Vec<u8> {
+    let mut text = text.to_vec();
+    for _ in 0..=random.below(3) {
+        let at = random.below(text.len());
+        let byte = u8::try_from(random.below(256)).unwrap();
+        match random.below(5) {
+            0 if at < text.len() => text[at] = byte,
+            1 if at < text.len() => drop(text.remove(at)),
+            2 => text.insert(at.min(text.len()), byte),
+            3 => text.truncate(at),
+            _ => text = [&text[..], &text[..at.min(text.len())]].concat(),
         }
-        text
     }
+    text
 }
 
 /// Every reader of credentials at once; nothing is let through without any.
@@ -80,15 +71,15 @@ fn nothing_passes_and_nothing_panics() {
     let mut refused = 0;
     for _ in 0..30_000 {
         let mut headers = request("GET / shop");
-        for _ in 0..=random.next(2) {
-            let (name, template) = templates[random.next(templates.len())];
-            let value = match random.next(3) {
-                0 => random.bytes(40),
+        for _ in 0..=random.below(2) {
+            let (name, template) = templates[random.below(templates.len())];
+            let value = match random.below(3) {
+                0 => bytes(&mut random, 40),
                 1 => {
                     let scheme = template.split(|byte| *byte == b' ').next().unwrap_or_default();
-                    [scheme, b" ", &random.bytes(60)].concat()
+                    [scheme, b" ", &bytes(&mut random, 60)].concat()
                 }
-                _ => random.mutated(template),
+                _ => mutated(&mut random, template),
             };
             if name == ":path" {
                 headers = [(&b":method"[..], &b"GET"[..]), (b":path", &value)].into_iter().collect();

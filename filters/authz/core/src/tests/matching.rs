@@ -293,7 +293,7 @@ fn keys_of_conditions_equal_the_fields_of_sources_and_operations() {
         local: None,
         principal: None,
         server_name: None,
-        asked: Vec::new(),
+        ..Client::default()
     };
     for (key, value) in cases {
         for (field, negated) in [("values", false), ("notValues", true)] {

@@ -160,38 +160,14 @@ fn what_decides_nothing() {
 /// Values under keys of the dynamic metadata of filters.
 #[test]
 fn metadata() {
-    struct WithMetadata(Client);
-    impl Attributes for WithMetadata {
-        fn peer_address(&mut self) -> PeerAddress {
-            self.0.peer_address()
-        }
-        fn remote_address(&mut self) -> Option<IpAddr> {
-            None
-        }
-        fn local_address(&mut self) -> Option<SocketAddr> {
-            None
-        }
-        fn principal(&mut self) -> Option<Vec<u8>> {
-            None
-        }
-        fn server_name(&mut self) -> Option<Vec<u8>> {
-            None
-        }
-        fn now(&mut self) -> u64 {
-            NOW
-        }
-        fn metadata(&mut self, filter: &str, key: &str) -> Option<Vec<u8>> {
-            match (filter, key) {
-                ("envoy.filters.a.b", "text") => Some(b"value".to_vec()),
-                // As the host serialises the list [x, y].
-                ("envoy.filters.a.b", "list") => Some(
-                    [&[2, 0, 0, 0][..], &[0; 4], &[1, 0, 0, 0], &[0; 4], &[1, 0, 0, 0], b"\0x\0\0y\0"]
-                        .concat(),
-                ),
-                _ => None,
-            }
-        }
-    }
+    let client = Client {
+        metadata: &[
+            ("envoy.filters.a.b", "text", b"value"),
+            // As the host serialises the list [x, y].
+            ("envoy.filters.a.b", "list", b"\x02\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x01\0\0\0\0x\0\0y\0"),
+        ],
+        ..Client::default()
+    };
     let cases = [
         ("text", "value", true),
         ("text", "val*", true),
@@ -206,7 +182,7 @@ fn metadata() {
         let authz = authz(&format!(
             "policies: [{{name: p, spec: {{rules: [{{when: [{{key: 'experimental.envoy.filters.a.b[{key}]', values: ['{value}']}}]}}]}}}}]"
         ));
-        let decision = authz.check(&request("GET /"), &mut WithMetadata(Client::default()));
+        let decision = authz.check(&request("GET /"), &mut client.clone());
         assert_eq!(matches!(decision.outcome, Outcome::Allow(_)), expected, "{key}: {value}");
     }
 }

@@ -1,30 +1,7 @@
 use super::*;
 use crate::tests::naive;
 use serde_json::{Value, json};
-
-/// SplitMix64: the same sequence on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-
-    fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
-
-    fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
-        from[self.below(from.len())]
-    }
-}
+use suites::Random;
 
 const PATHS: &[&str] = &[
     "/", "/a", "/a/", "/a/b", "/a/b/c", "/ab", "/abc", "/b/a", "/b", "//", "/a//c", "/a*", "*", "/a/b|/c",
@@ -193,7 +170,7 @@ fn random_client(random: &mut Random) -> Client {
     let local = (!random.one_in(6)).then(|| SocketAddr::new(address(random), port));
     let principal = (!random.one_in(4)).then(|| random.pick(PRINCIPALS).as_bytes().to_vec());
     let server_name = (!random.one_in(4)).then(|| random.pick(VALUES).as_bytes().to_vec());
-    Client { peer, remote, local, principal, server_name, asked: Vec::new() }
+    Client { peer, remote, local, principal, server_name, ..Client::default() }
 }
 
 fn random_headers(random: &mut Random) -> Headers {

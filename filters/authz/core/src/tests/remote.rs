@@ -297,31 +297,8 @@ fn what_others_have_written_is_no_record() {
 }
 
 /// A client whose requests may wait.
-#[derive(Default)]
-struct Patient(Client);
-
-impl Attributes for Patient {
-    fn peer_address(&mut self) -> PeerAddress {
-        self.0.peer_address()
-    }
-    fn remote_address(&mut self) -> Option<IpAddr> {
-        self.0.remote_address()
-    }
-    fn local_address(&mut self) -> Option<SocketAddr> {
-        self.0.local_address()
-    }
-    fn principal(&mut self) -> Option<Vec<u8>> {
-        self.0.principal()
-    }
-    fn server_name(&mut self) -> Option<Vec<u8>> {
-        self.0.server_name()
-    }
-    fn now(&mut self) -> u64 {
-        NOW
-    }
-    fn may_await_keys(&mut self, _: usize) -> bool {
-        true
-    }
+fn patient() -> Client {
+    Client { may_wait: true, ..Client::default() }
 }
 
 #[test]
@@ -334,7 +311,7 @@ fn tokens_are_verified_with_the_keys_of_the_moment() {
     };
     let (old, new) = (text(SECRET), text(OTHER));
     let check = |text: &str| authz.check(&request(text), &mut Client::default()).outcome;
-    let patient = |text: &str| authz.check(&request(text), &mut Patient::default()).outcome;
+    let patient = |text: &str| authz.check(&request(text), &mut self::patient()).outcome;
     let unavailable = |outcome| matches!(outcome, Outcome::DenyToken(denial) if denial.text() == "Jwks remote fetch is failed" && denial.status() == 401);
 
     // Nothing has come yet.
@@ -385,7 +362,7 @@ fn a_token_with_an_unknown_kid_waits() {
     let cases =
         [("one", Some("Jwt verification fails")), ("two", None), ("", Some("Jwt verification fails"))];
     for (kid, expected) in cases {
-        let outcome = authz.check(&request(&text(kid)), &mut Patient::default()).outcome;
+        let outcome = authz.check(&request(&text(kid)), &mut self::patient()).outcome;
         match expected {
             None => assert_eq!(outcome, Outcome::AwaitKeys(0), "{kid}"),
             Some(reason) => {
