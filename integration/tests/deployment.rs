@@ -6,3 +6,10 @@ mod failure;
 mod images;
 mod manifests;
 mod observability;
+
+use sha2::{Digest, Sha256};
+
+/// In hexadecimal.
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use integration::prelude::*;
 use integration::{paths, request::unique_id, runtime::poll};
-use sha2::{Digest, Sha256};
+
+use super::sha256;
 
 /// How many requests the updates below must not lose.
 const REQUESTS: usize = 10_000;
@@ -24,9 +25,9 @@ fn updates_as_istio_delivers_them_lose_no_request() {
 #[test]
 fn a_module_that_is_not_the_one_asked_for_is_never_run() {
     let whole = fs::read(paths::module("examples/deny")).unwrap();
-    let checksum = hex(&whole);
+    let checksum = sha256(&whole);
     let cut = whole[..whole.len() / 2].to_vec();
-    let cut_checksum = hex(&cut);
+    let cut_checksum = sha256(&cut);
     let cases: [(&str, Reply, &str); 4] = [
         ("another", Reply::new(200).body("no module at all"), &checksum),
         ("cut short", Reply::new(200).body(cut.clone()), &checksum),
@@ -36,16 +37,7 @@ fn a_module_that_is_not_the_one_asked_for_is_never_run() {
     for (name, reply, checksum) in cases {
         let (app, server) = (Upstream::start("app"), Upstream::start("modules"));
         server.answer(reply);
-        let code = json!({"remote": {
-            "http_uri": {"uri": "http://modules/deny.wasm", "cluster": "modules", "timeout": "5s"},
-            "sha256": checksum,
-            "retry_policy": {"num_retries": 0},
-        }});
-        let envoy = Config::new()
-            .cluster(Cluster::new("app", [&app]))
-            .cluster(Cluster::new("modules", [&server]).http1())
-            .listener(Listener::new("main").filter(plugin(code, r#"{"header": "x-a"}"#)).route_to("app"))
-            .start();
+        let envoy = fetching(&app, &server, "5s", checksum, json!({"num_retries": 0}));
         let answer = envoy.send(Request::get("/"));
         assert_eq!(answer.status, 503, "{name}: {}", answer.text());
         app.assert_untouched(&answer.id);
@@ -57,20 +49,27 @@ fn a_module_that_is_not_the_one_asked_for_is_never_run() {
 fn without_its_module_a_filter_lets_nothing_through() {
     let (app, server) = (Upstream::start("app"), Upstream::start("modules"));
     server.stop();
-    let code = json!({"remote": {
-        "http_uri": {"uri": "http://modules/deny.wasm", "cluster": "modules", "timeout": "1s"},
-        "sha256": "0".repeat(64),
-        "retry_policy": {"num_retries": 1, "retry_back_off": {"base_interval": "0.05s", "max_interval": "0.1s"}},
-    }});
-    let envoy = Config::new()
-        .cluster(Cluster::new("app", [&app]))
-        .cluster(Cluster::new("modules", [&server]).http1())
-        .listener(Listener::new("main").filter(plugin(code, r#"{"header": "x-a"}"#)).route_to("app"))
-        .start();
+    let retries =
+        json!({"num_retries": 1, "retry_back_off": {"base_interval": "0.05s", "max_interval": "0.1s"}});
+    let envoy = fetching(&app, &server, "1s", &"0".repeat(64), retries);
     let answer = envoy.send(Request::get("/"));
     assert_eq!(answer.status, 503);
     app.assert_untouched(&answer.id);
     envoy.wait_for_log("Retry limit exceeded for fetching data from remote data source");
+}
+
+/// An Envoy that has to fetch its filter's module by itself.
+fn fetching(app: &Upstream, server: &Upstream, timeout: &str, checksum: &str, retries: Value) -> Envoy {
+    let code = json!({"remote": {
+        "http_uri": {"uri": "http://modules/deny.wasm", "cluster": "modules", "timeout": timeout},
+        "sha256": checksum,
+        "retry_policy": retries,
+    }});
+    Config::new()
+        .cluster(Cluster::new("app", [app]))
+        .cluster(Cluster::new("modules", [server]).http1())
+        .listener(Listener::new("main").filter(plugin(code, r#"{"header": "x-a"}"#)).route_to("app"))
+        .start()
 }
 
 /// Two versions of a module, the server that has them, and an Envoy whose filter is discovered.
@@ -90,7 +89,7 @@ struct Module {
 impl Module {
     fn fetched(&self) -> Vec<u8> {
         let answer = self.server.send(Request::get(self.path));
-        assert_eq!((answer.status, hex(&answer.body)), (200, self.checksum.clone()));
+        assert_eq!((answer.status, sha256(&answer.body)), (200, self.checksum.clone()));
         answer.body
     }
 }
@@ -103,7 +102,7 @@ impl Site {
         let second = [first.clone(), b"\x00\x08\x07version".to_vec()].concat();
         let publish = |path: &'static str, bytes: &[u8]| {
             server.answer_path(path, Reply::new(200).body(bytes.to_vec()));
-            Module { path, checksum: hex(bytes), server: Client::new(server.address()) }
+            Module { path, checksum: sha256(bytes), server: Client::new(server.address()) }
         };
         let versions = [publish("/deny-1.wasm", &first), publish("/deny-2.wasm", &second)];
         let source = json!({
@@ -237,8 +236,4 @@ fn plugin(code: Value, config: &str) -> Value {
     let mut filter = Value::from(Wasm::module("examples/deny").config_text(config));
     filter["typed_config"]["config"]["vm_config"]["code"] = code;
     filter
-}
-
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -11,7 +11,8 @@ use flate2::read::GzDecoder;
 use integration::prelude::*;
 use integration::process::Process;
 use integration::{paths, runtime::poll};
-use sha2::{Digest, Sha256};
+
+use super::sha256;
 
 const FILTERS: [&str; 4] = ["affinity", "authz", "canary", "waf"];
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -55,7 +56,7 @@ fn a_registry_serves_the_module_its_materials_and_its_provenance() {
             "{filter}: another module, by digest"
         );
 
-        let checksum = hex(&local);
+        let checksum = sha256(&local);
         let materials = registry.document(filter, &format!("{version}.sbom"), &digest);
         assert_eq!(materials["bomFormat"], "CycloneDX");
         assert_eq!(materials["metadata"]["component"]["hashes"][0]["content"], checksum);
@@ -94,7 +95,7 @@ fn the_raw_modules_have_the_checksums_that_lie_beside_them() {
     for filter in FILTERS {
         let module = fs::read(images().join(format!("{filter}.wasm"))).unwrap();
         let beside = fs::read_to_string(images().join(format!("{filter}.wasm.sha256"))).unwrap();
-        assert_eq!(beside, format!("{}  {filter}.wasm\n", hex(&module)));
+        assert_eq!(beside, format!("{}  {filter}.wasm\n", sha256(&module)));
         assert!(
             module == fs::read(paths::module(filter)).unwrap(),
             "{filter}: `make images` is older than `make modules`"
@@ -194,7 +195,7 @@ impl Registry {
             return Err(format!("the registry has no such manifest: {}", answer.status));
         }
         if let Some(digest) = reference.strip_prefix("sha256:") {
-            assert_eq!(hex(&answer.body), digest);
+            assert_eq!(sha256(&answer.body), digest);
         }
         Ok(answer.json())
     }
@@ -203,7 +204,7 @@ impl Registry {
         let answer =
             Client::new(self.address).send(Request::get(format!("/v2/portcullis/{filter}/blobs/{digest}")));
         assert_eq!(answer.status, 200, "{}", answer.text());
-        assert_eq!(format!("sha256:{}", hex(&answer.body)), digest);
+        assert_eq!(format!("sha256:{}", sha256(&answer.body)), digest);
         answer.body
     }
 }
@@ -240,8 +241,4 @@ fn index(filter: &str) -> Value {
 fn run(command: &mut Command) {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

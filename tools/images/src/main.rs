@@ -19,6 +19,7 @@ use cargo_metadata::{Metadata, MetadataCommand};
 
 use image::About;
 use layout::{Layout, sha256};
+use provenance::Sources;
 
 const FILTERS: [&str; 4] = ["waf", "canary", "affinity", "authz"];
 
@@ -46,9 +47,10 @@ fn all(dist: &Path, out: &Path) -> Result<(), Error> {
         fs::remove_dir_all(out)?;
     }
     fs::create_dir_all(out)?;
+    let sources = Sources::of(&metadata)?;
     let mut digests = String::new();
     for filter in FILTERS {
-        let digest = one(&metadata, filter, dist, out)?;
+        let digest = one(&metadata, &sources, filter, dist, out)?;
         let line = format!("{digest}  {filter}");
         println!("{line}");
         digests.push_str(&line);
@@ -59,7 +61,13 @@ fn all(dist: &Path, out: &Path) -> Result<(), Error> {
 }
 
 /// Returns the image's digest, `sha256:…`.
-fn one(metadata: &Metadata, filter: &str, dist: &Path, out: &Path) -> Result<String, Error> {
+fn one(
+    metadata: &Metadata,
+    sources: &Sources,
+    filter: &str,
+    dist: &Path,
+    out: &Path,
+) -> Result<String, Error> {
     let path = dist.join(format!("{filter}.wasm"));
     let module = fs::read(&path).map_err(|e| format!("{}: {e}; `make modules` builds it", path.display()))?;
     if !module.starts_with(b"\0asm") {
@@ -75,13 +83,13 @@ fn one(metadata: &Metadata, filter: &str, dist: &Path, out: &Path) -> Result<Str
         description: package.description.clone().unwrap_or_default(),
         version: package.version.to_string(),
         license: package.license.clone().unwrap_or_default(),
-        revision: provenance::revision(metadata)?,
+        revision: sources.revision.clone(),
     };
     let mut layout = Layout::create(&out.join(filter))?;
     let image = image::add(&mut layout, &module, &about)?;
     let materials = sbom::write(metadata, package, &checksum)?;
     image::refer(&mut layout, &image, sbom::MEDIA_TYPE, &materials, &format!("{}.sbom", about.version))?;
-    let statement = provenance::write(metadata, filter, &checksum, &about.revision)?;
+    let statement = provenance::write(sources, filter, &checksum)?;
     image::refer(
         &mut layout,
         &image,

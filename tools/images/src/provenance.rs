@@ -12,21 +12,37 @@ use crate::layout::{json, sha256};
 
 pub(crate) const MEDIA_TYPE: &str = "application/vnd.in-toto+json";
 
-/// `checksum` is the module's SHA-256, `revision` that of [`revision`].
-pub(crate) fn write(
-    metadata: &Metadata,
-    filter: &str,
-    checksum: &str,
-    revision: &str,
-) -> Result<Vec<u8>, Error> {
-    let root = &metadata.workspace_root;
-    let lock = sha256(&fs::read(root.join("Cargo.lock"))?);
+/// What the modules are made of and by, which is the same for all of them.
+pub(crate) struct Sources {
+    /// The commit, with `-dirty` where they are not what was committed.
+    pub(crate) revision: String,
+    lock: String,
+    rule_set: Option<String>,
+    rustc: String,
+}
+
+impl Sources {
+    pub(crate) fn of(metadata: &Metadata) -> Result<Self, Error> {
+        let root = &metadata.workspace_root;
+        let describe = ["describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"];
+        Ok(Self {
+            revision: run(Command::new("git").args(describe).current_dir(root))
+                .unwrap_or_else(|_| "unknown: not built from a git checkout".into()),
+            lock: sha256(&fs::read(root.join("Cargo.lock"))?),
+            rule_set: fs::read_to_string(root.join(".tools/crs/SOURCE")).ok(),
+            rustc: run(Command::new("rustc").arg("--version"))?,
+        })
+    }
+}
+
+/// `checksum` is the module's SHA-256.
+pub(crate) fn write(sources: &Sources, filter: &str, checksum: &str) -> Result<Vec<u8>, Error> {
     let mut materials = vec![
-        json!({ "name": "sources", "digest": { "gitCommit": revision } }),
-        json!({ "name": "Cargo.lock", "digest": { "sha256": lock } }),
+        json!({ "name": "sources", "digest": { "gitCommit": sources.revision } }),
+        json!({ "name": "Cargo.lock", "digest": { "sha256": sources.lock } }),
     ];
     if filter == "waf"
-        && let Ok(source) = fs::read_to_string(root.join(".tools/crs/SOURCE"))
+        && let Some(source) = &sources.rule_set
     {
         materials.push(json!({ "name": "OWASP CRS", "annotations": { "source": source.trim() } }));
     }
@@ -38,23 +54,12 @@ pub(crate) fn write(
             "buildDefinition": {
                 "buildType": "urn:portcullis:make-images:1",
                 "externalParameters": { "command": "make images" },
-                "internalParameters": { "package": format!("portcullis-{filter}"), "target": "wasm32-wasip1", "rustc": rustc()? },
+                "internalParameters": { "package": format!("portcullis-{filter}"), "target": "wasm32-wasip1", "rustc": sources.rustc },
                 "resolvedDependencies": materials,
             },
             "runDetails": { "builder": { "id": "urn:portcullis:local" } },
         },
     }))
-}
-
-/// The commit of the sources, with `-dirty` where they are not what was committed.
-pub(crate) fn revision(metadata: &Metadata) -> Result<String, Error> {
-    let git = ["describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"];
-    run(Command::new("git").args(git).current_dir(&metadata.workspace_root))
-        .or_else(|_| Ok("unknown: not built from a git checkout".into()))
-}
-
-fn rustc() -> Result<String, Error> {
-    run(Command::new("rustc").arg("--version"))
 }
 
 fn run(command: &mut Command) -> Result<String, Error> {
