@@ -280,8 +280,8 @@ impl Inner {
         let audit = audit.map(|audit| audit.text.as_ref());
         if self.decision_log != DecisionLog::Off && host.logs(Level::Info) {
             if self.logs_json() {
-                let client = HostAttributes::new(host, &self.peer_address, None, true).remote_address();
                 if !is_allowed || self.decision_log == DecisionLog::All {
+                    let client = HostAttributes::new(host, &self.peer_address, None, true).remote_address();
                     let remarks = Remarks { reason: &verdict.text, audit, dry_run: tried, client };
                     let line = record(
                         headers,
