@@ -41,8 +41,12 @@ pub fn debian(program: &str) -> Option<Command> {
         println!("skipped: {program} is not there: `make debian` takes it from there");
         return None;
     }
+    let libraries = std::fs::read_dir(unpacked.join("lib")).into_iter().flatten().flatten();
+    // One directory, named after the machine: x86_64-linux-gnu, aarch64-linux-gnu.
+    let libraries =
+        libraries.map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with("-linux-gnu"));
     let mut command = Command::new(binary);
-    command.env("LD_LIBRARY_PATH", unpacked.join("lib/x86_64-linux-gnu"));
+    command.env("LD_LIBRARY_PATH", env::join_paths(libraries).expect("no colon in Debian's names"));
     Some(command)
 }
 
