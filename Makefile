@@ -90,6 +90,14 @@ modules: wasm-target ## Build the filters into dist/; the waf with the Core Rule
 	    $(call publish,examples/$$example.wasm,dist/examples/$$example.wasm,wasm-small); \
 	done
 
+# With the Core Rule Set in it where there is one, as in the module of the waf.
+.PHONY: cli
+cli: ## Build the command line tool, dist/portcullis
+	@tools/crs/install.sh .tools/crs --optional
+	@cargo build --release --package portcullis-cli
+	@mkdir -p dist
+	@$(call publish,portcullis,dist/portcullis,release,$(TARGET_DIR))
+
 .PHONY: images
 images: modules ## Put the filters into OCI images, with checksums and bills of materials: dist/images/
 	@cargo run --quiet --package images -- dist dist/images
@@ -124,7 +132,7 @@ module-%: wasm-target
 	@$(call publish,$(subst -,_,$*).wasm,dist/custom/$*.wasm,wasm-small)
 
 # Copies a module of a profile only where it changed, so that its time says when it did.
-publish = cmp -s $(TARGET_DIR)/$(WASM)/$(3)/$(1) $(2) || cp $(TARGET_DIR)/$(WASM)/$(3)/$(1) $(2)
+publish = cmp -s $(or $(4),$(TARGET_DIR)/$(WASM))/$(3)/$(1) $(2) || cp $(or $(4),$(TARGET_DIR)/$(WASM))/$(3)/$(1) $(2)
 
 BENCH := cargo run --quiet --package integration --bin bench --
 BENCH_ENGINE := cargo bench --quiet --package portcullis-engine --bench transactions --

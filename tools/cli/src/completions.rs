@@ -1,0 +1,20 @@
+use crate::error::Error;
+use crate::{Cli, Outcome, Output};
+use clap::CommandFactory;
+use clap_complete::{Shell, generate};
+
+/// Print completions for a shell
+///
+/// For bash: `portcullis completions bash > /etc/bash_completion.d/portcullis`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Which shell
+    shell: Shell,
+}
+
+pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Outcome, Error> {
+    let mut script = Vec::new();
+    generate(arguments.shell, &mut Cli::command(), "portcullis", &mut script);
+    output.text(String::from_utf8_lossy(&script))?;
+    Ok(Outcome::Fine)
+}

@@ -1,0 +1,71 @@
+//! `portcullis`: what the filters would do, before they are live.
+//!
+//! Each subcommand is a file: its arguments, and a `run` that says how it ended. What decides is in the filters' own crates.
+
+#![allow(dead_code, reason = "what several subcommands share, before all of them are there")]
+
+mod completions;
+mod error;
+mod files;
+mod filter;
+mod man;
+mod output;
+mod schema;
+
+use clap::{Parser, Subcommand};
+use output::Output;
+use std::process::ExitCode;
+
+/// Checks the configurations of Portcullis' filters, and shows what they decide.
+///
+/// Exit status: 0 if all is well, 1 if there are findings (or a request is blocked), 2 for wrong arguments and input that
+/// cannot be read.
+#[derive(Debug, Parser)]
+#[command(name = "portcullis", version, propagate_version = true)]
+struct Cli {
+    /// Write the result as JSON to standard output
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(flatten)]
+    color: colorchoice_clap::Color,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Schema(schema::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
+}
+
+/// How a subcommand ended that could do its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Nothing to complain about.
+    Fine,
+    /// A configuration is refused, a request is blocked, a token is not valid.
+    Findings,
+}
+
+fn main() -> ExitCode {
+    // Clap ends the process with 2 where it cannot read the arguments.
+    let cli = Cli::parse();
+    cli.color.write_global();
+    let mut output = Output::new(cli.json);
+    let result = match cli.command {
+        Command::Schema(arguments) => schema::run(&arguments, &mut output),
+        Command::Completions(arguments) => completions::run(&arguments, &mut output),
+        Command::Man(arguments) => man::run(&arguments, &mut output),
+    };
+    match result {
+        Ok(Outcome::Fine) => ExitCode::SUCCESS,
+        Ok(Outcome::Findings) => ExitCode::from(1),
+        // `portcullis … | head`
+        Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            output.error(&error);
+            ExitCode::from(2)
+        }
+    }
+}
