@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 FILTERS := waf canary affinity authz
-EXAMPLES := counter deny empty fault fetch_at_load probe rewrite template two_callouts
+EXAMPLES := counter deny empty fault fetch_at_load groups probe rewrite template two_callouts
 WASM := wasm32-wasip1
 ENVOY := .tools/envoy/bin/envoy
 # The one that `make test` runs on; `make test-matrix` runs on all those of tools/envoy/.
@@ -33,6 +33,7 @@ run: envoy modules ## Show all four filters at work in a real Envoy
 test: envoy images debian ## Run every test, those in a real Envoy included
 	cargo test --workspace --lib --bins --tests --examples
 	cargo test --workspace --doc
+	cargo check --quiet --locked --examples --manifest-path integration/proxy-wasm/Cargo.toml --target-dir $(TARGET_DIR)/proxy-wasm
 	@data="$${PORTCULLIS_DATA:-../shared/data}"; test -d "$$data" || \
 	    echo "skipped: the suites that other people wrote, because $$data is not present"
 
@@ -155,6 +156,16 @@ bench-affinity: envoy modules ## Measure what affinity costs Envoy, with a valid
 .PHONY: bench-authz
 bench-authz: envoy modules ## Measure what authz costs Envoy, with many policies, and with tokens beside jwt_authn
 	@$(BENCH) authz $(BENCH_OPTIONS)
+
+.PHONY: bench-sdk
+bench-sdk: envoy modules dist/examples/proxy_wasm.wasm ## Measure what the SDK costs beside the proxy-wasm crate, and its native tests
+	@$(BENCH) sdk --rounds 40 --rest 1 $(BENCH_OPTIONS)
+
+dist/examples/proxy_wasm.wasm: $(addprefix integration/proxy-wasm/,src/lib.rs Cargo.toml Cargo.lock) | wasm-target
+	@mkdir -p $(@D)
+	@cargo rustc --quiet --locked --manifest-path integration/proxy-wasm/Cargo.toml --lib --crate-type cdylib \
+	    --target $(WASM) --profile wasm-small --target-dir $(TARGET_DIR)/proxy-wasm
+	@cp $(TARGET_DIR)/proxy-wasm/$(WASM)/wasm-small/with_proxy_wasm.wasm $@
 
 .PHONY: bench-engine
 bench-engine: ## Measure the waf's engine alone; fail if it takes more instructions than it did (valgrind)

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sdk_shim_testing::Message;
-use sdk_shim_testing::scenario::{self, File, Scenario};
+use sdk_shim_testing::scenario::{self, File, Grpc, Scenario};
 use serde_json::json;
 
 use crate::config::{Cluster, Config, Listener, Wasm, http2_options};
@@ -74,7 +74,10 @@ impl Site {
         let mut config = Config::new().cluster(cluster);
         let services = services(file);
         for (name, service) in &services {
-            config = config.cluster(Cluster::new(name, [service]).http1());
+            let speaks_grpc =
+                file.callouts.iter().any(|callout| callout.cluster == *name && callout.grpc.is_some());
+            let cluster = Cluster::new(name, [service]);
+            config = config.cluster(if speaks_grpc { cluster.http2() } else { cluster.http1() });
         }
         let mut listeners = BTreeMap::new();
         for scenario in &file.scenarios {
@@ -154,7 +157,14 @@ fn services(file: &File) -> BTreeMap<String, Upstream> {
             service
         });
         let delay = Duration::from_millis(callout.after_ms);
-        service.answer_path(&callout.path, reply(&callout.response).delay(delay));
+        let answer = match &callout.grpc {
+            Some(Grpc { messages, status }) => {
+                let messages: Vec<_> = messages.iter().map(|message| message.0.clone()).collect();
+                Reply::grpc(&messages, *status)
+            }
+            None => reply(&callout.response),
+        };
+        service.answer_path(&callout.path, answer.delay(delay));
     }
     services
 }

@@ -63,6 +63,11 @@ mod scenarios {
     }
 
     #[test]
+    fn groups() {
+        run("groups");
+    }
+
+    #[test]
     fn template() {
         scenario::run("examples/template", &paths::root().join("sdk-shim/template/scenarios.toml"));
     }

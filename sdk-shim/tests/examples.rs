@@ -23,6 +23,7 @@ scenarios! {
     counter: Counter, "../examples/counter.rs", "../examples/counter.toml";
     fault: Fault, "../examples/fault.rs", "../examples/fault.toml";
     two_callouts: Plan, "../examples/two_callouts.rs", "../examples/two_callouts.toml";
+    groups: Groups, "../examples/groups.rs", "../examples/groups.toml";
     fetch_at_load: Blocklist, "../examples/fetch_at_load.rs", "../examples/fetch_at_load.toml";
 }
 

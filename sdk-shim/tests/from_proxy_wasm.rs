@@ -148,22 +148,34 @@ fn the_pairs_do_what_the_page_says() {
 
 #[test]
 fn the_page_shows_these_pairs() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = std::fs::read_to_string(root.join("../docs/sdk/from-proxy-wasm.md")).unwrap();
-    let here = std::fs::read_to_string(root.join("tests/from_proxy_wasm.rs")).unwrap();
-    let mut pairs = 0;
-    let mut lines = here.lines();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = std::fs::read_to_string(root.join("docs/sdk/from-proxy-wasm.md")).unwrap();
+    let sides = [
+        ("rust", "sdk-shim/tests/from_proxy_wasm.rs", 11),
+        ("rust,ignore", "integration/proxy-wasm/examples/guard.rs", 10),
+    ];
+    for (language, file, count) in sides {
+        let fence = format!("```{language}\n");
+        let text = std::fs::read_to_string(root.join(file)).unwrap();
+        let pairs = pairs(&text);
+        for (name, code) in &pairs {
+            assert!(page.contains(&format!("{fence}{code}\n```")), "{file}: {name} is not so in the page");
+        }
+        assert_eq!(pairs.len(), count, "{file}");
+        assert_eq!(page.matches(&fence).count(), count, "{language}");
+    }
+}
+
+/// The marked parts of a file, with their names.
+fn pairs(file: &str) -> Vec<(&str, String)> {
+    let mut pairs = Vec::new();
+    let mut lines = file.lines();
     while let Some(line) = lines.next() {
         let Some(name) = line.trim().strip_prefix("// pair: ") else { continue };
         let indent = line.len() - line.trim_start().len();
         let block = lines.by_ref().take_while(|line| line.trim() != "// end");
         let block: Vec<_> = block.map(|line| line.get(indent..).unwrap_or_default()).collect();
-        assert!(
-            page.contains(&format!("```rust\n{}\n```", block.join("\n"))),
-            "{name} is not in the page as it is here"
-        );
-        pairs += 1;
+        pairs.push((name, block.join("\n")));
     }
-    assert_eq!(pairs, 11);
-    assert_eq!(page.matches("```rust\n").count(), pairs);
+    pairs
 }

@@ -9,7 +9,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 
-use super::reply::Broken;
+use super::reply::{Broken, Conversation};
 use super::state::State;
 use super::{NAME_HEADER, Reply, Seen};
 use crate::request::{from_map, to_map};
@@ -29,13 +29,13 @@ type Answer = hyper::Response<Channel<Bytes, Broken>>;
 async fn respond(state: Arc<State>, request: hyper::Request<Incoming>) -> Result<Answer, Broken> {
     let (head, body) = request.into_parts();
     let index = state.record(seen(&head));
-    let Reply { early, echo, .. } = state.reply_to(index);
-    if echo {
+    let reply = state.reply_to(index);
+    let early = reply.early;
+    if let Some(conversation) = reply.conversation.clone() {
         let (sender, channel) = Channel::new(1);
-        let reply = state.reply_to(index);
-        let name = state.name.clone();
-        spawn(send_back(state, index, body, sender));
-        return Ok(head_of(&reply, &name, channel));
+        let answer = head_of(&reply, &state.name, channel);
+        spawn(converse(state, index, body, sender, conversation));
+        return Ok(answer);
     }
     if early {
         spawn(receive(Arc::clone(&state), index, body));
@@ -50,22 +50,54 @@ async fn respond(state: Arc<State>, request: hyper::Request<Incoming>) -> Result
     Ok(answer(reply, &state.name))
 }
 
-/// Reads the body into the record, and sends it back, frame by frame.
-async fn send_back(state: Arc<State>, index: usize, mut body: Incoming, mut sender: Sender<Bytes, Broken>) {
+/// Reads the body into the record, and answers it part by part.
+async fn converse(
+    state: Arc<State>,
+    index: usize,
+    mut body: Incoming,
+    mut sender: Sender<Bytes, Broken>,
+    conversation: Conversation,
+) {
+    let mut unread = Vec::new();
     while let Some(Ok(frame)) = body.frame().await {
-        if let Ok(data) = frame.into_data() {
-            state.record_body(index, &data);
-            if sender.send_data(data).await.is_err() {
+        let Ok(data) = frame.into_data() else { continue };
+        state.record_body(index, &data);
+        let answers = match &conversation {
+            Conversation::Echo => vec![data],
+            Conversation::Grpc(answer) => {
+                unread.extend_from_slice(&data);
+                vec![answer.clone(); messages(&mut unread)]
+            }
+        };
+        for answer in answers {
+            tokio::time::sleep(state.reply_to(index).delay).await;
+            if sender.send_data(answer).await.is_err() {
                 return;
             }
         }
     }
     if body.is_end_stream() {
         state.record_end(index, Vec::new());
-        if let Ok(trailers) = to_map(&state.reply_to(index).trailers) {
+        let reply = state.reply_to(index);
+        tokio::time::sleep(reply.delay).await;
+        if let Ok(trailers) = to_map(&reply.trailers) {
             let _ = sender.send_trailers(trailers).await;
         }
     }
+}
+
+/// Takes whole gRPC messages from the front (a byte, the length in four, the message), and counts them.
+fn messages(unread: &mut Vec<u8>) -> usize {
+    let mut count = 0;
+    while let Some(length) = unread.get(1..5) {
+        let length = u32::from_be_bytes(length.try_into().expect("four bytes")) as usize;
+        if unread.len() < 5 + length {
+            break;
+        }
+        unread.drain(..5 + length);
+        count += 1;
+    }
+    count
 }
 
 /// Reads the body into the record, frame by frame.

@@ -15,7 +15,16 @@ pub struct Reply {
     pub(super) delay: Duration,
     pub(super) broken: Option<Broken>,
     pub(super) early: bool,
-    pub(super) echo: bool,
+    pub(super) conversation: Option<Conversation>,
+}
+
+/// What is sent while the request's body comes.
+#[derive(Clone, Debug)]
+pub(super) enum Conversation {
+    /// The body itself.
+    Echo,
+    /// For each gRPC message these, framed.
+    Grpc(Bytes),
 }
 
 /// Where an answer breaks off, if the test says so.
@@ -45,7 +54,7 @@ impl Reply {
             delay: Duration::ZERO,
             broken: None,
             early: false,
-            echo: false,
+            conversation: None,
         }
     }
 
@@ -102,8 +111,22 @@ impl Reply {
     /// Sends the request's body back, each part as it comes, and the trailers when the request has ended. HTTP/2 only.
     #[must_use]
     pub fn echo(mut self) -> Self {
-        self.echo = true;
+        self.conversation = Some(Conversation::Echo);
         self
+    }
+
+    /// Answers each gRPC message with these, each after the delay, and ends with this status when the request has ended.
+    /// HTTP/2 only.
+    pub fn grpc(messages: &[Vec<u8>], status: u32) -> Self {
+        let frame = |message: &Vec<u8>| {
+            let length = u32::try_from(message.len()).expect("a message of a test is short");
+            [&[0], length.to_be_bytes().as_slice(), message].concat()
+        };
+        let mut reply = Self::new(200)
+            .header("content-type", "application/grpc")
+            .trailer("grpc-status", status.to_string());
+        reply.conversation = Some(Conversation::Grpc(messages.iter().flat_map(frame).collect()));
+        reply
     }
 
     /// Closes the connection (HTTP/2: resets the stream) instead of answering.

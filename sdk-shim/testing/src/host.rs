@@ -322,8 +322,8 @@ impl Host for TestHost {
         self.grpc_calls.push(call.clone());
         let path = format!("/{}/{}", call.service, call.method);
         let script = self.script.iter().find(|script| script.fits(&call.cluster, path.as_bytes()));
-        let (response, delay) =
-            script.map(|script| script.grpc_answer(call.timeout)).ok_or(HostError::Refused(BAD_ARGUMENT))?;
+        let answer = script.map(|script| script.grpc_answer(&call.message, call.timeout));
+        let (response, delay) = answer.ok_or(HostError::Refused(BAD_ARGUMENT))?;
         Ok(self.answer_later(response, delay))
     }
 

@@ -14,7 +14,7 @@
 //! Headers are `name: value`. Values and bodies take the escapes of [`Bytes`]: write them in single quotes.
 
 use crate::{Bytes, CalloutScript, Chunking, Message, Outcome, Settings, TestHost, run};
-use sdk_shim::{Filter, load};
+use sdk_shim::{Filter, GrpcStatus, load};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub struct File {
     #[serde(default)]
     pub env: BTreeMap<String, String>,
     /// What the filter's callouts are answered with. A call to any other cluster is refused, one to a path that is not
-    /// here is answered 404.
+    /// here is answered 404 (gRPC: 12, unimplemented).
     #[serde(rename = "callout", default)]
     pub callouts: Vec<Callout>,
     /// The scenarios.
@@ -59,14 +59,44 @@ pub struct File {
 pub struct Callout {
     /// The cluster. All callouts of a cluster are one upstream.
     pub cluster: String,
-    /// The path, without query.
+    /// The path, without query; for gRPC `/service/method`.
     pub path: String,
     /// The answer.
     #[serde(default)]
     pub response: Response,
-    /// When it comes, in milliseconds.
+    /// The answer to a gRPC call or on a gRPC stream, in place of `response`.
+    pub grpc: Option<Grpc>,
+    /// When it comes, in milliseconds. On a gRPC stream, how long after each message.
     #[serde(default)]
     pub after_ms: u64,
+}
+
+/// What a gRPC service answers.
+///
+/// ```
+/// use sdk_shim_testing::scenario::File;
+///
+/// let file = File::parse(
+///     r#"
+///     config = '{}'
+///     scenario = []
+///
+///     [[callout]]
+///     cluster = "limits"
+///     path = "/limits.v1.Limits/Check"
+///     grpc = { messages = ['\x08\x01'] }
+///     "#,
+/// )
+/// .unwrap();
+/// assert_eq!(file.callouts[0].grpc.as_ref().unwrap().messages[0].0, b"\x08\x01");
+/// ```
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Grpc {
+    /// The messages that each message of the filter is answered with, in their serialised form: one for a unary call.
+    pub messages: Vec<Bytes>,
+    /// The status in the end: on a stream, when the filter has finished. 0 is success.
+    pub status: u32,
 }
 
 /// One exchange.
@@ -243,9 +273,15 @@ impl File {
 
     fn script(&self) -> Vec<CalloutScript> {
         let known = self.callouts.iter().map(|callout| {
-            CalloutScript::new(&callout.cluster, callout.response.message())
-                .path(&callout.path)
-                .after(Duration::from_millis(callout.after_ms))
+            let script = match callout.grpc.clone() {
+                Some(Grpc { messages, status }) => {
+                    let status = GrpcStatus { code: status, message: Vec::new() };
+                    let answers = move |_: &[u8]| messages.iter().map(|message| message.0.clone()).collect();
+                    CalloutScript::grpc_stream(&callout.cluster, answers, status)
+                }
+                None => CalloutScript::new(&callout.cluster, callout.response.message()),
+            };
+            script.path(&callout.path).after(Duration::from_millis(callout.after_ms))
         });
         let other =
             self.callouts.iter().map(|callout| CalloutScript::new(&callout.cluster, Message::response(404)));

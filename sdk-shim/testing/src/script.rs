@@ -1,5 +1,7 @@
 use crate::Message;
 use sdk_shim::{CalloutId, CalloutResponse, GrpcEvent, GrpcStatus, GrpcStreamId, QueueId, TimerId};
+use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Wake;
@@ -29,9 +31,21 @@ pub struct CalloutScript {
 enum Answer {
     Message(Message),
     Grpc(GrpcStatus, Vec<u8>),
-    Stream(fn(&[u8]) -> Vec<Vec<u8>>, GrpcStatus),
+    Stream(Answers, GrpcStatus),
     Down,
     GivenUp,
+}
+
+/// What a message is answered with.
+#[derive(Clone)]
+struct Answers(Rc<Answering>);
+
+type Answering = dyn Fn(&[u8]) -> Vec<Vec<u8>>;
+
+impl fmt::Debug for Answers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Answers")
+    }
 }
 
 impl CalloutScript {
@@ -48,9 +62,13 @@ impl CalloutScript {
     }
 
     /// Answers each message on a gRPC stream with these messages, and closes the stream with this status when the filter
-    /// has finished.
-    pub fn grpc_stream(cluster: &str, answers: fn(&[u8]) -> Vec<Vec<u8>>, status: GrpcStatus) -> Self {
-        Self::answering(cluster, Answer::Stream(answers, status))
+    /// has finished. A unary call gets the first of them.
+    pub fn grpc_stream(
+        cluster: &str,
+        answers: impl Fn(&[u8]) -> Vec<Vec<u8>> + 'static,
+        status: GrpcStatus,
+    ) -> Self {
+        Self::answering(cluster, Answer::Stream(Answers(Rc::new(answers)), status))
     }
 
     /// Nobody listens there: Envoy answers 503, and gRPC calls with the code 14.
@@ -63,7 +81,7 @@ impl CalloutScript {
         Self::answering(cluster, Answer::GivenUp)
     }
 
-    /// Only for calls of this path, query included; for gRPC `/service/method`.
+    /// Only for calls of this path, whatever their query unless this has one; for gRPC `/service/method`.
     #[must_use]
     pub fn path(mut self, path: &str) -> Self {
         self.path = Some(path.to_owned());
@@ -82,7 +100,9 @@ impl CalloutScript {
     }
 
     pub(crate) fn fits(&self, cluster: &str, path: &[u8]) -> bool {
-        self.cluster == cluster && self.path.as_ref().is_none_or(|expected| expected.as_bytes() == path)
+        let bare = path.split(|byte| *byte == b'?').next().unwrap_or_default();
+        let is_path = |expected: &String| [path, bare].contains(&expected.as_bytes());
+        self.cluster == cluster && self.path.as_ref().is_none_or(is_path)
     }
 
     pub(crate) fn http_answer(&self, timeout: Duration) -> (CalloutResponse, Duration) {
@@ -97,14 +117,19 @@ impl CalloutScript {
         (answer, self.delay)
     }
 
-    pub(crate) fn grpc_answer(&self, timeout: Duration) -> (CalloutResponse, Duration) {
+    pub(crate) fn grpc_answer(&self, message: &[u8], timeout: Duration) -> (CalloutResponse, Duration) {
         const TIMEOUT: u32 = 4;
         let failed = |code| (GrpcStatus { code, message: Vec::new() }, Vec::new());
         let late = self.delay > timeout;
         let (status, body) = match &self.answer {
             _ if late => failed(TIMEOUT),
             Answer::Grpc(status, body) => (status.clone(), body.clone()),
-            Answer::Message(_) | Answer::Stream(..) | Answer::Down | Answer::GivenUp => failed(UNAVAILABLE),
+            Answer::Stream(_, status) if status.code != 0 => (status.clone(), Vec::new()),
+            Answer::Stream(answers, status) => {
+                (status.clone(), answers.0(message).into_iter().next().unwrap_or_default())
+            }
+            Answer::Message(message) => failed(code_of(message.status())),
+            Answer::Down | Answer::GivenUp => failed(UNAVAILABLE),
         };
         let answer = CalloutResponse { body, grpc: Some(status), ..CalloutResponse::default() };
         (answer, self.delay.min(timeout))
@@ -112,16 +137,19 @@ impl CalloutScript {
 
     /// What comes of it that a gRPC stream is opened, and when.
     pub(crate) fn stream_opened(&self) -> (Option<GrpcEvent>, Duration) {
-        let unavailable = GrpcStatus { code: UNAVAILABLE, message: Vec::new() };
-        let streams = matches!(self.answer, Answer::Stream(..));
-        ((!streams).then_some(GrpcEvent::Closed(unavailable)), self.delay)
+        let code = match &self.answer {
+            Answer::Stream(..) => return (None, self.delay),
+            Answer::Message(message) => code_of(message.status()),
+            Answer::Grpc(..) | Answer::Down | Answer::GivenUp => UNAVAILABLE,
+        };
+        (Some(GrpcEvent::Closed(GrpcStatus { code, message: Vec::new() })), self.delay)
     }
 
     /// What comes of a message, or of the end of the messages, on a gRPC stream, and when.
     pub(crate) fn stream_answers(&self, message: Option<&[u8]>) -> (Vec<GrpcEvent>, Duration) {
         let Answer::Stream(answers, status) = &self.answer else { return (Vec::new(), self.delay) };
         let events = match message {
-            Some(message) => answers(message).into_iter().map(GrpcEvent::Message).collect(),
+            Some(message) => answers.0(message).into_iter().map(GrpcEvent::Message).collect(),
             None => vec![GrpcEvent::Closed(status.clone())],
         };
         (events, self.delay)
@@ -130,6 +158,18 @@ impl CalloutScript {
 
 /// gRPC's code for a service that cannot be reached.
 const UNAVAILABLE: u32 = 14;
+
+/// gRPC's code for an answer that is no gRPC, by its status ("HTTP to gRPC Status Code Mapping").
+fn code_of(status: u16) -> u32 {
+    match status {
+        400 => 13,
+        401 => 16,
+        403 => 7,
+        404 => 12,
+        429 | 502..=504 => UNAVAILABLE,
+        _ => 2,
+    }
+}
 
 /// A message as the answer to a callout.
 pub(crate) fn response(message: &Message) -> CalloutResponse {

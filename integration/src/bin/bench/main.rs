@@ -1,4 +1,4 @@
-//! `make bench-waf`, `make bench-filters` and one for each small filter: what a filter costs a real Envoy, between a real client and
+//! `make bench-waf`, `make bench-filters`, one for each small filter and `make bench-sdk`: what a filter costs a real Envoy, between a real client and
 //! a real upstream.
 //!
 //! All subjects run at once, one of them loaded at a time, in rounds that visit each for a fraction of a second. What
@@ -19,6 +19,7 @@ mod measure;
 mod origin;
 mod report;
 mod requests;
+mod sdk;
 mod statistics;
 mod subject;
 mod waf;
@@ -28,7 +29,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-const USAGE: &str = "usage: bench waf|filters|canary|affinity|authz [options]
+const USAGE: &str = "usage: bench waf|filters|canary|affinity|authz|sdk [options]
   --rounds <n>       rounds; each visits every subject with every request (default 15)
   --slice <ms>       how long a visit lasts (default 300)
   --connections <n>  connections, each with one request at a time (default 8)
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
     };
     match what.as_str() {
         "waf" => waf::run(&plan, &out),
+        "sdk" => sdk::run(&plan, &out),
         what if filters::is_known(what) => filters::run(what, &plan, &out),
         _ => {
             eprintln!("{USAGE}");

@@ -18,7 +18,8 @@ pub(crate) fn text() -> Result<String, String> {
     for (name, schema) in filters {
         let mut settings = settings(name);
         if name == "waf" {
-            settings["properties"]["holdsHeaders"] = json!({ "type": "boolean" });
+            let properties = settings.pointer_mut("/properties").and_then(Value::as_object_mut);
+            properties.map(|names| names.insert("holdsHeaders".into(), json!({ "type": "boolean" })));
         }
         definitions.insert(name.into(), schema);
         properties.insert(name.into(), settings);
