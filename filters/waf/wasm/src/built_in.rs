@@ -7,8 +7,8 @@ use std::borrow::Cow;
 /// The Core Rule Set that was found when the module was built; empty if there was none.
 const CORE_RULE_SET: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/crs/files.rs"));
 
-/// What is known of its patterns.
-pub(crate) const KNOWN_PATTERNS: KnownPatterns =
+/// What is known of its patterns, for [`Options::known_patterns`](portcullis_engine::Options::known_patterns).
+pub const KNOWN_PATTERNS: KnownPatterns =
     KnownPatterns::new(include_bytes!(concat!(env!("OUT_DIR"), "/crs/known_patterns")));
 
 /// Files of it that are not there: they need what a filter has not.
@@ -36,15 +36,16 @@ pub(crate) fn has_early_blocking() -> bool {
     CORE_RULE_SET.iter().any(|(_, text)| text.windows(word.len()).any(|part| part == word))
 }
 
-/// The files as a rule set sees them.
-pub(crate) struct BuiltIn(MemoryFiles<'static>);
+/// The files as a rule set sees them, under names such as `@recommended-conf` and `@owasp_crs/*.conf`.
+#[derive(Debug)]
+pub struct BuiltIn(MemoryFiles<'static>);
 
 impl BuiltIn {
     /// For a rule set with this text of its own. The default actions that it sets for a phase take the place of those in the
     /// Core Rule Set's setup: older setups have none for the phases 3 to 5, so coraza-proxy-wasm's examples add them, and
     /// a phase can have no two.
     /// `extra` files belong to this rule set alone.
-    pub(crate) fn new(own_text: &str, extra: &[(String, String)]) -> Self {
+    pub fn new(own_text: &str, extra: &[(String, String)]) -> Self {
         let own_phases: Vec<&str> = own_text.lines().filter_map(default_action_phase).collect();
         let mut files = MemoryFiles::default();
         for (name, text) in OWN.iter().chain(CORE_RULE_SET) {

@@ -1,0 +1,107 @@
+use crate::{Config, Filter, Found, ReadOptions, Source, Value};
+
+fn read(name: &str, text: &str) -> Source {
+    Source::read(name, text.as_bytes(), &ReadOptions::default())
+}
+
+fn only(source: &Source) -> &Found {
+    assert_eq!(source.problems, []);
+    let [found] = source.configs.as_slice() else { panic!("{} configurations", source.configs.len()) };
+    found
+}
+
+/// A file's name, its text, and what is found: filter, owner, and the JSON.
+const FILES: &[(&str, &str, Filter, &str, &str)] = &[
+    ("canary.json", r#"{"releases": []}"#, Filter::Canary, "", r#"{"releases": []}"#),
+    ("x.yaml", "releases: []\ndry_run: on\n", Filter::Canary, "", r#"{"dry_run":true,"releases":[]}"#),
+    (
+        "plugin.yaml",
+        "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {name: a, namespace: b}\nspec:\n  \
+         url: oci://r.example/p/waf:1.0\n  pluginConfig: {mode: detect}\n",
+        Filter::Waf,
+        "WasmPlugin b/a",
+        r#"{"mode":"detect"}"#,
+    ),
+    (
+        "eg.yaml",
+        "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: EnvoyExtensionPolicy\nmetadata: {name: a}\nspec:\n  wasm:\n  \
+         - name: mine\n    rootID: authz\n    code: {type: Image, image: {url: r.example/filters:1}}\n    config: {policies: []}\n",
+        Filter::Authz,
+        "EnvoyExtensionPolicy a, mine",
+        r#"{"policies":[]}"#,
+    ),
+    (
+        "consul.json",
+        r#"{"Kind": "service-defaults", "Name": "web", "EnvoyExtensions": [{"Name": "builtin/wasm", "Arguments": {"PluginConfig":
+            {"Name": "c", "VmConfig": {"Code": {"Local": {"Filename": "/x/canary.wasm"}}}, "Configuration": "{}"}}}]}"#,
+        Filter::Canary,
+        "service-defaults web, c",
+        "{}",
+    ),
+    (
+        "ecds.json",
+        r#"{"resources": [{"@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig", "name": "x",
+            "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", "config":
+            {"rootId": "affinity", "vmConfig": {}, "configuration": {"@type":
+            "type.googleapis.com/google.protobuf.StringValue", "value": "{\"keys\": []}"}}}}]}"#,
+        Filter::Affinity,
+        "filter",
+        r#"{"keys": []}"#,
+    ),
+    (
+        "configmap.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: envoy}\ndata:\n  envoy.yaml: |\n    http_filters:\n    - typed_config:\n        \
+         '@type': type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm\n        config:\n          name: waf\n          \
+         configuration: {'@type': x, value: '{}'}\n",
+        Filter::Waf,
+        "ConfigMap envoy, filter waf",
+        "{}",
+    ),
+    (
+        "values.yaml",
+        "filters:\n  waf: {enabled: false, config: {}}\n  canary: {enabled: true, config: {releases: []}}\n",
+        Filter::Canary,
+        "filters.canary",
+        r#"{"releases":[]}"#,
+    ),
+    ("rules.conf", "SecRuleEngine On\n", Filter::Waf, "", "SecRuleEngine On\n"),
+    ("rules", "# ours\n\nSecAction \"id:1\"\n", Filter::Waf, "", "# ours\n\nSecAction \"id:1\"\n"),
+];
+
+#[test]
+fn configurations_are_found() {
+    for (name, text, filter, owner, config) in FILES {
+        let source = read(name, text);
+        let found = only(&source);
+        let (Config::Json(bytes) | Config::SecLang(bytes)) = &found.config;
+        let found = (found.filter, found.owner.as_str(), std::str::from_utf8(bytes).unwrap());
+        assert_eq!(found, (*filter, *owner, *config), "{name}");
+    }
+}
+
+/// What `@` stands before is the same place in the configuration's text and in the file.
+const PLACES: &[(&str, &str)] = &[
+    ("a literal block", "w:\n  value: |\n    {\n      \"keys\": [\"@x\"]\n    }\n"),
+    ("a literal block with an indicator", "w:\n  value: |2-\n     {\n    \"keys\": [\"@x\"]}\n"),
+    ("a folded block", "w:\n  value: >\n    {\n    \"keys\":\n\n    [\"@x\"]\n      }\n"),
+    ("double quotes", "w:\n  value: \"{\\\"k\\u0065ys\\\": \\x5b\\\n     \\\"@x\\\"]}\"\n"),
+    ("double quotes over lines", "w:\n  value: \"{\n    \n\n    \\\"keys\\\": [  \n    \t\\\"@x\\\"]}\"\n"),
+    ("single quotes", "w:\n  value: '{\"it''s\":\n    \"@x\"}'\n"),
+    ("plain", "w:\n  value: [\n   a, b\n    c@x ]\n"),
+    ("umlauts", "ü: ä\nw:\n  value: |\n    {\"kéys\": \"@x\"}\n"),
+];
+
+#[test]
+fn texts_know_their_places() {
+    use crate::{Text, tree};
+    use std::rc::Rc;
+    for (name, text) in PLACES {
+        let documents = tree::parse(text).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        let value = documents[0].at(&["w", "value"]).unwrap();
+        let value = value.elements().last().unwrap_or(value);
+        let Value::Scalar { text: inner, style, .. } = &value.value else { panic!("{name}") };
+        let inner = Text::of_scalar(&Rc::new(Text::of_file((*text).to_owned())), value.start, *style, inner);
+        let here = inner.as_str().find('@').unwrap();
+        assert_eq!(inner.in_file(here), text.find('@').unwrap(), "{name}: {:?}", inner.as_str());
+    }
+}
