@@ -8,12 +8,12 @@
 
 mod core;
 mod exports;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(not(target_os = "wasi"))]
 mod fake;
 mod host;
-#[cfg(target_arch = "wasm32")]
+#[cfg(target_os = "wasi")]
 mod imports;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(not(target_os = "wasi"))]
 use fake as imports;
 
 pub use self::exports::{allocate, initialize};

@@ -86,7 +86,7 @@ pub(crate) fn filter_state_arguments(key: &str, value: &[u8], life: FilterStateL
 
 /// Envoy's `GrpcService` (`config/core/v3/grpc_service.proto`) for a cluster: field 1 (`envoy_grpc`), in it field 1
 /// (`cluster_name`). A bare name would do for Envoy too, unless it happens to parse as this message.
-#[cfg(any(target_arch = "wasm32", test))]
+#[cfg(any(target_os = "wasi", test))]
 pub(crate) fn grpc_service(cluster: &str) -> Vec<u8> {
     let (mut inner, mut message) = (Vec::new(), Vec::new());
     bytes_field(&mut inner, 1, cluster.as_bytes());

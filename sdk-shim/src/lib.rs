@@ -89,7 +89,7 @@
 //! What a stream waits for is forgotten when the stream ends; an answer that comes after it is nobody's. What each call
 //! results in for each status that a host can return is defined, at the method, and tested.
 
-#[cfg(any(target_arch = "wasm32", test))]
+#[cfg(any(target_os = "wasi", test))]
 #[doc(hidden)]
 pub mod abi;
 mod callout;
@@ -131,7 +131,7 @@ pub use watch::Watch;
 #[macro_export]
 macro_rules! export_filter {
     ($filter:ty) => {
-        #[cfg(target_arch = "wasm32")]
+        #[cfg(target_os = "wasi")]
         #[allow(unsafe_code, reason = "what a module exports has to keep its name")]
         const _: () = {
             $crate::__export_module!($filter);

@@ -6,7 +6,7 @@ use std::ptr::{NonNull, null_mut};
 
 /// `_initialize`: runs the constructors of the C library, which has the environment variables.
 pub fn initialize() {
-    #[cfg(target_arch = "wasm32")]
+    #[cfg(target_os = "wasi")]
     {
         unsafe extern "C" {
             fn __wasm_call_ctors();

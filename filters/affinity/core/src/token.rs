@@ -50,6 +50,16 @@ impl Pin {
         }
     }
 
+    /// When the session was bound to its target, in seconds since 1970.
+    pub fn issued(&self) -> u32 {
+        self.issued
+    }
+
+    /// When the session was last seen, in seconds since 1970; exact to a tenth of the idle timeout.
+    pub fn seen(&self) -> u32 {
+        self.seen
+    }
+
     /// Whether the cookie was sealed with a key other than the first: once no such cookie comes, that key can go.
     pub fn under_old_key(&self) -> bool {
         self.under_old_key

@@ -3,6 +3,8 @@ use crate::changes::Changes;
 use crate::compile::is_name;
 use crate::config::{Config, JwtRule, warn_of_targets};
 use crate::remote::{Record, Source};
+#[cfg(feature = "trace")]
+use crate::trace;
 use cache::{Cache, Entry};
 use portcullis_jwt::{Claims, Jwks, Signature, Token, TokenError};
 use provider::{Keys, Provider};
@@ -210,7 +212,13 @@ impl Authentication {
         let mut denial = None;
         let mut tokens = Tokens { rules: self, read: Vec::new(), now: None };
         for (index, provider) in self.providers.iter().enumerate() {
-            match tokens.check(index, provider, headers, attributes) {
+            let checked = tokens.check(index, provider, headers, attributes);
+            #[cfg(feature = "trace")]
+            trace::token(
+                &provider.issuer,
+                checked.as_ref().map(|token| token.as_ref().map(|token| token.claims.subject.as_str())),
+            );
+            match checked {
                 Ok(Some(verified)) => {
                     let space_delimited = provider.space_delimited.clone();
                     return Ok(Some(Identity { verified, provider: index, space_delimited }));

@@ -10,6 +10,8 @@ use crate::normalization::{Normalizer, PathError};
 use crate::recorded::RecordedClaims;
 use crate::remote::{Record, Source};
 use crate::responses::{Answer, Responses};
+#[cfg(feature = "trace")]
+use crate::{credentials::Requirement, trace};
 use sdk_shim_config::{ConfigErrors, Environment, Path};
 use sdk_shim_http::Headers;
 use std::borrow::Cow;
@@ -30,7 +32,7 @@ pub struct Authz {
     normalizer: Normalizer,
     checks: Vec<Check>,
     check_of_policy: Vec<Option<usize>>,
-    policies: Compiled,
+    pub(crate) policies: Compiled,
     responses: Responses,
     policy_names: Vec<String>,
     warnings: Vec<String>,
@@ -204,12 +206,21 @@ impl Authz {
             caller.shown.add(CredentialKind::Jwt);
         }
         let mut facts = Facts::new(headers, host.as_deref(), caller, identity.as_ref(), attributes);
-        match required.requirement.answer(&caller, &mut facts) {
+        let answer = required.requirement.answer(&caller, &mut facts);
+        #[cfg(feature = "trace")]
+        {
+            let route = route.and_then(|route| self.requirements.route_names.get(route));
+            let is_empty = matches!(required.requirement, Requirement::Nothing);
+            trace::requirement(route.map(String::as_str), is_empty, answer);
+        }
+        match answer {
             Shows::Yes => {}
             Shows::Unauthenticated => return refuse(required.denial(), caller),
             Shows::Forbidden => return refuse(Outcome::DenyForbidden, caller),
         }
         let checks = if is_checked { Vec::new() } else { self.checks_for(&mut facts) };
+        #[cfg(feature = "trace")]
+        self.trace_checks(&mut facts);
         if !checks.is_empty() {
             let decision = refuse(Outcome::AwaitChecks, caller);
             return Decision { identity, checks, ..decision };
@@ -225,6 +236,8 @@ impl Authz {
             Outcome::DenyNoMatch
         };
         let dry_run = self.policies.dry_run.as_ref().map(|tried| tried.outcome(outcome, &mut facts));
+        #[cfg(feature = "trace")]
+        self.trace_policies(outcome, dry_run, &mut facts);
         Decision {
             outcome,
             consumer: caller.consumer,

@@ -4,6 +4,8 @@ use crate::attributes::Attributes;
 use crate::changes::Changes;
 use crate::compile::is_header_name;
 use crate::config::{Config, CredentialKind};
+#[cfg(feature = "trace")]
+use crate::trace;
 use api_keys::ApiKeys;
 use basic::Basic;
 use hmac::Hmac;
@@ -21,6 +23,8 @@ pub use api_keys::{MAX_KEY_BYTES, MAX_KEYS_PER_REQUEST, MAX_SALTS};
 pub use basic::{MAX_BASIC_BYTES, MAX_USERS};
 pub use hmac::{BodyDigest, MAX_DIGESTED_BYTES, MAX_HMAC_KEYS, MAX_SIGNED_HEADERS, MAX_SIGNING_BYTES};
 pub use htpasswd::{MAX_BCRYPT_COST, MAX_SHA_CRYPT_ROUNDS};
+#[cfg(feature = "trace")]
+pub(crate) use requirement::Requirement;
 pub(crate) use requirement::{Answer, Requirements, Shown};
 
 /// Everything that tells whom a request is from, except tokens.
@@ -174,15 +178,30 @@ impl Credentials {
         let mut caller = Caller::default();
         let looked_at = |kind| !ignored.has(kind);
         if let Some(keys) = self.api_keys.as_ref().filter(|_| looked_at(ApiKey)) {
-            let found = keys.authenticate(headers).map_err(|problem| (ApiKey, problem))?;
+            let found = keys.authenticate(headers);
+            #[cfg(feature = "trace")]
+            trace::credential(ApiKey, &found);
+            let found = found.map_err(|problem| (ApiKey, problem))?;
             caller.take(ApiKey, found)?;
         }
         if let Some(basic) = self.basic.as_ref().filter(|_| looked_at(Basic)) {
-            let found = basic.authenticate(headers, attributes).map_err(|problem| (Basic, problem))?;
+            let found = basic.authenticate(headers, attributes);
+            #[cfg(feature = "trace")]
+            trace::credential(Basic, &found);
+            let found = found.map_err(|problem| (Basic, problem))?;
             caller.take(Basic, found)?;
         }
         if let Some(hmac) = self.hmac.as_ref().filter(|_| looked_at(Hmac)) {
-            let found = hmac.authenticate(headers, attributes).map_err(|problem| (Hmac, problem))?;
+            let found = hmac.authenticate(headers, attributes);
+            #[cfg(feature = "trace")]
+            trace::credential(
+                Hmac,
+                &found
+                    .as_ref()
+                    .map(|signed| signed.as_ref().map(|signed| signed.consumer))
+                    .map_err(|problem| *problem),
+            );
+            let found = found.map_err(|problem| (Hmac, problem))?;
             caller.take(Hmac, found.map(|signed| signed.consumer))?;
             caller.body = found.and_then(|signed| signed.body);
         }

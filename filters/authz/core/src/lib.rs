@@ -64,6 +64,8 @@ mod recorded;
 pub mod remote;
 mod responses;
 mod template;
+#[cfg(feature = "trace")]
+mod trace;
 
 pub use attributes::{Attributes, PeerAddress};
 pub use authentication::{CLOCK_SKEW_SECONDS, Identity, MAX_TOKENS_PER_REQUEST, TokenDenial};

@@ -7,14 +7,14 @@ use std::collections::BTreeSet;
 /// hosts, that rules name yields the few that can match.
 #[derive(Debug)]
 pub(crate) struct Policies {
-    rules: Vec<Rule>,
-    clauses: Vec<Clause>,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) clauses: Vec<Clause>,
     by_path: PatternIndex,
     by_host: PatternIndex,
     /// Clauses that name neither.
     others: Vec<u32>,
     /// What a condition on an unknown attribute comes to.
-    unknown: bool,
+    pub(crate) unknown: bool,
 }
 
 /// What all operations of a rule share.
@@ -107,7 +107,7 @@ impl Policies {
     }
 
     /// The clauses that can match.
-    fn candidates<'a>(
+    pub(crate) fn candidates<'a>(
         &'a self,
         path: Option<&'a [u8]>,
         host: Option<&'a [u8]>,

@@ -12,6 +12,8 @@ use crate::scope::HostRank;
 use crate::set::ReleaseSet;
 use crate::share::Namespaces;
 use crate::token::Tokens;
+#[cfg(feature = "trace")]
+use crate::trace;
 use crate::trust::{Inherit, Trust};
 use crate::wish::Verdict;
 use crate::{Decision, Reason, Release, STABLE, baggage};
@@ -168,6 +170,17 @@ impl Canary {
             return Decision { release, reason: Reason::Inherited, details };
         }
         let mut concerning = ReleaseSet::default();
+        #[cfg(feature = "trace")]
+        for release in &self.releases {
+            if release.covers(inputs) {
+                continue;
+            }
+            let why = match release.is_alive(inputs) {
+                true => "its hosts or paths are others",
+                false => "it is off, or over",
+            };
+            trace::release(release, "scope", "out", why);
+        }
         for release in self.releases.iter().filter(|release| release.covers(inputs)) {
             concerning.insert(release.index());
         }
@@ -209,6 +222,8 @@ impl Canary {
             concerned.find(|release| pinned.pins.into.contains(release.index()))
         };
         if let Some(release) = pinned_to().filter(|_| is_first) {
+            #[cfg(feature = "trace")]
+            trace::release(release, "affinity", "in", "the affinity cookie names it");
             return (Some(release), Reason::Affinity);
         }
         let mut open = concerning;
@@ -220,11 +235,18 @@ impl Canary {
                 continue;
             }
             if is_first && pinned.pins.out_of.contains(index) {
+                #[cfg(feature = "trace")]
+                trace::release(release, "affinity", "out", "the affinity cookie keeps the user out of it");
                 why_stable = why_stable.min(Reason::Affinity);
                 open.remove(index);
                 continue;
             }
-            match release.by_header(drawn.inputs, &self.tokens) {
+            let read = release.by_header(drawn.inputs, &self.tokens);
+            #[cfg(feature = "trace")]
+            if release.has_header() {
+                trace::wish(release, "header", read);
+            }
+            match read {
                 Some((Verdict::In, reason)) => return (Some(release), reason),
                 Some((Verdict::Out, reason)) => {
                     why_stable = why_stable.min(reason);
@@ -236,7 +258,12 @@ impl Canary {
             if by_cookie.is_some() {
                 continue;
             }
-            match release.by_cookie(drawn.inputs, &self.tokens) {
+            let read = release.by_cookie(drawn.inputs, &self.tokens);
+            #[cfg(feature = "trace")]
+            if release.has_cookie() {
+                trace::wish(release, "cookie", read);
+            }
+            match read {
                 Some((Verdict::In, reason)) => by_cookie = Some((release, reason)),
                 Some((Verdict::Out, reason)) => {
                     why_stable = why_stable.min(reason);
@@ -249,6 +276,8 @@ impl Canary {
             return (Some(release), reason);
         }
         if let Some(release) = pinned_to().filter(|release| open.contains(release.index())) {
+            #[cfg(feature = "trace")]
+            trace::release(release, "affinity", "in", "the affinity cookie names it");
             return (Some(release), Reason::Affinity);
         }
         for draw in &self.draws {
@@ -258,13 +287,25 @@ impl Canary {
                 continue;
             }
             if pinned.pins.out_of.contains(draw.release) {
+                #[cfg(feature = "trace")]
+                trace::release(release, "affinity", "out", "the affinity cookie keeps the user out of it");
                 why_stable = why_stable.min(Reason::Affinity);
                 continue;
             }
             if draw.condition.as_ref().is_some_and(|condition| !condition.holds(drawn.inputs)) {
+                #[cfg(feature = "trace")]
+                if let Some(condition) = &draw.condition {
+                    trace::release(release, "match", "out", trace::why_not(condition, drawn.inputs));
+                }
                 continue;
             }
-            let Some(result) = release.share.draw(&self.namespaces, drawn) else { continue };
+            let result = release.share.draw(
+                #[cfg(feature = "trace")]
+                release,
+                &self.namespaces,
+                drawn,
+            );
+            let Some(result) = result else { continue };
             details.bucket = result.bucket;
             if result.is_in {
                 return (Some(release), release.share_reason);

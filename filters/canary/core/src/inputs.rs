@@ -188,6 +188,22 @@ impl<'a> Inputs<'a> {
         self.value(set.subject).map_or(0, |value| set.matches(value))
     }
 
+    /// The name of what a rule is about.
+    #[cfg(feature = "trace")]
+    pub(crate) fn name(&self, subject: Subject) -> String {
+        let of = |fields: &Fields, id: FieldId| {
+            let found = fields.iter().find(|(_, candidate)| *candidate == id);
+            found.map_or_else(String::new, |(name, _)| name.to_owned())
+        };
+        match subject {
+            Subject::Header(id) => of(&self.asked.headers, id),
+            Subject::Cookie(id) => of(&self.asked.cookies, id),
+            Subject::Query(id) => of(&self.asked.queries, id),
+            Subject::Claim(id) => self.asked.claims.get(id.0).map_or_else(String::new, |path| path.join(".")),
+            Subject::Path => String::new(),
+        }
+    }
+
     /// The value that a rule is about.
     pub(crate) fn value(&mut self, subject: Subject) -> Option<&[u8]> {
         match subject {

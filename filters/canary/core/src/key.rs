@@ -5,6 +5,8 @@ use crate::inputs::Inputs;
 use crate::loading::Loading;
 use crate::names;
 use crate::names::quote;
+#[cfg(feature = "trace")]
+use crate::trace;
 use hash32::{Hasher as _, Murmur3Hasher};
 use sdk_shim_config::Path;
 use std::hash::Hasher as _;
@@ -90,20 +92,34 @@ impl Keys {
             match source {
                 Key::Header(id) => {
                     if let Some(value) = drawn.inputs.header(*id).filter(|value| !value.is_empty()) {
+                        #[cfg(feature = "trace")]
+                        trace::key(source, drawn.inputs, value);
                         return Some(use_key(value));
                     }
                 }
                 Key::Cookie(id) => {
                     if let Some(value) = drawn.inputs.cookie(*id).filter(|value| !value.is_empty()) {
+                        #[cfg(feature = "trace")]
+                        trace::key(source, drawn.inputs, value);
                         return Some(use_key(value));
                     }
                 }
                 Key::Claim(id) => {
+                    #[cfg(feature = "trace")]
+                    if let Some(value) = drawn.inputs.claim(*id).filter(|value| !value.is_empty()) {
+                        let value = value.to_vec();
+                        trace::key(source, drawn.inputs, &value);
+                    }
                     if let Some(value) = drawn.inputs.claim(*id).filter(|value| !value.is_empty()) {
                         return Some(use_key(value));
                     }
                 }
                 Key::IdCookie(id) => {
+                    #[cfg(feature = "trace")]
+                    {
+                        let known = drawn.inputs.cookie(*id).filter(|value| is_id(value));
+                        trace::key(source, drawn.inputs, known.unwrap_or(b"a new one"));
+                    }
                     return Some(match drawn.inputs.cookie(*id).filter(|value| is_id(value)) {
                         Some(value) => use_key(value),
                         None => {
@@ -113,11 +129,19 @@ impl Keys {
                     });
                 }
                 Key::SourceIp => {
+                    #[cfg(feature = "trace")]
+                    if let Some(text) = drawn.inputs.source_ip_text().map(<[u8]>::to_vec) {
+                        trace::key(source, drawn.inputs, &text);
+                    }
                     if let Some(text) = drawn.inputs.source_ip_text() {
                         return Some(use_key(text));
                     }
                 }
-                Key::Random => return Some(use_key(&drawn.inputs.random().to_le_bytes())),
+                Key::Random => {
+                    #[cfg(feature = "trace")]
+                    trace::key(source, drawn.inputs, b"");
+                    return Some(use_key(&drawn.inputs.random().to_le_bytes()));
+                }
             }
         }
         None

@@ -53,6 +53,8 @@ mod scope;
 mod set;
 mod share;
 mod token;
+#[cfg(feature = "trace")]
+mod trace;
 mod trust;
 mod wish;
 

@@ -91,6 +91,16 @@ impl Release {
         self.scope.covers(inputs) && self.is_alive(inputs)
     }
 
+    #[cfg(feature = "trace")]
+    pub(crate) fn has_header(&self) -> bool {
+        self.by_header.is_some()
+    }
+
+    #[cfg(feature = "trace")]
+    pub(crate) fn has_cookie(&self) -> bool {
+        self.by_cookie.is_some()
+    }
+
     pub(crate) fn by_header(&self, inputs: &mut Inputs<'_>, tokens: &Tokens) -> Option<(Verdict, Reason)> {
         let (verdict, by) = self.by_header.as_ref()?.read(inputs, &self.name, tokens)?;
         Some((verdict, header_reason(by)))

@@ -4,6 +4,8 @@ use crate::key::{Drawn, Hasher, note_seed};
 use crate::loading::Loading;
 use crate::names::{self, quote};
 use crate::schedule::Schedule;
+#[cfg(feature = "trace")]
+use crate::trace;
 use sdk_shim_config::{ConfigErrors, Path};
 use std::ops::Range;
 
@@ -78,25 +80,50 @@ impl Share {
 
     /// Draws: `None` where the share is 0 or the request is in another part of the namespace. A request without a key is
     /// not in.
-    pub(crate) fn draw(&self, namespaces: &[Hasher], drawn: &mut Drawn<'_, '_>) -> Option<Draw> {
+    pub(crate) fn draw(
+        &self,
+        #[cfg(feature = "trace")] release: &crate::Release,
+        namespaces: &[Hasher],
+        drawn: &mut Drawn<'_, '_>,
+    ) -> Option<Draw> {
         let threshold = match &self.schedule {
             Some(schedule) => schedule.buckets(self.threshold, drawn.inputs.now()),
             None => self.threshold,
         };
         if threshold == 0 {
+            #[cfg(feature = "trace")]
+            trace::release(release, "share", "out", "its share is 0 now: its schedule has not begun");
             return None;
         }
         if let Some((namespace, range)) = &self.namespace {
             let hash = namespaces.get(*namespace)?.hash(drawn)?;
             if !range.contains(&bucket(hash)) {
+                #[cfg(feature = "trace")]
+                trace::release(release, "namespace", "out", "its part of the namespace is another");
                 return None;
             }
         }
         if threshold == BUCKETS && self.hasher.keys.never_fail() {
+            #[cfg(feature = "trace")]
+            self.trace(release, None, threshold);
             return Some(Draw { is_in: true, bucket: None });
         }
         let bucket = self.hasher.hash(drawn).map(bucket);
+        #[cfg(feature = "trace")]
+        self.trace(release, bucket, threshold);
         Some(Draw { is_in: bucket.is_some_and(|bucket| bucket < threshold), bucket })
+    }
+}
+
+#[cfg(feature = "trace")]
+impl Share {
+    fn trace(&self, release: &crate::Release, bucket: Option<u32>, threshold: u32) {
+        portcullis_trace::note(|| portcullis_trace::Step::Draw {
+            release: release.name().to_owned(),
+            bucket,
+            threshold,
+            target: self.threshold,
+        });
     }
 }
 

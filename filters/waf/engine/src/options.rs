@@ -71,5 +71,9 @@ impl Default for Limits {
 }
 
 fn system_time() -> Duration {
+    #[cfg(feature = "trace")]
+    if let Some(now) = portcullis_trace::now() {
+        return now;
+    }
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
 }

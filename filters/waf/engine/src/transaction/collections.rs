@@ -145,6 +145,8 @@ impl Transaction {
         value: &[u8],
     ) {
         let value = value.get(..plan.limits.tx_value).unwrap_or(value);
+        #[cfg(feature = "trace")]
+        self.trace_change(plan, collection, key, text, Some(value));
         if self.debugs(8) {
             let name = match key {
                 KeyName::Slot(slot) => plan.tx.name(*slot),
@@ -197,6 +199,8 @@ impl Transaction {
     }
 
     pub(crate) fn unset(&mut self, plan: &Plan, collection: Collection, key: &KeyName, text: &[u8]) {
+        #[cfg(feature = "trace")]
+        self.trace_change(plan, collection, key, text, None);
         if collection != Collection::Tx {
             let record = self.collection_key(collection);
             plan.persistent.remove(collection, &record, text);

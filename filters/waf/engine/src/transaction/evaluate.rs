@@ -74,6 +74,8 @@ impl Transaction {
             self.intervention =
                 Some(Intervention { kind: InterventionKind::Deny, status: 403, cause: Cause::Memory });
         }
+        #[cfg(feature = "trace")]
+        self.trace_phase(phase, self.intervention.as_ref());
         self.intervention.take()
     }
 
@@ -85,6 +87,8 @@ impl Transaction {
     /// Runs a rule with its chain. `None`: it did not match.
     pub(super) fn run_rule(&mut self, plan: &Plan, id: RuleId, rule: &Rule) -> Option<RuleState> {
         let mut state = RuleState::new();
+        #[cfg(feature = "trace")]
+        self.trace_start();
         self.matched_vars_stale = true;
         for (index, link) in rule.links.iter().enumerate() {
             self.current = Some((id, index));
@@ -94,6 +98,8 @@ impl Transaction {
             if !self.run_link(plan, rule, id, index, link, &mut state) {
                 debug!(self, 4, "Rule returned 0.");
                 self.memory.matched_vars.clear();
+                #[cfg(feature = "trace")]
+                self.trace_end(plan, rule, None, false);
                 return None;
             }
             debug!(self, 4, "Rule returned 1.");
@@ -109,6 +115,8 @@ impl Transaction {
         }
         self.current = Some((id, 0));
         self.disrupt(plan, rule, &mut state);
+        #[cfg(feature = "trace")]
+        self.trace_end(plan, rule, Some(&state), true);
         self.record(plan, rule, &mut state);
         Some(state)
     }
@@ -278,6 +286,8 @@ impl Transaction {
         }
         state.last = Some((index, found));
         self.note_match(plan, Found { value: form, ..found });
+        #[cfg(feature = "trace")]
+        self.trace_match(plan, index, condition, &found, form);
         self.run_independent(plan, link, state);
         true
     }

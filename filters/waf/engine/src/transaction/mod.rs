@@ -13,6 +13,8 @@ mod outcome;
 mod request;
 mod response;
 mod text;
+#[cfg(feature = "trace")]
+mod trace;
 mod validate;
 mod values;
 mod variables;
@@ -81,6 +83,9 @@ pub struct Transaction {
     fired: Vec<RuleId>,
     debug: Option<Box<dyn DebugSink>>,
     debug_level: u8,
+    /// What is known so far of the rule that runs, where somebody listens.
+    #[cfg(feature = "trace")]
+    trace: Option<portcullis_trace::RuleStep>,
 }
 
 /// Settings that `ctl` changes for one transaction.
@@ -207,6 +212,8 @@ impl Transaction {
             fired: Vec::new(),
             debug: None,
             debug_level: 0,
+            #[cfg(feature = "trace")]
+            trace: None,
         };
         tx.start();
         tx

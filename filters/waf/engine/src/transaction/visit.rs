@@ -99,6 +99,8 @@ impl Transaction {
     fn run_quiet(&mut self, plan: &Plan, id: RuleId, rule: &Rule, quiet: &Quiet) -> Visit {
         self.current = Some((id, 0));
         self.matched_vars_stale = true;
+        #[cfg(feature = "trace")]
+        self.trace_start();
         if let Some(quick) = &rule.quick {
             self.note_quick_match(plan, quick);
         }
@@ -106,6 +108,8 @@ impl Transaction {
             set_var.run(self, plan);
         }
         self.note_fired(plan);
+        #[cfg(feature = "trace")]
+        self.trace_end(plan, rule, None, true);
         quiet.skip_to.map_or(Visit::Next, |place| Visit::Skip(0, Some(place)))
     }
 
