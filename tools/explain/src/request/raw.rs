@@ -94,7 +94,7 @@ fn sent_by_curl(text: &[u8]) -> Option<Vec<u8>> {
     let first = lines.iter().position(|line| is_sent(line))?;
     let is_output = |line: &&[u8]| line.starts_with(b"* ") || is_sent(line) || line.trim_ascii().is_empty();
     // Otherwise it is a body that has such lines.
-    lines.iter().take(first).all(|line| is_output(&line)).then_some(())?;
+    lines.iter().take(first).all(is_output).then_some(())?;
     let sent = lines.iter().skip(first).take_while(|line| is_sent(line));
     let sent: Vec<&[u8]> = sent.map(|line| line.strip_prefix(b"> ").unwrap_or_default()).collect();
     Some(sent.join(&b'\n'))
