@@ -13,6 +13,8 @@ ENVOY := .tools/envoy/bin/envoy
 ENVOY_VERSION := 1.40.0
 CARGO_DENY := .tools/cargo/bin/cargo-deny
 CARGO_DENY_VERSION := 0.20.2
+CARGO_GENERATE := .tools/cargo/bin/cargo-generate
+CARGO_GENERATE_VERSION := 0.26.0
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 CARGO_HOME ?= $(HOME)/.cargo
 # The same module wherever it is built: messages of panics name files, not whose home they are in.
@@ -73,7 +75,7 @@ docs: ## Write the reference pages in docs/ from the filters' code
 
 .PHONY: public-api
 public-api: ## Write down what the SDK's crates offer, into sdk-shim/public-api.txt
-	cargo xtask api
+	cargo xtask api $(if $(UNRELEASED),--unreleased)
 
 .PHONY: modules
 modules: wasm-target ## Build the filters into dist/; the waf with the Core Rule Set where there is one
@@ -116,6 +118,11 @@ observe: envoy modules debian ## Serve the demonstration, with a Prometheus that
 .PHONY: new-filter
 new-filter: ## Make a filter of your own in custom/, from the SDK's template: NAME=my-filter
 	@tools/new-filter.sh "$(NAME)"
+
+.PHONY: test-template
+test-template: envoy $(CARGO_GENERATE) ## Follow the SDK's tutorial to the letter, and `cargo generate`, in a copy of this checkout
+	@mkdir -p $(TARGET_DIR)
+	@tools/test-template.sh $(CARGO_GENERATE) $(TARGET_DIR)
 
 .PHONY: test-filter
 test-filter: envoy module-$(NAME) ## Test a filter in custom/, natively and in a real Envoy: NAME=my-filter
@@ -224,6 +231,12 @@ deny: $(CARGO_DENY)
 $(CARGO_DENY):
 	@echo "Building cargo-deny $(CARGO_DENY_VERSION), once: this takes some minutes"
 	cargo install --locked --quiet cargo-deny --version $(CARGO_DENY_VERSION) --root .tools/cargo
+
+# Without its way to clone templates, and with a compiler that is older than it asks for, which it does not need.
+$(CARGO_GENERATE):
+	@echo "Building cargo-generate $(CARGO_GENERATE_VERSION), once: this takes some minutes"
+	cargo install --debug --locked --ignore-rust-version --quiet --no-default-features \
+	    cargo-generate --version $(CARGO_GENERATE_VERSION) --root .tools/cargo
 
 .PHONY: clean
 clean: ## Remove what was built and installed

@@ -37,10 +37,19 @@ const HEADER: &str = "\
 # a line that is gone or changed breaks somebody's filter, so CHANGELOG.md has to say so, and the version has to go up.
 ";
 
-/// Writes the list.
-pub(crate) fn write() -> Result<String, String> {
+/// The version of the crates, all of them.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Writes the list, unless filters would break and the version says otherwise. `unreleased`: nobody has this version yet.
+pub(crate) fn write(unreleased: bool) -> Result<String, String> {
     let list = list()?;
     let path = crate::root().join(LIST);
+    // Where there is no list, nothing can be broken.
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    let breaks = breaks(&committed, &list);
+    if !unreleased && !breaks.is_empty() && is_compatible(version_of(&committed), VERSION) {
+        return Err(format!("{}\n{}", breaks.join("\n"), advice(version_of(&committed))));
+    }
     std::fs::write(&path, list).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(format!("wrote {LIST}"))
 }
@@ -65,23 +74,88 @@ pub(crate) fn check() -> Result<String, String> {
 
 /// What of the list is not in the source any more, and what is new.
 fn differences(committed: &str, found: &str) -> Vec<String> {
-    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
-    let (committed, found) = (lines(committed), lines(found));
-    let gone = committed.iter().filter(|line| !found.contains(line));
-    let new = found.iter().filter(|line| !committed.contains(line));
-    let mut problems: Vec<String> = gone.map(|line| format!("gone from the public API: {line}")).collect();
-    problems.extend(new.map(|line| format!("new in the public API: {line}")));
-    if !problems.is_empty() {
-        problems.push("if that is meant: `make public-api`, and CHANGELOG.md for what is gone".into());
+    let breaks = breaks(committed, found);
+    let harmless = new(committed, found).into_iter().map(|line| format!("new in the public API: {line}"));
+    let harmless: Vec<_> = harmless.filter(|line| !breaks.contains(&format!("{line}{LACKING}"))).collect();
+    if breaks.is_empty() && harmless.is_empty() {
+        return Vec::new();
     }
-    problems
+    let advice = if breaks.is_empty() {
+        "nothing breaks by it: `make public-api`".to_owned()
+    } else {
+        advice(version_of(committed))
+    };
+    breaks.into_iter().chain(harmless).chain([advice]).collect()
+}
+
+const LACKING: &str = " (implementations lack it)";
+
+/// What breaks filters: lines that are gone, and what implementations of a trait come to lack.
+fn breaks(committed: &str, found: &str) -> Vec<String> {
+    let gone = new(found, committed).into_iter().map(|line| format!("gone from the public API: {line}"));
+    let traits: Vec<_> = committed.lines().filter_map(|line| line.strip_prefix("pub trait ")).collect();
+    let is_demanded = |line: &&str| {
+        let item = line.split_once("::");
+        item.is_some_and(|(name, _)| traits.iter().any(|it| it.split([' ', ':', '<']).next() == Some(name)))
+            && !line.ends_with("= ...")
+    };
+    let demanded = new(committed, found).into_iter().filter(is_demanded);
+    gone.chain(demanded.map(|line| format!("new in the public API: {line}{LACKING}"))).collect()
+}
+
+/// The lines of `after` that are not in `before`, without headings.
+fn new<'a>(before: &str, after: &'a str) -> Vec<&'a str> {
+    let before: Vec<_> = before.lines().collect();
+    let is_content = |line: &&str| !line.starts_with(['#', '[']);
+    after.lines().filter(is_content).filter(|line| !before.contains(line)).collect()
+}
+
+fn advice(version: &str) -> String {
+    format!(
+        "what is gone or lacking breaks filters: raise the version in Cargo.toml from {version} to {}, say in CHANGELOG.md what is \
+         different, then `make public-api` (`make public-api UNRELEASED=1` where nobody has {version} yet)",
+        next_breaking(version)
+    )
+}
+
+/// The version that the list was written for.
+fn version_of(list: &str) -> &str {
+    let heading = list.lines().find_map(|line| line.strip_prefix('[')?.strip_suffix(']')?.split_once(' '));
+    heading.map_or(VERSION, |(_, version)| version)
+}
+
+/// Whether Cargo takes `new` for `old` (The Cargo Book, "SemVer Compatibility": the same first number that is not 0).
+fn is_compatible(old: &str, new: &str) -> bool {
+    let significant = |version: &str| {
+        let mut parts: Vec<_> = version.split('.').map(str::to_owned).collect();
+        let first = parts.iter().position(|part| part != "0").unwrap_or(parts.len());
+        parts.truncate(first + 1);
+        parts
+    };
+    significant(old) == significant(new)
+}
+
+fn next_breaking(version: &str) -> String {
+    let mut parts: Vec<u64> = version.split('.').map(|part| part.parse().unwrap_or_default()).collect();
+    let last = parts.len().saturating_sub(1);
+    let first = parts.iter().position(|part| *part != 0).unwrap_or(last);
+    for (place, part) in parts.iter_mut().enumerate() {
+        *part = if place == first {
+            *part + 1
+        } else if place > first {
+            0
+        } else {
+            *part
+        };
+    }
+    parts.iter().map(u64::to_string).collect::<Vec<_>>().join(".")
 }
 
 fn list() -> Result<String, String> {
     let mut list = HEADER.to_owned();
     for krate in CRATES {
         // Writing to a string cannot fail.
-        let _ = writeln!(list, "\n[{krate} {}]", env!("CARGO_PKG_VERSION"));
+        let _ = writeln!(list, "\n[{krate} {VERSION}]");
         for line in items(krate)?.into_iter().flat_map(|item| item.lines) {
             let _ = writeln!(list, "{line}");
         }

@@ -1,4 +1,4 @@
-//! Repository chores that make calls: `cargo xtask api [--check]`, `cargo xtask boundaries`, `cargo xtask docs [--check]`.
+//! Repository chores that make calls: `cargo xtask api [--check | --unreleased]`, `cargo xtask boundaries`, `cargo xtask docs [--check]`.
 
 mod api;
 mod boundaries;
@@ -11,12 +11,13 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match arguments.as_slice() {
-        ["api"] => api::write(),
+        ["api"] => api::write(false),
+        ["api", "--unreleased"] => api::write(true),
         ["api", "--check"] => api::check(),
         ["boundaries"] => boundaries::check(),
         ["docs"] => docs::write(),
         ["docs", "--check"] => docs::check(),
-        _ => Err("usage: cargo xtask api [--check] | boundaries | docs [--check]".into()),
+        _ => Err("usage: cargo xtask api [--check | --unreleased] | boundaries | docs [--check]".into()),
     };
     match result {
         Ok(message) => {

@@ -45,8 +45,68 @@ fn what_users_can_name_is_listed_and_nothing_else() {
 }
 
 #[test]
-fn a_change_either_way_is_a_difference() {
-    assert_eq!(differences("a\nb\n", "a\nb\n"), [""; 0]);
-    let problems = differences("a\nb\n", "a\nc\n");
-    assert_eq!(problems[..2], ["gone from the public API: b", "new in the public API: c"]);
+fn a_change_says_whether_it_breaks_filters_and_what_then() {
+    let committed = "[a 0.1.4]\npub fn b (u8)\npub trait T : U { }\nT::fn c (& self) = ...\n";
+    let raise = "raise the version in Cargo.toml from 0.1.4 to 0.2.0";
+    let cases: [(&str, &str, &[&str]); 7] = [
+        ("nothing", committed, &[]),
+        (
+            "a function goes",
+            "[a 0.1.4]\npub trait T : U { }\nT::fn c (& self) = ...\n",
+            &["gone from the public API: pub fn b (u8)", raise],
+        ),
+        (
+            "a signature changes",
+            "[a 0.1.4]\npub fn b (u16)\npub trait T : U { }\nT::fn c (& self) = ...\n",
+            &["gone from the public API: pub fn b (u8)", "new in the public API: pub fn b (u16)", raise],
+        ),
+        (
+            "a trait loses a default",
+            "[a 0.1.4]\npub fn b (u8)\npub trait T : U { }\nT::fn c (& self)\n",
+            &[
+                "gone from the public API: T::fn c (& self) = ...",
+                "T::fn c (& self) (implementations lack it)",
+                raise,
+            ],
+        ),
+        (
+            "a trait demands more",
+            &format!("{committed}T::const D : u8\n"),
+            &["T::const D : u8 (implementations lack it)", raise],
+        ),
+        (
+            "a trait offers more",
+            &format!("{committed}T::fn d (& self) = ...\n"),
+            &["new in the public API: T::fn d (& self) = ...", "nothing breaks by it"],
+        ),
+        (
+            "more there is",
+            &format!("{committed}A::fn d (& self)\n"),
+            &["new in the public API: A::fn d (& self)", "nothing breaks by it"],
+        ),
+    ];
+    for (what, found, expected) in cases {
+        let problems = differences(committed, found);
+        assert_eq!(problems.len(), expected.len(), "{what}: {problems:#?}");
+        for (problem, expected) in problems.iter().zip(expected) {
+            assert!(problem.contains(expected), "{what}: {problem}");
+        }
+        let breaks = expected.contains(&raise);
+        assert_eq!(!super::breaks(committed, found).is_empty(), breaks, "{what}");
+    }
+}
+
+#[test]
+fn versions_are_compatible_as_cargo_has_it() {
+    let cases = [
+        ("0.1.0", "0.1.9", true, "0.2.0"),
+        ("0.1.4", "0.2.0", false, "0.2.0"),
+        ("1.2.3", "1.9.0", true, "2.0.0"),
+        ("1.2.3", "2.0.0", false, "2.0.0"),
+        ("0.0.3", "0.0.4", false, "0.0.4"),
+    ];
+    for (old, new, compatible, next) in cases {
+        assert_eq!(is_compatible(old, new), compatible, "{old} to {new}");
+        assert_eq!(next_breaking(old), next, "{old}");
+    }
 }
