@@ -105,6 +105,10 @@ cli: ## Build the command line tool, dist/portcullis
 images: modules ## Put the filters into OCI images, with checksums and bills of materials: dist/images/
 	@cargo run --quiet --package images -- dist dist/images
 
+.PHONY: test-reproducible
+test-reproducible: ## Build everything twice, in different places, and compare ([FILTERS=affinity]: only modules)
+	@tools/test-reproducible.sh $(FILTERS)
+
 # What tests of deployment need beside Envoy.
 .PHONY: debian
 debian:
@@ -126,17 +130,20 @@ test-template: envoy $(CARGO_GENERATE) ## Follow the SDK's tutorial to the lette
 
 .PHONY: test-filter
 test-filter: envoy module-$(NAME) ## Test a filter in custom/, natively and in a real Envoy: NAME=my-filter
-	@cargo test --quiet --package $(NAME)
-	@cargo run --quiet --package integration --bin scenarios custom/$(NAME) custom/$(NAME)/scenarios.toml
+	@cargo test --package $(NAME)
+	@echo "Now in Envoy. What plays the scenarios is built first: some minutes the first time"
+	@cargo build --package integration --bin scenarios
+	@$(TARGET_DIR)/debug/scenarios custom/$(NAME) custom/$(NAME)/scenarios.toml
 
 # `make run-my-filter`: an Envoy with a filter in custom/, on localhost:10000.
 run-%: envoy module-%
+	@echo "Serving as custom/$*/envoy.yaml says; Ctrl-C ends it"
 	@$(ENVOY) --config-path custom/$*/envoy.yaml --concurrency 1 --log-level warn
 
 module-%: wasm-target
 	@test -f custom/$*/Cargo.toml || { echo "custom/$* is not there: make new-filter NAME=$*" >&2; exit 2; }
 	@mkdir -p dist/custom
-	@cargo rustc --quiet --package $* --lib --crate-type cdylib --target $(WASM) --profile wasm-small
+	@cargo rustc --package $* --lib --crate-type cdylib --target $(WASM) --profile wasm-small
 	@$(call publish,$(subst -,_,$*).wasm,dist/custom/$*.wasm,wasm-small)
 
 # Copies a module of a profile only where it changed, so that its time says when it did.

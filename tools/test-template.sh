@@ -5,21 +5,21 @@ set -euo pipefail
 generate=$(realpath "$1")
 target=$(realpath "$2")
 repository=$(cd "$(dirname "$0")/.." && pwd)
-copy=$(mktemp -d)
+# At the same place each time, so that what was built is there the next time.
+copy=$target/template/checkout
 envoy=
-cleanup() {
-    [ -z "$envoy" ] || kill "$envoy" 2>/dev/null || true
-    rm -rf "$copy"
-}
-trap cleanup EXIT
+trap '[ -z "$envoy" ] || kill "$envoy" 2>/dev/null || true' EXIT
 
+rm -rf "$copy"
+mkdir -p "$copy"
 cd "$repository"
 git ls-files -z --cached --others --exclude-standard | grep -zv '^custom/.*/' | tar --create --null --ignore-failed-read -T - |
     tar --extract --directory "$copy"
 ln -s "$repository/.tools" "$copy/.tools"
 cd "$copy"
-export CARGO_TARGET_DIR=$target/template
-mkdir -p "$CARGO_TARGET_DIR"
+# cargo-generate wants to know who the author is, and fails where nothing says so.
+export USER=${USER:-$(id -un)}
+export CARGO_TARGET_DIR=$target/template/target
 
 step() { printf '\n== %s\n' "$*"; }
 # What the tutorial shows in a language.

@@ -7,6 +7,33 @@
 #![doc = include_str!("../examples/deny.rs")]
 //! ```
 //!
+//! A filter's crate has these, and becomes a module by `cargo build --release --target wasm32-wasip1`:
+//!
+//! ```toml
+//! # No "rlib" beside it: the module would be a third larger, for Cargo then leaves the optimisation across crates out.
+//! [lib]
+//! crate-type = ["cdylib"]
+//!
+//! [dependencies]
+//! sdk-shim = { path = "../portcullis/sdk-shim" }
+//! serde = { version = "1", features = ["derive"] }
+//! schemars = "1"
+//!
+//! [dev-dependencies]
+//! sdk-shim-testing = { path = "../portcullis/sdk-shim/testing" }
+//!
+//! # Modules of 150 to 200 KB, where those of the profile as it is have megabytes.
+//! [profile.release]
+//! opt-level = "s"
+//! lto = "fat"
+//! codegen-units = 1
+//! panic = "abort"
+//! strip = true
+//! ```
+//!
+//! In the repository, `make new-filter NAME=my-filter` makes all of it, with tests in a real Envoy; `docs/sdk/tutorial.md` goes on
+//! from there.
+//!
 //! # Phases
 //!
 //! ```text
