@@ -1,4 +1,5 @@
 use clap::ValueEnum;
+use portcullis_lint::Filter;
 
 /// The filters, by the names that their modules have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -7,4 +8,15 @@ pub(crate) enum FilterName {
     Canary,
     Affinity,
     Authz,
+}
+
+impl From<FilterName> for Filter {
+    fn from(name: FilterName) -> Self {
+        match name {
+            FilterName::Waf => Self::Waf,
+            FilterName::Canary => Self::Canary,
+            FilterName::Affinity => Self::Affinity,
+            FilterName::Authz => Self::Authz,
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod completions;
 mod error;
 mod files;
 mod filter;
+mod lint;
 mod man;
 mod output;
 mod schema;
@@ -34,6 +35,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Lint(lint::Arguments),
     Schema(schema::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
     cli.color.write_global();
     let mut output = Output::new(cli.json);
     let result = match cli.command {
+        Command::Lint(arguments) => lint::run(&arguments, &mut output),
         Command::Schema(arguments) => schema::run(&arguments, &mut output),
         Command::Completions(arguments) => completions::run(&arguments, &mut output),
         Command::Man(arguments) => man::run(&arguments, &mut output),

@@ -4,9 +4,12 @@
 //! them, so that this can never disagree with the modules. It reads no files itself: what rules include comes from a
 //! [`Loader`](portcullis_seclang::Loader) of the caller's.
 
+mod check;
 mod diagnostic;
+mod doubts;
 mod filter;
 mod find;
+mod render;
 pub mod seclang;
 mod source;
 mod text;
@@ -15,6 +18,7 @@ mod variables;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use filter::Filter;
+pub use render::render;
 pub use source::{Config, Found, MAX_FILE_BYTES, ReadOptions, Source};
 pub use text::Text;
 pub use tree::{MAX_DEPTH, MAX_VALUES, Node, Style, Value};

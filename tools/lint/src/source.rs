@@ -148,7 +148,8 @@ pub(crate) fn read_documents(name: &str, text: &str) -> Result<Vec<Node>, Syntax
                 let offset = Text::of_file(text.to_owned()).offset(error.line(), error.column());
                 let position = format!(" at line {} column {}", error.line(), error.column());
                 let message = error.to_string().replace(&position, "");
-                let help = "well-formed JSON".to_owned();
+                let is_cut = error.is_eof();
+                let help = if is_cut { "is it cut off?" } else { "well-formed JSON" }.to_owned();
                 return Err(SyntaxError { offset, message, help });
             }
         }
@@ -156,6 +157,8 @@ pub(crate) fn read_documents(name: &str, text: &str) -> Result<Vec<Node>, Syntax
     tree::parse(text).map_err(|mut error| {
         if text.contains("{{") {
             error.help = "a template has to be rendered first: `helm template …`".to_owned();
+        } else if error.offset >= text.trim_ascii_end().len() {
+            error.help = "the text ends in the middle of a value: is it cut off?".to_owned();
         }
         error
     })

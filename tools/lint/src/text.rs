@@ -30,7 +30,6 @@ impl Text {
     }
 
     /// Texts of which each stands on lines of its own, with what each byte comes from.
-    #[allow(dead_code, reason = "of the next step")]
     pub(crate) fn joined(parts: &[Text]) -> (String, Vec<usize>) {
         let mut text = String::new();
         let mut starts = Vec::with_capacity(parts.len());

@@ -20,6 +20,7 @@ use original_headers::OriginalHeaders;
 use portcullis_engine::{Connection, Intervention, Scratch, Transaction};
 use report::{Decision, Report};
 use rule_sets::RuleSets;
+pub use rule_sets::parse_rule_sets;
 use sdk_shim::{
     Body, BodyMode, ConfigErrors, Filter, Flow, Headers, Host, MapKind, OverLimit, Property, Setup,
     export_filter, never_ends,

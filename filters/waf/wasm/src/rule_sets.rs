@@ -5,6 +5,7 @@ use crate::config::{Config, Mode, RouteDirectives};
 use crate::core_rule_set::Documents;
 use portcullis_engine::transformations::{Transformation, UnicodeMap};
 use portcullis_engine::{Document, Options, Waf};
+use portcullis_seclang::{ParseOptions, Parser, Ruleset};
 use sdk_shim::{ConfigErrors, Path};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -191,6 +192,21 @@ fn documents(config: &Config, errors: &mut ConfigErrors) -> Vec<(String, Path, D
         sets.push((name.clone(), map.field(name), Documents { texts, files: Vec::new() }));
     }
     sets
+}
+
+/// The rule sets of a configuration, each with its place there: for linters. Those that do not parse are left out; loading the
+/// configuration says why. Rules that stand in the configuration are in the file of the rule set's name, or, for exclusions
+/// of `crs`, of their place.
+pub fn parse_rule_sets(config: &Config) -> Vec<(Path, Ruleset)> {
+    let parse = |set: &Documents| {
+        let text: Vec<&str> = set.texts.iter().map(|(_, text)| text.as_str()).collect();
+        let files = BuiltIn::new(&text.join("\n"), &set.files);
+        let mut parser = Parser::new(&files, ParseOptions::default());
+        set.texts.iter().for_each(|(name, text)| parser.document(name, text.as_bytes()));
+        parser.finish().ok()
+    };
+    let sets = documents(config, &mut ConfigErrors::new());
+    sets.into_iter().filter_map(|(_, path, documents)| Some((path, parse(&documents)?))).collect()
 }
 
 fn compile(set: &Documents, mode: Mode) -> Result<Waf, Vec<String>> {

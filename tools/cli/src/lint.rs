@@ -1,0 +1,167 @@
+use crate::error::Error;
+use crate::filter::FilterName;
+use crate::{Outcome, Output, files};
+use portcullis_lint::{Diagnostic, MAX_FILE_BYTES, ReadOptions, Severity, Source, render, seclang};
+use portcullis_seclang::Loader;
+use portcullis_seclang::loader::FileSystem;
+use serde::Serialize;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+/// Check configurations, as the filters check them when they load
+///
+/// Finds them in a filter's own JSON or YAML, in manifests (Istio's WasmPlugin, TrafficExtension and EnvoyFilter, Envoy
+/// Gateway's EnvoyExtensionPolicy, Consul's builtin/wasm), in Envoy's configuration, in values for the Helm chart, and in
+/// files of SecLang rules. Says everything at once. Exit status 1 if there are errors.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Files of at most 16 MiB, directories (their *.yaml, *.yml, *.json and *.conf), or - for standard input
+    #[arg(required = true, value_name = "CONFIG")]
+    configs: Vec<String>,
+    /// For which filter a file is that says nothing of it
+    #[arg(long)]
+    filter: Option<FilterName>,
+    /// Exit with 1 if there are warnings, too
+    #[arg(long)]
+    deny_warnings: bool,
+}
+
+/// The result, for programs.
+#[derive(Debug, Serialize)]
+struct Report {
+    files: usize,
+    configurations: Vec<Checked>,
+    errors: usize,
+    warnings: usize,
+    diagnostics: Vec<Diagnostic>,
+}
+
+#[derive(Debug, Serialize)]
+struct Checked {
+    file: String,
+    filter: &'static str,
+    owner: String,
+}
+
+pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Outcome, Error> {
+    let names = expand(&arguments.configs)?;
+    let options = ReadOptions { filter: arguments.filter.map(Into::into) };
+    let loader = FileSystem::new(".");
+    let progress = progress(names.len());
+    let mut report = Report {
+        files: names.len(),
+        configurations: Vec::new(),
+        errors: 0,
+        warnings: 0,
+        diagnostics: Vec::new(),
+    };
+    let mut texts = Vec::new();
+    for name in &names {
+        progress.set_message(name.clone());
+        let bytes = files::read(name, MAX_FILE_BYTES)?;
+        let source = Source::read(files::display(name), &bytes, &options);
+        let checked = source.configs.iter().map(|found| Checked {
+            file: source.name.clone(),
+            filter: found.filter.name(),
+            owner: found.owner.clone(),
+        });
+        report.configurations.extend(checked);
+        for diagnostic in source.check(&loader) {
+            match diagnostic.severity {
+                Severity::Error => report.errors += 1,
+                Severity::Warning => report.warnings += 1,
+                Severity::Note => {}
+            }
+            if !output.is_json() {
+                texts.push(shown(&diagnostic, &source, &loader));
+            }
+            report.diagnostics.push(diagnostic);
+        }
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    if report.configurations.is_empty() && report.diagnostics.is_empty() {
+        let names: Vec<&str> = arguments.configs.iter().map(|name| files::display(name)).collect();
+        let problem = "no configuration of a filter is in there: neither a filter's own, nor a manifest, \
+                       nor Envoy's configuration with one, nor rules; --filter says what a file is";
+        return Err(Error::unusable(names.join(", "), problem));
+    }
+    if output.is_json() {
+        output.json(&report)?;
+    } else {
+        texts.iter().try_for_each(|text| output.line(format_args!("{text}\n")))?;
+        output.line(summary(&report))?;
+    }
+    let is_refused = report.errors > 0 || arguments.deny_warnings && report.warnings > 0;
+    Ok(if is_refused { Outcome::Findings } else { Outcome::Fine })
+}
+
+/// The diagnostic with its excerpt, which may be of a file that rules include.
+fn shown(diagnostic: &Diagnostic, source: &Source, loader: &FileSystem) -> String {
+    if diagnostic.file == source.name {
+        return render(diagnostic, source.text.as_str(), true);
+    }
+    let files = seclang::Files::new(b"", loader);
+    let text = files.read(&diagnostic.file).unwrap_or_default();
+    render(diagnostic, &String::from_utf8_lossy(&text), true)
+}
+
+fn summary(report: &Report) -> String {
+    let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    format!(
+        "{} in {}: {}, {}",
+        count(report.configurations.len(), "configuration"),
+        count(report.files, "file"),
+        count(report.errors, "error"),
+        count(report.warnings, "warning")
+    )
+}
+
+/// The files in directories, and the other names as they are.
+fn expand(names: &[String]) -> Result<Vec<String>, Error> {
+    let mut all = Vec::new();
+    for name in names {
+        if name != "-" && Path::new(name).is_dir() {
+            walk(Path::new(name), &mut all)?;
+        } else {
+            all.push(name.clone());
+        }
+    }
+    Ok(all)
+}
+
+fn walk(directory: &Path, all: &mut Vec<String>) -> Result<(), Error> {
+    let name = || directory.display().to_string();
+    let unreadable = |source| Error::Unreadable { name: name(), source };
+    let entries = std::fs::read_dir(directory).map_err(unreadable)?;
+    let mut paths: Vec<PathBuf> =
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(unreadable)?;
+    paths.sort();
+    for path in paths {
+        let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        // Templates of a chart are no YAML before they are rendered.
+        let is_templates = path.ends_with("templates") && directory.join("Chart.yaml").is_file();
+        // A link may lead back here.
+        if is_hidden || is_templates || path.is_symlink() {
+            continue;
+        }
+        if path.is_dir() {
+            walk(&path, all)?;
+        } else if path
+            .extension()
+            .is_some_and(|it| ["yaml", "yml", "json", "conf"].iter().any(|known| it == *known))
+        {
+            all.push(path.display().to_string());
+        }
+    }
+    Ok(())
+}
+
+/// A bar on a terminal, for more than a few files.
+fn progress(files: usize) -> indicatif::ProgressBar {
+    if files < 8 || !std::io::stderr().is_terminal() {
+        return indicatif::ProgressBar::hidden();
+    }
+    let _ = std::io::stderr().flush();
+    indicatif::ProgressBar::new(files as u64).with_message("")
+}

@@ -1,0 +1,9 @@
+//! What loads, and is surely not what was meant.
+
+mod releases;
+mod rules;
+mod secrets;
+
+pub(crate) use releases::releases;
+pub(crate) use rules::rules;
+pub(crate) use secrets::secrets;
