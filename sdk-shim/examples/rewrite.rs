@@ -7,11 +7,11 @@ use sdk_shim::{
 /// Rewrites bodies.
 pub struct Rewrite(Config);
 
-/// What to replace.
+/// What becomes what.
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The word.
+    /// The word to replace.
     word: String,
     /// What it becomes.
     replacement: String,
@@ -39,22 +39,21 @@ impl Filter for Rewrite {
         let encoded = host.header(MapKind::ResponseHeaders, "content-encoding").is_some();
         let is_text = kind.starts_with(b"text/") && !encoded;
         // The length changes, and the headers go before the body does.
-        if is_text && host.remove_header(MapKind::ResponseHeaders, "content-length").is_ok() {
-            return Flow::Buffer;
-        }
-        Flow::Continue
+        let is_ours = is_text && host.remove_header(MapKind::ResponseHeaders, "content-length").is_ok();
+        if is_ours { Flow::Buffer } else { Flow::Continue }
     }
 
     fn response_body(&self, (): &mut (), body: Body<'_>, host: &mut dyn Host) -> Flow {
-        let text = String::from_utf8_lossy(body.bytes);
-        if !text.contains(&self.0.word) {
-            return Flow::Continue;
+        // Bytes, in whatever encoding: what is not the word stays as it is.
+        let (word, mut rest, mut text) = (self.0.word.as_bytes(), body.bytes, Vec::new());
+        while let Some(place) = rest.windows(word.len()).position(|window| window == word) {
+            let (before, found) = rest.split_at(place);
+            text.extend([before, self.0.replacement.as_bytes()].concat());
+            rest = found.strip_prefix(word).unwrap_or_default();
         }
-        let text = text.replace(&self.0.word, &self.0.replacement);
-        match host.replace_body(BodyKind::Response, text.as_bytes()) {
-            Ok(()) => Flow::Continue,
-            Err(_) => Reply::new(502, "rewrite_refused").into(),
-        }
+        text.extend_from_slice(rest);
+        let failed = rest.len() < body.bytes.len() && host.replace_body(BodyKind::Response, &text).is_err();
+        if failed { Reply::new(502, "rewrite_refused").into() } else { Flow::Continue }
     }
 }
 export_filter!(Rewrite);

@@ -89,6 +89,38 @@
 //! Callbacks do without a future: [`Host::send`] or [`Host::wake_after`], then [`Flow::Await`], and
 //! [`Filter::callout_response`] or [`Filter::woken`].
 //!
+//! # Tests
+//!
+//! The crate `sdk-shim-testing` runs a filter without Envoy: a host that is a plain struct, and the module's own state machine.
+//! Exchanges are written in code or in a file; every way in which bodies are cut and answers come late is tried, time jumps to where
+//! something waits, and a request that would hang is reported. The same file runs through the compiled module in a real Envoy.
+//!
+//! ```
+//! # use sdk_shim::{ConfigErrors, Filter, Flow, Host, Reply, Setup};
+//! # struct Closed;
+//! # #[derive(serde::Deserialize, schemars::JsonSchema)]
+//! # struct Config {}
+//! # impl Filter for Closed {
+//! #     const NAME: &'static str = "closed";
+//! #     type Config = Config;
+//! #     type Request = ();
+//! #     fn new(_: Config, _: &mut Setup<'_>) -> Result<Self, ConfigErrors> { Ok(Self) }
+//! #     fn request_headers(&self, _: &mut (), _: &mut dyn Host) -> Flow { Reply::new(403, "closed").into() }
+//! # }
+//! use sdk_shim_testing::{Message, Settings, TestHost, run};
+//!
+//! let loaded = sdk_shim::load::<Closed>(b"{}", &|_| None).unwrap();
+//! let request = Message::request("GET", "/").with_header("x-any", b"\xff");
+//! let outcome = run(&loaded, TestHost::new(), request, Message::response(200), Settings::default());
+//! assert_eq!((outcome.status(), outcome.details.as_deref()), (403, Some("closed")));
+//! ```
+//!
+//! # Examples
+//!
+//! Each is under 60 lines and runs in Envoy in the tests: `deny` (a header), `rewrite` (a body), `counter` (a value that all
+//! workers share), `fault` (time, chance, the tutorial's filter), `two_callouts` (one after the other), `fetch_at_load` (requests wait
+//! for the first list), `groups` (a gRPC call, and a stream).
+//!
 //! # Configuration
 //!
 //! A filter's configuration is JSON, read into its [`Filter::Config`]. Any string in it may refer to the environment

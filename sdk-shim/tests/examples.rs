@@ -32,6 +32,16 @@ scenarios! {
 pub mod template;
 
 #[test]
+fn examples_are_short() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "rs")) {
+        let lines = std::fs::read_to_string(&file).unwrap().lines().count();
+        assert!(lines < 60, "{}: {lines} lines", file.display());
+    }
+}
+
+#[test]
 fn deny_refuses_what_it_does_not_know() {
     let cases = [
         ("", "header: found nothing (the configuration is empty), expected a value: the field is required"),
