@@ -83,7 +83,7 @@ modules: wasm-target ## Build the filters into dist/; the waf with the Core Rule
 	@mkdir -p dist/examples
 	@for filter in $(FILTERS); do \
 	    echo "Building $$filter.wasm"; \
-	    profile=wasm; case $$filter in canary) profile=wasm-least ;; esac; \
+	    profile=$(call profile_of,$$filter); \
 	    cargo rustc $(REPRODUCIBLE) --package portcullis-$$filter --lib --crate-type cdylib --target $(WASM) --profile $$profile; \
 	    $(call publish,portcullis_$$filter.wasm,dist/$$filter.wasm,$$profile); \
 	done
@@ -145,6 +145,9 @@ module-%: wasm-target
 	@mkdir -p dist/custom
 	@cargo rustc --package $* --lib --crate-type cdylib --target $(WASM) --profile wasm-small
 	@$(call publish,$(subst -,_,$*).wasm,dist/custom/$*.wasm,wasm-small)
+
+# Those with a size to keep are compiled for it.
+profile_of = $$(case $(1) in canary) echo wasm-least ;; authz) echo wasm-small ;; *) echo wasm ;; esac)
 
 # Copies a module of a profile only where it changed, so that its time says when it did.
 publish = cmp -s $(or $(4),$(TARGET_DIR)/$(WASM))/$(3)/$(1) $(2) || cp $(or $(4),$(TARGET_DIR)/$(WASM))/$(3)/$(1) $(2)
@@ -214,8 +217,9 @@ sizes-baseline: modules ## Write down how large the modules' code is
 
 # `make sizes-of-waf`: which crates and functions the code of a filter is. Links it anew, with names.
 sizes-of-%: wasm-target
-	@cargo rustc --quiet --package portcullis-$* --lib --crate-type cdylib --target $(WASM) --profile wasm -- -C strip=debuginfo
-	@$(SIZES) --of $(TARGET_DIR)/$(WASM)/wasm/portcullis_$*.wasm
+	@profile=$(call profile_of,$*); \
+	    cargo rustc --quiet --package portcullis-$* --lib --crate-type cdylib --target $(WASM) --profile $$profile -- -C strip=debuginfo; \
+	    $(SIZES) --of $(TARGET_DIR)/$(WASM)/$$profile/portcullis_$*.wasm
 
 .PHONY: wasm-target
 wasm-target:

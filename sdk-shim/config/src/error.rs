@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 
 /// One violation in a configuration.
@@ -11,13 +12,17 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     path: Path,
-    found: String,
-    expected: String,
+    found: Cow<'static, str>,
+    expected: Cow<'static, str>,
 }
 
 impl ConfigError {
     /// A violation at `path`: what stands there, and what was expected instead.
-    pub fn new(path: Path, found: impl Into<String>, expected: impl Into<String>) -> Self {
+    pub fn new(
+        path: Path,
+        found: impl Into<Cow<'static, str>>,
+        expected: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self { path, found: found.into(), expected: expected.into() }
     }
 
@@ -76,14 +81,19 @@ impl ConfigErrors {
     }
 
     /// Records a violation.
-    pub fn add(&mut self, path: &Path, found: impl Into<String>, expected: impl Into<String>) {
+    pub fn add(
+        &mut self,
+        path: &Path,
+        found: impl Into<Cow<'static, str>>,
+        expected: impl Into<Cow<'static, str>>,
+    ) {
         self.0.push(ConfigError::new(path.clone(), found, expected));
     }
 
     /// Records a violation that a language of its own explains, such as a rule that does not parse: the text says what
     /// was found and what was expected.
-    pub fn explain(&mut self, path: &Path, text: impl Into<String>) {
-        self.0.push(ConfigError { path: path.clone(), found: text.into(), expected: String::new() });
+    pub fn explain(&mut self, path: &Path, text: impl Into<Cow<'static, str>>) {
+        self.0.push(ConfigError { path: path.clone(), found: text.into(), expected: Cow::Borrowed("") });
     }
 
     /// Records all violations of `other`.

@@ -16,6 +16,7 @@
 mod duration;
 mod error;
 mod locate;
+mod objects;
 mod parse;
 mod references;
 mod secret;

@@ -1,4 +1,5 @@
 use crate::locate::{Place, locate};
+use crate::objects::Objects;
 use crate::{ConfigError, ConfigErrors, Environment, Path, references, secret};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use std::borrow::Cow;
@@ -70,7 +71,7 @@ pub fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, ConfigErrors> {
     }
     let json = if empty { b"{}" } else { json };
     let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let value = T::deserialize(&mut deserializer).map_err(|error| {
+    let value = T::deserialize(Objects(&mut deserializer)).map_err(|error| {
         let place = locate(json, error.line(), error.column());
         wrong_type(json, &error, &place).unwrap_or_else(|| describe(place, &error, empty))
     })?;
@@ -110,7 +111,7 @@ fn describe(place: Place<'_>, error: &serde_json::Error, empty: bool) -> ConfigE
     }
     if message.starts_with("invalid type: unit variant, ") {
         // A text stands for a variant that has more to say.
-        let name = String::from_utf8_lossy(place.scalar);
+        let name = String::from_utf8_lossy(place.scalar).into_owned();
         let expected = format!("an object with the member {name}");
         return ConfigError::new(place.last.unwrap_or(place.path), name, expected).into();
     }
@@ -132,5 +133,5 @@ fn describe(place: Place<'_>, error: &serde_json::Error, empty: bool) -> ConfigE
         .iter()
         .find_map(|prefix| found.strip_prefix(prefix))
         .unwrap_or(found);
-    ConfigError::new(path, found, expected).into()
+    ConfigError::new(path, found.to_owned(), expected.to_owned()).into()
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::objects::Objects;
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -144,9 +145,8 @@ fn finds_the_paths_that_carrying_them_along_finds() {
         }
         for mutant in mutants {
             for text in [mutant.to_string(), serde_json::to_string_pretty(&mutant).unwrap()] {
-                let carried = serde_path_to_error::deserialize::<_, Large>(
-                    &mut serde_json::Deserializer::from_str(&text),
-                );
+                let mut json = serde_json::Deserializer::from_str(&text);
+                let carried = serde_path_to_error::deserialize::<_, Large>(Objects(&mut json));
                 match (parse::<Large>(text.as_bytes()), carried) {
                     (Ok(_), Ok(_)) => {}
                     (Err(found), Err(carried)) => {

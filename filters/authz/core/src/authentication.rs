@@ -3,6 +3,7 @@ use crate::changes::Changes;
 use crate::compile::is_name;
 use crate::config::{Config, JwtRule, warn_of_targets};
 use crate::remote::{Record, Source};
+use crate::sorted;
 #[cfg(feature = "trace")]
 use crate::trace;
 use cache::{Cache, Entry};
@@ -35,7 +36,7 @@ pub(crate) struct Authentication {
     providers: Vec<Provider>,
     sources: Vec<Source>,
     /// The names of all headers that a rule writes, in lower case.
-    written: BTreeSet<String>,
+    written: Vec<String>,
     cache: RefCell<Cache>,
     pub(crate) warnings: Vec<String>,
 }
@@ -45,7 +46,7 @@ pub(crate) struct Authentication {
 pub struct Identity {
     verified: Rc<Verified>,
     provider: usize,
-    space_delimited: Rc<BTreeSet<String>>,
+    space_delimited: Rc<[String]>,
 }
 
 /// A token whose signature is good, if not its times.
@@ -156,13 +157,15 @@ impl Authentication {
             if entry.spec.jwt_rules.is_empty() {
                 errors.add(&path, "an empty list", "at least one rule");
             }
-            rules.extend(entry.spec.jwt_rules.iter().enumerate().map(|(at, rule)| (rule, path.index(at))));
+            for (at, rule) in entry.spec.jwt_rules.iter().enumerate() {
+                let place = rules.partition_point(|(other, _)| other.issuer <= rule.issuer);
+                rules.insert(place, (rule, path.index(at)));
+            }
         }
         if config.jwt_cache_size > MAX_CACHE_SIZE {
             let path = Path::root().field("jwt_cache_size");
             errors.add(&path, config.jwt_cache_size.to_string(), format!("at most {MAX_CACHE_SIZE}"));
         }
-        rules.sort_by(|(one, _), (other, _)| one.issuer.cmp(&other.issuer));
         Source::check(&config.remote_jwks, errors);
         let mut sources: Vec<Source> = Vec::new();
         let mut providers = Vec::with_capacity(rules.len());
@@ -184,17 +187,19 @@ impl Authentication {
             };
             providers.extend(Provider::new(rule, keys, path, errors));
         }
-        let read: BTreeSet<&str> = providers.iter().flat_map(Provider::header_names).collect();
+        let read: Vec<&str> = providers.iter().flat_map(Provider::header_names).collect();
         for (rule, path) in &rules {
             for (name, path) in provider::written_headers(rule, path) {
-                if read.contains(name.as_str()) || taken.contains(&name.as_str()) {
+                if read.contains(&name.as_str()) || taken.contains(&name.as_str()) {
                     let expected = "a header that no token is read from and nothing else is written to";
                     errors.add(&path, format!("{name:?}"), expected);
                 }
             }
         }
-        let written = rules.iter().flat_map(|(rule, path)| provider::written_headers(rule, path));
-        let written = written.map(|(name, _)| name).collect();
+        let mut written = Vec::new();
+        for (name, _) in rules.iter().flat_map(|(rule, path)| provider::written_headers(rule, path)) {
+            sorted::insert(&mut written, name);
+        }
         let cache = RefCell::new(Cache::new(config.jwt_cache_size));
         (!rules.is_empty()).then_some(Self { providers, sources, written, cache, warnings })
     }

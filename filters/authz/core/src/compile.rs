@@ -3,7 +3,7 @@
 
 use crate::authz::Outcome;
 use crate::config::{
-    Action, Condition as When, Operation, Policy, Rule as RuleConfig, Source, To, warn_of_targets,
+    Action, Condition as When, List, Operation, Policy, Rule as RuleConfig, Source, To, warn_of_targets,
 };
 use crate::facts::Facts;
 use crate::matcher::{Condition, Matcher};
@@ -103,8 +103,8 @@ pub(crate) fn compile(policies: &[Policy], known: &Known<'_>, errors: &mut Confi
         let shapes = compiler.shapes;
         match spec.action {
             _ if policy.dry_run => {}
-            Action::Allow => allows_shapes.extend(shapes),
-            Action::Deny => denies_shapes.extend(shapes),
+            Action::Allow => never::remember(&mut allows_shapes, shapes),
+            Action::Deny => never::remember(&mut denies_shapes, shapes),
             _ => {}
         }
     }
@@ -171,7 +171,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// The operations of a route, as a rule.
-    pub(crate) fn route(&mut self, index: usize, to: &Option<Vec<To>>, path: &Path) -> (Rule, Operations) {
+    pub(crate) fn route(&mut self, index: usize, to: &List<To>, path: &Path) -> (Rule, Operations) {
         (Rule { policy: index, when: Vec::new(), from: Vec::new() }, self.to(to, &[], path))
     }
 
@@ -209,7 +209,7 @@ impl<'a> Compiler<'a> {
         (Rule { policy, when, from }, to)
     }
 
-    fn to(&mut self, list: &Option<Vec<To>>, common: &[never::List], path: &Path) -> Operations {
+    fn to(&mut self, list: &List<To>, common: &[never::List], path: &Path) -> Operations {
         let path = path.field("to");
         let mut to = Vec::new();
         for (index, item) in self.items(list, &path).iter().enumerate() {
@@ -322,7 +322,7 @@ impl<'a> Compiler<'a> {
     /// The lists of one source or operation. One must be there: what has none matches everything, and Istio refuses it too.
     fn lists<const N: usize>(
         &mut self,
-        lists: [(Attribute, &str, &Option<Vec<String>>, bool); N],
+        lists: [(Attribute, &str, &List<String>, bool); N],
         path: &Path,
     ) -> Vec<Condition> {
         if lists.iter().all(|(_, _, values, _)| values.is_none()) {
@@ -424,7 +424,7 @@ impl<'a> Compiler<'a> {
 
     /// The items of a list that may be absent, but not empty: Istio takes an empty list for an absent one, which matches
     /// everything and is hardly what is meant.
-    fn items<'c, T>(&mut self, list: &'c Option<Vec<T>>, path: &Path) -> &'c [T] {
+    fn items<'c, T>(&mut self, list: &'c List<T>, path: &Path) -> &'c [T] {
         match list {
             None => &[],
             Some(items) => {

@@ -25,6 +25,10 @@ use schemars::JsonSchema;
 use sdk_shim_config::Secret;
 use serde::Deserialize;
 
+/// A list that may be absent, in no more memory than it needs: of rules there are thousands, and a vector of one has room for
+/// four.
+pub type List<T> = Option<Box<[T]>>;
+
 /// The configuration of the authz filter.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -155,7 +159,7 @@ pub struct Spec {
     pub action: Action,
     /// The policy matches where one of its rules does. Absent or empty: it never matches.
     #[serde(default)]
-    pub rules: Option<Vec<Rule>>,
+    pub rules: List<Rule>,
     /// The check that decides where a policy with the action `CUSTOM` matches.
     #[serde(default)]
     pub provider: Option<Provider>,
@@ -191,13 +195,13 @@ pub enum Action {
 pub struct Rule {
     /// Who asks.
     #[serde(default)]
-    pub from: Option<Vec<From>>,
+    pub from: List<From>,
     /// What is asked for.
     #[serde(default)]
-    pub to: Option<Vec<To>>,
+    pub to: List<To>,
     /// Further conditions.
     #[serde(default)]
-    pub when: Option<Vec<Condition>>,
+    pub when: List<Condition>,
 }
 
 /// Wraps a source, as Istio does.
@@ -223,48 +227,48 @@ pub struct Source {
     /// Peer identities from mTLS, without `spiffe://`: `cluster.local/ns/default/sa/web`. Exact, `prefix*`, `*suffix`, or `*`
     /// for any identity.
     #[serde(default)]
-    pub principals: Option<Vec<String>>,
+    pub principals: List<String>,
     /// Negates `principals`.
     #[serde(default)]
-    pub not_principals: Option<Vec<String>>,
+    pub not_principals: List<String>,
     /// Identities from tokens, `issuer/subject`, split at the last `/`. `issuer/*`, `issuer/pre*`, `*/subject`, `*suffix/subject`,
     /// `prefix*` for any subject of such an issuer, `*suffix` for such a subject of any issuer, or `*` for any identity.
     #[serde(default)]
-    pub request_principals: Option<Vec<String>>,
+    pub request_principals: List<String>,
     /// Negates `requestPrincipals`.
     #[serde(default)]
-    pub not_request_principals: Option<Vec<String>>,
+    pub not_request_principals: List<String>,
     /// Namespaces of peer identities; `*` stands for any text.
     #[serde(default)]
-    pub namespaces: Option<Vec<String>>,
+    pub namespaces: List<String>,
     /// Negates `namespaces`.
     #[serde(default)]
-    pub not_namespaces: Option<Vec<String>>,
+    pub not_namespaces: List<String>,
     /// Service accounts of peer identities: `namespace/account`, or `account` in the policy's namespace. No wildcards. Not
     /// together with principals or namespaces.
     #[serde(default)]
-    pub service_accounts: Option<Vec<String>>,
+    pub service_accounts: List<String>,
     /// Negates `serviceAccounts`.
     #[serde(default)]
-    pub not_service_accounts: Option<Vec<String>>,
+    pub not_service_accounts: List<String>,
     /// Trust domains of peer identities. Exact, `prefix*`, `*suffix`, or `*` for any.
     #[serde(default)]
-    pub trust_domains: Option<Vec<String>>,
+    pub trust_domains: List<String>,
     /// Negates `trustDomains`.
     #[serde(default)]
-    pub not_trust_domains: Option<Vec<String>>,
+    pub not_trust_domains: List<String>,
     /// Addresses or CIDR blocks of the direct peer, or `@name` for one of `ip_lists`.
     #[serde(default)]
-    pub ip_blocks: Option<Vec<String>>,
+    pub ip_blocks: List<String>,
     /// Negates `ipBlocks`.
     #[serde(default)]
-    pub not_ip_blocks: Option<Vec<String>>,
+    pub not_ip_blocks: List<String>,
     /// Addresses or CIDR blocks, or `@name`, of the client as Envoy determined it, from `x-forwarded-for` where it is set up so.
     #[serde(default)]
-    pub remote_ip_blocks: Option<Vec<String>>,
+    pub remote_ip_blocks: List<String>,
     /// Negates `remoteIpBlocks`.
     #[serde(default)]
-    pub not_remote_ip_blocks: Option<Vec<String>>,
+    pub not_remote_ip_blocks: List<String>,
 }
 
 /// What is asked for. All fields that are there must match; of a list, one value must; of a `not` list, none may.
@@ -274,29 +278,29 @@ pub struct Operation {
     /// Hosts as in the Host or `:authority` header, including a port that stands there; case-insensitive. Exact, `prefix*`,
     /// `*suffix`, or `*` for any.
     #[serde(default)]
-    pub hosts: Option<Vec<String>>,
+    pub hosts: List<String>,
     /// Negates `hosts`.
     #[serde(default)]
-    pub not_hosts: Option<Vec<String>>,
+    pub not_hosts: List<String>,
     /// Local ports, 0 to 65535, as strings.
     #[serde(default)]
-    pub ports: Option<Vec<String>>,
+    pub ports: List<String>,
     /// Negates `ports`.
     #[serde(default)]
-    pub not_ports: Option<Vec<String>>,
+    pub not_ports: List<String>,
     /// Methods, case-sensitive. Exact, `prefix*`, `*suffix`, or `*` for any.
     #[serde(default)]
-    pub methods: Option<Vec<String>>,
+    pub methods: List<String>,
     /// Negates `methods`.
     #[serde(default)]
-    pub not_methods: Option<Vec<String>>,
+    pub not_methods: List<String>,
     /// Paths without query and fragment. Exact, `prefix*`, `*suffix`, `*` for any, or a template: `{*}` stands for one
     /// segment, `{**}`, once and behind all `{*}`, for any number of them.
     #[serde(default)]
-    pub paths: Option<Vec<String>>,
+    pub paths: List<String>,
     /// Negates `paths`.
     #[serde(default)]
-    pub not_paths: Option<Vec<String>>,
+    pub not_paths: List<String>,
 }
 
 /// A condition: on an attribute, of which one of `values` must match, if there are any, and none of `notValues` may; or an expression
@@ -314,10 +318,10 @@ pub struct Condition {
     pub key: Option<String>,
     /// The values, one of which must match.
     #[serde(default)]
-    pub values: Option<Vec<String>>,
+    pub values: List<String>,
     /// The values, none of which may match.
     #[serde(default)]
-    pub not_values: Option<Vec<String>>,
+    pub not_values: List<String>,
     /// Instead of the others: an expression in CEL that has to be true, of up to 4,096 bytes. Where it has no value, as for a claim
     /// that is not there, DENY and AUDIT policies match, and ALLOW policies don't. See the page for what it may say.
     #[serde(default)]

@@ -133,7 +133,9 @@ impl Credentials {
 
     /// The groups that requests can be in.
     pub(crate) fn group_names(&self) -> BTreeSet<&str> {
-        self.groups.values().flatten().map(String::as_str).collect()
+        let mut names = BTreeSet::new();
+        names.extend(self.groups.values().flatten().map(String::as_str));
+        names
     }
 
     /// The headers that tell the upstream who the consumer is, in lower case.

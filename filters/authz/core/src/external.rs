@@ -272,7 +272,7 @@ pub(crate) fn of_policies(
             _ => {}
         }
         // Istio refuses it, too: it reads like one that asks always, and never does.
-        if is_custom && policy.spec.rules.as_ref().is_none_or(Vec::is_empty) {
+        if is_custom && policy.spec.rules.as_ref().is_none_or(|rules| rules.is_empty()) {
             errors.add(&path.field("rules"), "no rule", "at least one rule, or the check is never made");
         }
         let check = check.filter(|_| is_custom);

@@ -52,10 +52,10 @@ pub(crate) struct Builder {
 
 impl Builder {
     pub(crate) fn add(&mut self, mut rule: Rule, operations: Vec<(Vec<Condition>, IndexKey)>) {
-        rule.when.sort_by_key(Condition::cost);
-        rule.from.iter_mut().for_each(|source| source.sort_by_key(Condition::cost));
-        for (mut to, key) in operations {
-            to.sort_by_key(Condition::cost);
+        rule.when = cheapest_first(rule.when);
+        rule.from = rule.from.into_iter().map(cheapest_first).collect();
+        for (to, key) in operations {
+            let to = cheapest_first(to);
             self.clauses.push(Clause { rule: self.rules.len(), to });
             self.keys.push(key);
         }
@@ -133,4 +133,13 @@ impl Policies {
             && all(&rule.when)
             && (rule.from.is_empty() || rule.from.iter().any(|source| all(source)))
     }
+}
+
+fn cheapest_first(conditions: Vec<Condition>) -> Vec<Condition> {
+    let mut sorted: Vec<Condition> = Vec::with_capacity(conditions.len());
+    for condition in conditions {
+        let at = sorted.partition_point(|other| other.cost() <= condition.cost());
+        sorted.insert(at, condition);
+    }
+    sorted
 }

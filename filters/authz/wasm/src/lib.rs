@@ -278,20 +278,19 @@ impl Inner {
         }
         let tried = dry_run.as_ref().map(|(text, _)| text.as_ref());
         let audit = audit.map(|audit| audit.text.as_ref());
-        if self.decision_log != DecisionLog::Off && host.logs(Level::Info) {
+        let is_logged = match self.decision_log {
+            DecisionLog::Off => false,
+            DecisionLog::All => true,
+            DecisionLog::Denied => !is_allowed,
+            DecisionLog::Text => !is_allowed || audit.is_some() || tried.is_some(),
+        };
+        if is_logged && host.logs(Level::Info) {
             if self.logs_json() {
-                if !is_allowed || self.decision_log == DecisionLog::All {
-                    let client = HostAttributes::new(host, &self.peer_address, None, true).remote_address();
-                    let remarks = Remarks { reason: &verdict.text, audit, dry_run: tried, client };
-                    let line = record(
-                        headers,
-                        is_allowed,
-                        decided.consumer.as_deref(),
-                        decided.principal.as_deref(),
-                        remarks,
-                    );
-                    host.log(Level::Info, format_args!("{line}"));
-                }
+                let client = HostAttributes::new(host, &self.peer_address, None, true).remote_address();
+                let remarks = Remarks { reason: &verdict.text, audit, dry_run: tried, client };
+                let consumer = decided.consumer.as_deref();
+                let line = record(headers, is_allowed, consumer, decided.principal.as_deref(), remarks);
+                host.log(Level::Info, format_args!("{line}"));
             } else {
                 if let Some(audit) = audit {
                     host.log(Level::Info, format_args!("audit policy {audit} matches, {}", verdict.text));

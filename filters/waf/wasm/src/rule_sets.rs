@@ -35,7 +35,7 @@ impl RuleSets {
         for (name, path, documents) in documents(config, &mut errors) {
             match compile(&documents, config.mode) {
                 Ok(waf) => drop(compiled.insert(name, waf)),
-                Err(problems) => problems.iter().for_each(|problem| errors.explain(&path, problem)),
+                Err(problems) => problems.into_iter().for_each(|problem| errors.explain(&path, problem)),
             }
         }
         let mut used = BTreeSet::new();

@@ -2,6 +2,7 @@ use super::outputs::Outputs;
 use crate::changes::Changes;
 use crate::compile::is_header_name;
 use crate::config::JwtRule;
+use crate::sorted;
 use portcullis_jwt::Jwks;
 use sdk_shim_config::{ConfigErrors, Environment, Path, Secret};
 use sdk_shim_http::{Cookies, Headers, Query, is_token, split_target};
@@ -32,7 +33,7 @@ pub(super) struct Provider {
     cookies: Vec<String>,
     forward: bool,
     /// The claims whose text policies take for a list.
-    pub(super) space_delimited: Rc<BTreeSet<String>>,
+    pub(super) space_delimited: Rc<[String]>,
 }
 
 impl Provider {
@@ -46,7 +47,7 @@ impl Provider {
             errors.add(&path.field("issuer"), "an empty text", "the `iss` of the tokens");
         }
         let mut texts =
-            |name: &str, list: &Option<Vec<String>>, valid: &dyn Fn(&str) -> bool, expected: &str| {
+            |name: &str, list: &Option<Vec<String>>, valid: &dyn Fn(&str) -> bool, expected: &'static str| {
                 let path = path.field(name);
                 if list.as_ref().is_some_and(Vec::is_empty) {
                     errors.add(&path, "an empty list", "at least one item, or no such field");
@@ -56,10 +57,11 @@ impl Provider {
                         errors.add(&path.index(index), format!("{item:?}"), expected);
                     }
                 }
-                let mut list = list.clone().unwrap_or_default();
-                list.sort();
-                list.dedup();
-                list
+                let mut sorted: Vec<String> = Vec::new();
+                for item in list.iter().flatten() {
+                    sorted::insert(&mut sorted, item.clone());
+                }
+                sorted
             };
         let is_some = |text: &str| !text.is_empty();
         let audiences = texts("audiences", &rule.audiences, &is_some, "an audience");
@@ -67,10 +69,8 @@ impl Provider {
         let is_cookie = |text: &str| is_token(text.as_bytes());
         let cookies =
             texts("fromCookies", &rule.from_cookies, &is_cookie, "the name of a cookie (RFC 6265, token)");
-        let mut space_delimited: BTreeSet<String> =
-            texts("spaceDelimitedClaims", &rule.space_delimited_claims, &is_some, "the name of a claim")
-                .into_iter()
-                .collect();
+        let mut space_delimited =
+            texts("spaceDelimitedClaims", &rule.space_delimited_claims, &is_some, "the name of a claim");
         space_delimited.extend(["scope".to_owned(), "permission".to_owned()]);
         let mut headers = Vec::new();
         if rule.from_headers.as_ref().is_some_and(Vec::is_empty) {
@@ -85,14 +85,17 @@ impl Provider {
                     "the name of a header, but not host or cookie",
                 );
             }
-            headers.push((header.name.to_ascii_lowercase(), header.prefix.clone()));
+            let header = (header.name.to_ascii_lowercase(), header.prefix.clone());
+            if !headers.contains(&header) {
+                let text = |(name, prefix): &(String, String)| [name.as_str(), prefix].concat();
+                let at = headers.partition_point(|other| text(other) <= text(&header));
+                headers.insert(at, header);
+            }
         }
         if headers.is_empty() && params.is_empty() && cookies.is_empty() {
             headers.push(("authorization".to_owned(), "Bearer ".to_owned()));
             params.push("access_token".to_owned());
         }
-        headers.sort_by_key(|(name, prefix)| format!("{name}{prefix}"));
-        headers.dedup();
         let mut names = BTreeSet::new();
         for (name, path) in written_headers(rule, path) {
             if !is_header_name(&name) || is_reserved(&name) || is_framing(&name) {

@@ -42,13 +42,21 @@ impl Compiler<'_> {
             "connection.sni" => Attribute::ServerName,
             "portcullis.consumer" => {
                 if self.known.consumers.is_empty() {
-                    self.errors.add(path, key, "another attribute, as no credentials are configured");
+                    self.errors.add(
+                        path,
+                        key.to_owned(),
+                        "another attribute, as no credentials are configured",
+                    );
                 }
                 Attribute::Consumer
             }
             "portcullis.groups" => {
                 if self.known.groups.is_empty() {
-                    self.errors.add(path, key, "another attribute, as none of `consumers` has groups");
+                    self.errors.add(
+                        path,
+                        key.to_owned(),
+                        "another attribute, as none of `consumers` has groups",
+                    );
                 }
                 Attribute::Groups
             }
@@ -112,7 +120,11 @@ impl Compiler<'_> {
     /// Without rules for tokens no request has a principal: such a condition would never hold, or always.
     pub(super) fn check_tokens(&mut self, found: &str, path: &Path) {
         if !self.known.has_tokens {
-            self.errors.add(path, found, "another field, as request_authentication is not configured");
+            self.errors.add(
+                path,
+                found.to_owned(),
+                "another field, as request_authentication is not configured",
+            );
         }
     }
 }

@@ -64,6 +64,13 @@ pub(super) struct Shape {
 /// Over this number, rules are not compared with each other: it takes a time quadratic in it.
 const MAX_COMPARED: usize = 500;
 
+/// Adds rules that are to be compared. Where there are too many for it, no more are kept: each takes a kilobyte.
+pub(super) fn remember(shapes: &mut Vec<Shape>, more: Vec<Shape>) {
+    if shapes.len() <= MAX_COMPARED {
+        shapes.extend(more);
+    }
+}
+
 /// The rules of `later` that decide nothing, as a rule before them, or any of `stronger`, matches all that they match.
 pub(super) fn shadowed(stronger: &[Shape], later: &[Shape], warnings: &mut Vec<String>) {
     if stronger.len() + later.len() > MAX_COMPARED {

@@ -5,6 +5,7 @@ use crate::identity::{Namespace, Principals, ServiceAccount};
 use crate::matcher::Matcher;
 use crate::metadata::Metadata;
 use crate::pattern::{Pattern, PatternSet};
+use crate::sorted;
 use crate::template::Template;
 use sdk_shim_config::Path;
 
@@ -101,11 +102,10 @@ impl Compiler<'_> {
         for (index, value) in values.iter().enumerate() {
             let digits = value.bytes().all(|byte| byte.is_ascii_digit());
             match value.parse() {
-                Ok(port) if digits => ports.push(port),
+                Ok(port) if digits => sorted::insert(&mut ports, port),
                 _ => self.errors.add(&path.index(index), format!("`{value}`"), "a port from 0 to 65535"),
             }
         }
-        ports.sort_unstable();
         ports
     }
 
@@ -141,7 +141,7 @@ impl Compiler<'_> {
         patterns: &[Pattern],
         values: &[String],
         known: impl Iterator<Item = &'k str> + Clone,
-        expected: &str,
+        expected: &'static str,
         path: &Path,
     ) {
         for (index, (pattern, value)) in patterns.iter().zip(values).enumerate() {

@@ -1,4 +1,4 @@
-use super::{To, default_realm, default_true};
+use super::{List, To, default_realm, default_true};
 use schemars::JsonSchema;
 use sdk_shim_config::Secret;
 use serde::Deserialize;
@@ -183,7 +183,7 @@ pub struct Route {
     pub name: String,
     /// The requests that it is for: those of one of these operations. Absent: all. The first route that matches decides.
     #[serde(default)]
-    pub to: Option<Vec<To>>,
+    pub to: List<To>,
     /// What they have to show.
     pub require: Requirement,
     /// Credentials that are not looked at here, and go on to the upstream as they are: of an application that has its own.

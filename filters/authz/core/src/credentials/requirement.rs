@@ -240,13 +240,13 @@ impl Reader<'_> {
                 let path = path.field("consumers");
                 let known = |name: &str| self.known.consumers.contains(name);
                 check_names(names, known, "a consumer that a credential names", &path, errors);
-                Requirement::Consumers(names.iter().cloned().collect())
+                Requirement::Consumers(set(names))
             }
             Written::Groups(names) => {
                 let path = path.field("groups");
                 let known = |name: &str| self.known.groups.contains(name);
                 check_names(names, known, "a group of one of `consumers`", &path, errors);
-                Requirement::Groups(names.iter().cloned().collect())
+                Requirement::Groups(set(names))
             }
             Written::RemoteIp(values) => {
                 Requirement::RemoteIp(self.addresses(values, &path.field("remote_ip"), errors))
@@ -297,10 +297,17 @@ impl Reader<'_> {
     }
 }
 
+/// Not collected: that would sort first, which is code for nothing.
+fn set(names: &[String]) -> BTreeSet<String> {
+    let mut set = BTreeSet::new();
+    set.extend(names.iter().cloned());
+    set
+}
+
 fn check_names(
     names: &[String],
     known: impl Fn(&str) -> bool,
-    expected: &str,
+    expected: &'static str,
     path: &Path,
     errors: &mut ConfigErrors,
 ) {

@@ -4,9 +4,9 @@ use super::{
 use crate::compile::is_header_name;
 use crate::config::HttpCheck;
 use crate::pattern::PatternSet;
+use crate::sorted;
 use sdk_shim_config::{ConfigErrors, Path};
 use sdk_shim_http::Headers;
-use std::collections::BTreeSet;
 
 /// A service that speaks the HTTP protocol of Envoy's `ext_authz`
 /// (source/extensions/filters/common/ext_authz/ext_authz_http_impl.cc).
@@ -72,10 +72,11 @@ impl HttpService {
             (":path".to_owned(), path),
             (":authority".to_owned(), get(":authority")),
         ];
-        let mut seen: BTreeSet<&[u8]> = BTreeSet::new();
+        let mut seen: Vec<&[u8]> = Vec::new();
         for (name, _) in request.headers.iter() {
             let wanted = name == b"authorization" || self.request.matches_text(name);
-            if wanted && is_free(name) && seen.insert(name) {
+            if wanted && is_free(name) && !seen.contains(&name) {
+                seen.push(name);
                 // Values that are repeated are joined, as Envoy does for its check request.
                 let value = request.headers.get_joined(name).unwrap_or_default().into_owned();
                 headers.push((text(name), value));
@@ -147,9 +148,13 @@ impl HttpService {
 
     /// The request's own headers that only the service may write.
     pub(super) fn owned(&self, request: &Headers) -> Vec<String> {
-        let names: BTreeSet<&[u8]> = request.iter().map(|(name, _)| name).collect();
-        let owned = names.into_iter().filter(|name| is_free(name) && self.upstream.matches_text(name));
-        owned.map(text).collect()
+        let mut owned: Vec<String> = Vec::new();
+        for (name, _) in request.iter() {
+            if is_free(name) && self.upstream.matches_text(name) {
+                sorted::insert(&mut owned, text(name));
+            }
+        }
+        owned
     }
 }
 

@@ -2,7 +2,7 @@
 //! some, no index, no order, nothing compiled. Shares nothing with the crate but the configuration's types.
 
 use super::Client;
-use crate::config::{Action, Config, Operation, Policy, Rule, Source};
+use crate::config::{Action, Config, List, Operation, Policy, Rule, Source};
 use crate::{Outcome, PeerAddress};
 use regex::bytes::Regex;
 use sdk_shim_http::{Cidr, Headers};
@@ -72,19 +72,19 @@ fn operation(operation: &Operation, policy: &Policy, request: &Request<'_>) -> b
 
 fn both(
     key: &str,
-    values: &Option<Vec<String>>,
-    not_values: &Option<Vec<String>>,
+    values: &List<String>,
+    not_values: &List<String>,
     policy: &Policy,
     request: &Request<'_>,
 ) -> bool {
-    let any = |values: &Vec<String>| values.iter().any(|value| one(key, value, policy, request));
+    let any = |values: &[String]| values.iter().any(|value| one(key, value, policy, request));
     if key == "source.ip"
         && request.client.peer == PeerAddress::Unknown
         && (values.is_some() || not_values.is_some())
     {
         return request.deny;
     }
-    values.as_ref().is_none_or(any) && !not_values.as_ref().is_some_and(any)
+    values.as_deref().is_none_or(any) && !not_values.as_deref().is_some_and(any)
 }
 
 fn one(key: &str, value: &str, policy: &Policy, request: &Request<'_>) -> bool {
