@@ -77,6 +77,11 @@ docs: ## Write the reference pages in docs/ from the filters' code
 public-api: ## Write down what the SDK's crates offer, into sdk-shim/public-api.txt
 	cargo xtask api $(if $(UNRELEASED),--unreleased)
 
+.PHONY: test-second-host
+test-second-host: modules ## Run the scenarios in another proxy-wasm host, on wasmtime: some minutes to build
+	cargo test --locked --ignore-rust-version --manifest-path integration/second-host/Cargo.toml \
+	    --target-dir $(TARGET_DIR)/second-host
+
 .PHONY: modules
 modules: wasm-target ## Build the filters into dist/; the waf with the Core Rule Set where there is one
 	@tools/crs/install.sh .tools/crs --optional

@@ -129,12 +129,11 @@ impl Host for EnvoyHost<'_> {
 
     fn send_grpc(&mut self, call: &GrpcCall) -> Result<CalloutId, HostError> {
         let metadata = checked(&call.metadata)?;
-        let service = crate::foreign::grpc_service(&call.cluster);
         let mut token = 0;
-        status(unsafe {
+        to_cluster(&call.cluster, |cluster| unsafe {
             proxy_grpc_call(
-                service.as_ptr(),
-                service.len(),
+                cluster.as_ptr(),
+                cluster.len(),
                 call.service.as_ptr(),
                 call.service.len(),
                 call.method.as_ptr(),
@@ -152,12 +151,11 @@ impl Host for EnvoyHost<'_> {
 
     fn open_grpc(&mut self, call: &GrpcStreamCall) -> Result<GrpcStreamId, HostError> {
         let metadata = checked(&call.metadata)?;
-        let service = crate::foreign::grpc_service(&call.cluster);
         let mut token = 0;
-        status(unsafe {
+        to_cluster(&call.cluster, |cluster| unsafe {
             proxy_grpc_stream(
-                service.as_ptr(),
-                service.len(),
+                cluster.as_ptr(),
+                cluster.len(),
                 call.service.as_ptr(),
                 call.service.len(),
                 call.method.as_ptr(),
@@ -429,6 +427,15 @@ pub(super) fn status_message() -> Vec<u8> {
     returned(|data, size| unsafe { proxy_get_status(&mut code, data, size) }).unwrap_or_default()
 }
 
+/// Names a cluster as Envoy wants it, and by its bare name to a host that cannot read that: the ABI (0.2.1, "proxy_grpc_call") has
+/// names. Envoy is never asked twice: it answers so only to what does not parse.
+fn to_cluster(cluster: &str, mut call: impl FnMut(&[u8]) -> u32) -> Result<(), HostError> {
+    match call(&crate::foreign::grpc_service(cluster)) {
+        PARSE_FAILURE => status(call(cluster.as_bytes())),
+        found => status(found),
+    }
+}
+
 fn status(status: u32) -> Result<(), HostError> {
     if status == OK { Ok(()) } else { Err(HostError::Refused(status)) }
 }
@@ -451,6 +458,7 @@ fn body_number(body: BodyKind) -> u32 {
 
 const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
+const PARSE_FAILURE: u32 = 4;
 const EMPTY: u32 = 7;
 const CAS_MISMATCH: u32 = 8;
 pub(super) const INTERNAL_FAILURE: u32 = 10;

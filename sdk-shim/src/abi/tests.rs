@@ -380,6 +380,23 @@ fn a_grpc_stream_gets_what_comes_until_either_side_ends_it() {
 }
 
 #[test]
+fn a_host_that_reads_no_message_of_envoys_is_given_the_bare_name() {
+    with_host(|host| {
+        for (answer, expected) in [(0, 1), (2, 1), (4, 2), (10, 1)] {
+            for name in ["proxy_grpc_call", "proxy_grpc_stream"] {
+                fake::answer(name, answer);
+            }
+            let _ = host.send_grpc(&GrpcCall::new("authz", "s", "m", b""));
+            let _ = host.open_grpc(&GrpcStreamCall::new("authz", "s", "m"));
+            for name in ["proxy_grpc_call", "proxy_grpc_stream"] {
+                let said = ["\\n\\x07\\n\\x05authz", "authz"];
+                assert_eq!(fake::calls(name), said[..expected], "{name} answered with {answer}");
+            }
+        }
+    });
+}
+
+#[test]
 fn a_failed_grpc_call_is_denied_and_logged() {
     let vm = vm(r#"{"headers": "task"}"#);
     vm.create(2, 1);
