@@ -3,7 +3,7 @@
 
 mod host;
 
-use host::Vm;
+use host::{Bodies, Vm};
 use proxy_wasm_host::Engine;
 use sdk_shim_testing::scenario::File;
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use std::path::Path;
 
 const CANNOT: &str = include_str!("../cannot.txt");
 
-/// Plays the file's scenarios, each in a VM of its own.
+/// Plays the file's scenarios with both ways in which bodies come, each in a VM of its own.
 fn run(name: &str, file: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -22,13 +22,15 @@ fn run(name: &str, file: &str) {
     let mut found = Vec::new();
     for scenario in &file.scenarios {
         let config = scenario.config.as_ref().unwrap_or(&file.config);
-        let differences = match Vm::start(&engine, &module, config, &file) {
-            Ok(mut vm) => vm.differences(scenario),
-            Err(refusal) => vec![refusal],
-        };
-        if !differences.is_empty() {
-            differing.insert(scenario.name.as_str());
-            found.push(format!("{}:\n    {}", scenario.name, differences.join("\n    ")));
+        for bodies in [Bodies::Whole, Bodies::Pieces] {
+            let differences = match Vm::start(&engine, &module, config, &file) {
+                Ok(mut vm) => vm.differences(scenario, bodies),
+                Err(refusal) => vec![refusal],
+            };
+            if !differences.is_empty() {
+                differing.insert(scenario.name.as_str());
+                found.push(format!("{} ({bodies:?}):\n    {}", scenario.name, differences.join("\n    ")));
+            }
         }
     }
     let known: BTreeSet<_> = cannot(name).map(|(scenario, _)| scenario).collect();

@@ -1,5 +1,5 @@
-//! Exchanges through a module in the crate `proxy-wasm-host`: bodies come whole, services answer as a scenario file says, time
-//! passes when nothing else can happen.
+//! Exchanges through a module in the crate `proxy-wasm-host`: bodies come whole or in pieces, services answer as a scenario file
+//! says, time passes when nothing else can happen.
 
 mod outside;
 mod traffic;
@@ -48,8 +48,8 @@ impl Vm {
         }
     }
 
-    /// What differs from what the scenario expects.
-    pub fn differences(&mut self, scenario: &Scenario) -> Vec<String> {
+    /// What differs from what the scenario expects, where bodies come so.
+    pub fn differences(&mut self, scenario: &Scenario, bodies: Bodies) -> Vec<String> {
         let (root, begun) = (self.root, self.outside.now());
         let outside = Arc::clone(&self.outside);
         let ticks = &mut self.ticks;
@@ -58,7 +58,7 @@ impl Vm {
             self.guest.with(Traffic::from(scenario.request.source.as_deref()), |scope| {
                 let stream = scope.on_context_create(Some(root)).unwrap();
                 scope.expect_stream_kind(stream, StreamKind::Http).unwrap();
-                let mut play = Play { scope, stream, root, outside: &outside, ticks };
+                let mut play = Play { scope, stream, root, outside: &outside, ticks, bodies };
                 let (mut upstream, mut answer) = (None, None);
                 if play.pass(Side::Request, &request) {
                     upstream = Some(play.traffic().message(Side::Request));
@@ -82,6 +82,15 @@ impl Vm {
     }
 }
 
+/// How bodies come.
+#[derive(Clone, Copy, Debug)]
+pub enum Bodies {
+    /// At once, with the end.
+    Whole,
+    /// In pieces of three bytes, the end in a call of its own.
+    Pieces,
+}
+
 /// Compiles a module of `dist/`, which `make modules` builds.
 pub fn module(engine: &Engine, name: &str) -> Module {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dist").join(format!("{name}.wasm"));
@@ -96,6 +105,7 @@ struct Play<'a, 'g> {
     root: ContextId,
     outside: &'a Outside,
     ticks: &'a mut Option<(Duration, Duration)>,
+    bodies: Bodies,
 }
 
 impl Play<'_, '_> {
@@ -110,13 +120,25 @@ impl Play<'_, '_> {
             Side::Response => self.scope.on_response_headers(stream, count, ends),
         }
         .unwrap();
-        if !bodiless && self.reply().is_none() {
-            let size = self.traffic().part(side).receive_body(message);
+        let pieces: Vec<&[u8]> = match self.bodies {
+            _ if bodiless => Vec::new(),
+            Bodies::Whole => vec![&message.body],
+            Bodies::Pieces => message.body.chunks(3).chain([&b""[..]]).collect(),
+        };
+        for (index, piece) in pieces.iter().enumerate() {
+            if self.reply().is_some() {
+                return false;
+            }
+            let size = self.traffic().part(side).receive_body(piece);
+            let end = trailers == 0 && index + 1 == pieces.len();
             action = match side {
-                Side::Request => self.scope.on_request_body(stream, size, trailers == 0),
-                Side::Response => self.scope.on_response_body(stream, size, trailers == 0),
+                Side::Request => self.scope.on_request_body(stream, size, end),
+                Side::Response => self.scope.on_response_body(stream, size, end),
             }
             .unwrap();
+            if action == Action::Continue && self.reply().is_none() {
+                self.traffic().part(side).let_go();
+            }
         }
         if trailers > 0 && self.reply().is_none() {
             self.traffic().part(side).receive_trailers(message);

@@ -27,7 +27,9 @@ pub enum Side {
 #[derive(Default)]
 pub struct Part {
     headers: Option<VecHeaderMap>,
-    body: Option<Vec<u8>>,
+    /// What the host holds of the body, and what it has let go.
+    held: Option<Vec<u8>>,
+    gone: Vec<u8>,
     trailers: Option<VecHeaderMap>,
     /// Whether the module has told the host to go on.
     pub resumed: bool,
@@ -62,7 +64,8 @@ impl Traffic {
 
     pub fn message(&mut self, side: Side) -> Message {
         let part = self.part(side);
-        let mut message = Message { body: part.body.clone().unwrap_or_default(), ..Message::default() };
+        part.let_go();
+        let mut message = Message { body: part.gone.clone(), ..Message::default() };
         for (map, list) in [(&part.headers, &mut message.headers), (&part.trailers, &mut message.trailers)] {
             let Some(map) = map else { continue };
             let _ = map.for_each_pair(&mut |name, value| {
@@ -75,10 +78,16 @@ impl Traffic {
 }
 
 impl Part {
-    /// Returns its size.
-    pub fn receive_body(&mut self, message: &Message) -> u32 {
-        self.body = Some(message.body.clone());
-        message.body.len() as u32
+    /// Returns how much of the body is held.
+    pub fn receive_body(&mut self, bytes: &[u8]) -> u32 {
+        let held = self.held.get_or_insert_default();
+        held.extend_from_slice(bytes);
+        held.len() as u32
+    }
+
+    /// What is held goes on.
+    pub fn let_go(&mut self) {
+        self.gone.append(self.held.get_or_insert_default());
     }
 
     pub fn receive_trailers(&mut self, message: &Message) {
@@ -104,8 +113,8 @@ impl StreamState for Traffic {
 
     fn buffer(&mut self, _: Invocation, _: Access, buffer: BufferType) -> Result<&mut dyn Buffer, Status> {
         let body = match buffer {
-            BufferType::HttpRequestBody => self.request.body.as_mut(),
-            BufferType::HttpResponseBody => self.response.body.as_mut(),
+            BufferType::HttpRequestBody => self.request.held.as_mut(),
+            BufferType::HttpResponseBody => self.response.held.as_mut(),
             _ => None,
         };
         body.map(|body| body as &mut dyn Buffer).ok_or(Status::NotFound)
