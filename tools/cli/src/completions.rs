@@ -15,6 +15,11 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Outcome, Error> {
     let mut script = Vec::new();
     generate(arguments.shell, &mut Cli::command(), "portcullis", &mut script);
-    output.text(String::from_utf8_lossy(&script))?;
+    let script = String::from_utf8_lossy(&script);
+    if output.is_json() {
+        output.json(&serde_json::json!({ "shell": arguments.shell.to_string(), "script": script }))?;
+    } else {
+        output.text(script)?;
+    }
     Ok(Outcome::Fine)
 }

@@ -4,10 +4,15 @@
 
 #![allow(dead_code, reason = "what several subcommands share, before all of them are there")]
 
+mod clock;
 mod completions;
+mod cookie;
+mod crs;
 mod error;
 mod files;
 mod filter;
+mod jwt;
+mod keygen;
 mod lint;
 mod man;
 mod output;
@@ -36,7 +41,11 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Lint(lint::Arguments),
+    Crs(crs::Arguments),
     Schema(schema::Arguments),
+    Keygen(keygen::Arguments),
+    Cookie(cookie::Arguments),
+    Jwt(jwt::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
@@ -57,6 +66,10 @@ fn main() -> ExitCode {
     let mut output = Output::new(cli.json);
     let result = match cli.command {
         Command::Lint(arguments) => lint::run(&arguments, &mut output),
+        Command::Crs(arguments) => crs::run(&arguments, &mut output),
+        Command::Keygen(arguments) => keygen::run(&arguments, &mut output),
+        Command::Cookie(arguments) => cookie::run(&arguments, &mut output),
+        Command::Jwt(arguments) => jwt::run(&arguments, &mut output),
         Command::Schema(arguments) => schema::run(&arguments, &mut output),
         Command::Completions(arguments) => completions::run(&arguments, &mut output),
         Command::Man(arguments) => man::run(&arguments, &mut output),

@@ -23,6 +23,11 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Outcome,
     }
     let mut page = Vec::new();
     Man::new(Cli::command()).render(&mut page)?;
-    output.text(String::from_utf8_lossy(&page))?;
+    let page = String::from_utf8_lossy(&page);
+    if output.is_json() {
+        output.json(&serde_json::json!({ "page": page }))?;
+    } else {
+        output.text(page)?;
+    }
     Ok(Outcome::Fine)
 }

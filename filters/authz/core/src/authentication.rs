@@ -8,6 +8,7 @@ use crate::sorted;
 use crate::trace;
 use cache::{Cache, Entry};
 use portcullis_jwt::{Claims, Jwks, Signature, Token, TokenError};
+pub use provider::bare_audience;
 use provider::{Keys, Provider};
 use sdk_shim_config::{ConfigErrors, Environment, Path};
 use sdk_shim_http::Headers;

@@ -69,7 +69,7 @@ mod template;
 mod trace;
 
 pub use attributes::{Attributes, PeerAddress};
-pub use authentication::{CLOCK_SKEW_SECONDS, Identity, MAX_TOKENS_PER_REQUEST, TokenDenial};
+pub use authentication::{CLOCK_SKEW_SECONDS, Identity, MAX_TOKENS_PER_REQUEST, TokenDenial, bare_audience};
 pub use authz::{Authz, Decision, Outcome};
 pub use changes::Edit;
 pub use config::Config;

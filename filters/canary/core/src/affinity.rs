@@ -22,7 +22,7 @@ pub(crate) struct Affinity {
 }
 
 /// What the signature is for, so that a token is none.
-const PURPOSE: &[u8] = b"portcullis-canary-affinity:";
+pub(crate) const PURPOSE: &[u8] = b"portcullis-canary-affinity:";
 
 /// Browsers keep no longer cookie (RFC 6265 6.1).
 const MAX_SIGNED_BYTES: usize = 4096;

@@ -52,6 +52,7 @@ mod schedule;
 mod scope;
 mod set;
 mod share;
+mod signed;
 mod token;
 #[cfg(feature = "trace")]
 mod trace;
@@ -77,6 +78,7 @@ pub use patterns::MAX_PATTERN_BYTES;
 pub use release::Release;
 pub use scope::MAX_SCOPE_ENTRIES;
 pub use share::{BUCKETS, bucket};
+pub use signed::Signed;
 
 #[cfg(test)]
 mod tests;

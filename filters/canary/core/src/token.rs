@@ -9,7 +9,7 @@ use std::time::Duration;
 const MAX_TOKEN_BYTES: usize = 256;
 const MAX_KEYS: usize = 8;
 const MIN_KEY_BYTES: usize = 32;
-const PURPOSE: &[u8] = b"portcullis-canary:";
+pub(crate) const PURPOSE: &[u8] = b"portcullis-canary:";
 
 /// Checks signed tokens.
 #[derive(Debug, Default)]

@@ -129,7 +129,7 @@ impl CoreRuleSet {
         for (index, exclusion) in self.exclusions.iter().enumerate() {
             let at = exclusions.index(index);
             exclusion.check(&at, errors);
-            documents.add(&at.to_string(), exclusion.before(index));
+            documents.add(&at.to_string(), exclusion.before(FIRST_ID + index));
         }
         documents.add("crs", "Include @owasp_crs/*.conf".to_owned());
         documents.texts.extend(plugin_parts("after", |plugin| &plugin.after));
@@ -220,6 +220,17 @@ impl CoreRuleSet {
 }
 
 impl Exclusion {
+    /// The same in SecLang. With a path it is a rule, of the id `id`, that has to stand before the Core Rule Set's; without one
+    /// it has to stand behind them.
+    ///
+    /// # Errors
+    /// What the filter refuses in its configuration.
+    pub fn directives(&self, id: usize) -> Result<String, ConfigErrors> {
+        let mut errors = ConfigErrors::new();
+        self.check(&Path::root(), &mut errors);
+        errors.into_result(if self.path.is_some() { self.before(id) } else { self.after() })
+    }
+
     fn check(&self, path: &Path, errors: &mut ConfigErrors) {
         if self.rules.is_empty() && self.tags.is_empty() {
             errors.add(path, "neither rules nor tags", "the rules that are not to run");
@@ -251,7 +262,7 @@ impl Exclusion {
     }
 
     /// For a path: what to switch off when a request begins.
-    fn before(&self, index: usize) -> String {
+    fn before(&self, id: usize) -> String {
         let Some(path) = &self.path else { return String::new() };
         let (operator, path) = match path.strip_suffix('*') {
             Some(start) => ("@beginsWith", start),
@@ -271,8 +282,7 @@ impl Exclusion {
         // Normalised, or `/excluded/../elsewhere` would be excluded, too.
         format!(
             "SecRule REQUEST_FILENAME \"{operator} {path}\" \
-             \"id:{},phase:1,pass,nolog,t:none,t:urlDecodeUni,t:normalizePath{controls}\"",
-            FIRST_ID + index
+             \"id:{id},phase:1,pass,nolog,t:none,t:urlDecodeUni,t:normalizePath{controls}\""
         )
     }
 

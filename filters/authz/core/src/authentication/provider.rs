@@ -214,7 +214,8 @@ fn behind<'a>(value: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     Some(rest.iter().position(is_token).and_then(|at| rest.get(at..)).unwrap_or(value))
 }
 
-fn bare_audience(audience: &str) -> &str {
+/// An audience as it is compared: without `http://` or `https://` and without a slash at the end, as Envoy does.
+pub fn bare_audience(audience: &str) -> &str {
     let bare = audience.strip_prefix("http://").or_else(|| audience.strip_prefix("https://"));
     let bare = bare.unwrap_or(audience);
     bare.strip_suffix('/').unwrap_or(bare)
