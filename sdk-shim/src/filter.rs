@@ -44,6 +44,12 @@ pub trait Filter: Sized + 'static {
     /// The state of one stream, made when the stream starts.
     type Request: Default;
 
+    /// Whether the filter takes part in `request_headers` and `response_headers` alone, and never waits: no other method is
+    /// called then, a [`Flow`] that waits is answered with 500, and a task of [`Setup::spawn`] is refused at load. Such a
+    /// module exports less (`export_filter!(Mine, headers_only)`): a host enters the VM four times for a stream, not once for
+    /// each phase and chunk.
+    const HEADERS_ONLY: bool = false;
+
     /// Checks the configuration and makes everything that can be made before the first request.
     ///
     /// # Errors

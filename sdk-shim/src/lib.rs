@@ -186,14 +186,15 @@ pub use task::{Background, Handle, OnError, Task};
 pub use watch::Watch;
 
 /// Makes the crate a module that runs the given [`Filter`]. Does nothing where the target is not WebAssembly, so that
-/// the same crate is a plain library in tests.
+/// the same crate is a plain library in tests. A filter with [`Filter::HEADERS_ONLY`] is exported so:
+/// `export_filter!(Mine, headers_only)`.
 #[macro_export]
 macro_rules! export_filter {
-    ($filter:ty) => {
+    ($filter:ty $(, $headers_only:ident)?) => {
         #[cfg(target_os = "wasi")]
         #[allow(unsafe_code, reason = "what a module exports has to keep its name")]
         const _: () = {
-            $crate::__export_module!($filter);
+            $crate::__export_module!($filter $(, $headers_only)?);
         };
     };
 }

@@ -40,6 +40,14 @@ pub fn load<F: Filter>(config: &[u8], env: &Environment<'_>) -> Result<Loaded<F>
         background: Background::default(),
     };
     let filter = match F::new(config, &mut setup) {
+        Ok(_) if F::HEADERS_ONLY && !setup.background.is_empty() => {
+            missing.add(
+                &Path::root(),
+                "a task in a filter with `HEADERS_ONLY`",
+                "none: nothing would answer it",
+            );
+            return Err(missing);
+        }
         Ok(filter) => missing.into_result(filter)?,
         Err(mut found) => {
             // What is wrong with a value for want of its variable has been said.

@@ -139,6 +139,9 @@ impl<F: Filter> Stream<F> {
             return if which == BodyKind::Request { Action::Pause } else { Action::Continue };
         }
         let direction = self.direction(which);
+        if F::HEADERS_ONLY {
+            return Action::Continue;
+        }
         direction.held_bytes = held;
         direction.ended |= end;
         match direction.hold {
@@ -154,6 +157,9 @@ impl<F: Filter> Stream<F> {
             return if which == BodyKind::Request { Action::Pause } else { Action::Continue };
         }
         let direction = self.direction(which);
+        if F::HEADERS_ONLY {
+            return Action::Continue;
+        }
         direction.ended = true;
         direction.trailers = true;
         match direction.hold {
@@ -240,6 +246,9 @@ impl<F: Filter> Stream<F> {
 
     /// The stream has ended. What it waits for is dropped.
     pub fn done(&mut self, filter: &F, host: &mut dyn Transport) {
+        if F::HEADERS_ONLY {
+            return;
+        }
         self.drop_tasks(host);
         filter.done(&mut self.state, host.as_host());
     }
@@ -297,6 +306,8 @@ impl<F: Filter> Stream<F> {
     fn apply(&mut self, filter: &F, which: BodyKind, flow: Flow, host: &mut dyn Transport) -> Action {
         match flow {
             Flow::Reply(reply) => self.reply(&reply, host),
+            Flow::Continue if F::HEADERS_ONLY => Action::Continue,
+            _ if F::HEADERS_ONLY => self.fault("sdk_waits_in_headers_only", host),
             Flow::Await if host.callouts_under_way() <= self.tasks_under_way() => {
                 self.fault("sdk_await_without_callout", host)
             }
@@ -413,7 +424,9 @@ impl<F: Filter> Stream<F> {
 
     fn reply(&mut self, reply: &Reply, host: &mut dyn Transport) -> Action {
         self.replied = true;
-        self.drop_tasks(host);
+        if !F::HEADERS_ONLY {
+            self.drop_tasks(host);
+        }
         host.send_reply(reply);
         Action::Pause
     }

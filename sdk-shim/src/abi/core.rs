@@ -21,6 +21,8 @@ pub(super) struct Core {
     tick: Cell<u32>,
     next: Cell<u32>,
     woken: Arc<Woken>,
+    /// The lowest level that the host logs, and the timer that ends its being known.
+    log_level: Cell<Option<(u32, TimerId)>>,
 }
 
 /// A call that the host has not answered, by its token.
@@ -59,6 +61,9 @@ pub(super) struct Wake {
 /// The most timers that may be under way in a VM for one configuration.
 pub(super) const MAX_TIMERS: usize = 65_536;
 
+/// How soon a log level that is set at run time counts.
+const LOG_LEVEL_AGE: Duration = Duration::from_secs(1);
+
 impl Core {
     pub(super) fn new(root: u32) -> Rc<Self> {
         Rc::new(Self {
@@ -68,6 +73,7 @@ impl Core {
             tick: Cell::new(0),
             next: Cell::new(0),
             woken: Arc::default(),
+            log_level: Cell::new(None),
         })
     }
 
@@ -177,6 +183,33 @@ impl Core {
         true
     }
 
+    /// The lowest level that the host logs, as it was less than [`LOG_LEVEL_AGE`] ago: it is asked once in that time, not
+    /// for each message. Nothing ticks while nobody asks.
+    pub(super) fn log_level(&self) -> u32 {
+        match self.log_level.get() {
+            Some((level, _)) => level,
+            None => self.ask_log_level(),
+        }
+    }
+
+    #[cold]
+    fn ask_log_level(&self) -> u32 {
+        let level = host::log_level();
+        if let Ok(timer) = self.start_timer(LOG_LEVEL_AGE, self.root) {
+            self.log_level.set(Some((level, timer)));
+        }
+        level
+    }
+
+    /// Whether this is the timer that ends what is known of the log level. It is not known any more then.
+    pub(super) fn forgets_log_level(&self, timer: TimerId) -> bool {
+        let is_it = self.log_level.get().is_some_and(|(_, its)| its == timer);
+        if is_it {
+            self.log_level.set(None);
+        }
+        is_it
+    }
+
     /// A context is gone, and with it what it waits for.
     pub(super) fn forget(&self, context: u32) {
         if let Ok(mut calls) = self.calls.try_borrow_mut() {
@@ -204,7 +237,8 @@ impl Core {
 
     #[cfg(test)]
     pub(super) fn under_way(&self) -> (usize, usize) {
-        (self.calls.borrow().len(), self.timers.borrow().len())
+        let of_log_level = usize::from(self.log_level.get().is_some());
+        (self.calls.borrow().len(), self.timers.borrow().len() - of_log_level)
     }
 
     fn forget_timer(&self, timer: TimerId) {

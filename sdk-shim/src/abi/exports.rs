@@ -26,57 +26,29 @@ pub fn allocate(size: usize) -> *mut u8 {
 }
 
 /// Exports a filter: what [`export_filter!`](crate::export_filter) writes on WebAssembly.
+///
+/// The host does not call what is not there, and each call costs. So there is no `proxy_on_done`, which only asks whether
+/// to wait before a stream is deleted, and a filter for headers has what it needs for them.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export_module {
+    ($filter:ty, headers_only) => {
+        const _: () = assert!(
+            <$filter as $crate::Filter>::HEADERS_ONLY,
+            "`headers_only` needs `const HEADERS_ONLY: bool = true` in the filter"
+        );
+        $crate::__export_module!(@headers $filter);
+    };
     ($filter:ty) => {
-        ::std::thread_local! {
-            // It lives as long as the VM: nothing is to be run at its end.
-            static VM: ::std::mem::ManuallyDrop<$crate::abi::Vm<$filter>> =
-                const { ::std::mem::ManuallyDrop::new($crate::abi::Vm::new()) };
-        }
-
-        #[unsafe(no_mangle)]
-        extern "C" fn _initialize() {
-            $crate::abi::initialize();
-        }
-
-        #[unsafe(no_mangle)]
-        extern "C" fn proxy_abi_version_0_2_1() {}
-
-        #[unsafe(no_mangle)]
-        extern "C" fn proxy_on_memory_allocate(size: usize) -> *mut u8 {
-            $crate::abi::allocate(size)
-        }
-
-        #[unsafe(no_mangle)]
-        extern "C" fn proxy_on_context_create(id: u32, root: u32) {
-            VM.with(|vm| vm.create(id, root));
-        }
-
-        #[unsafe(no_mangle)]
-        extern "C" fn proxy_on_vm_start(_: u32, _: usize) -> u32 {
-            1
-        }
-
-        #[unsafe(no_mangle)]
-        extern "C" fn proxy_on_configure(id: u32, _: usize) -> u32 {
-            VM.with(|vm| vm.configure(id)).into()
-        }
-
-        #[unsafe(no_mangle)]
-        extern "C" fn proxy_on_tick(id: u32) {
-            VM.with(|vm| vm.tick(id));
-        }
+        const _: () = assert!(
+            !<$filter as $crate::Filter>::HEADERS_ONLY,
+            "a filter with `HEADERS_ONLY` is exported with `headers_only`"
+        );
+        $crate::__export_module!(@headers $filter);
 
         #[unsafe(no_mangle)]
         extern "C" fn proxy_on_queue_ready(id: u32, queue: u32) {
             VM.with(|vm| vm.queue_ready(id, queue));
-        }
-
-        #[unsafe(no_mangle)]
-        extern "C" fn proxy_on_request_headers(id: u32, _: usize, end: u32) -> u32 {
-            VM.with(|vm| vm.headers(id, $crate::BodyKind::Request, end != 0))
         }
 
         #[unsafe(no_mangle)]
@@ -87,11 +59,6 @@ macro_rules! __export_module {
         #[unsafe(no_mangle)]
         extern "C" fn proxy_on_request_trailers(id: u32, _: usize) -> u32 {
             VM.with(|vm| vm.trailers(id, $crate::BodyKind::Request))
-        }
-
-        #[unsafe(no_mangle)]
-        extern "C" fn proxy_on_response_headers(id: u32, _: usize, end: u32) -> u32 {
-            VM.with(|vm| vm.headers(id, $crate::BodyKind::Response, end != 0))
         }
 
         #[unsafe(no_mangle)]
@@ -136,13 +103,58 @@ macro_rules! __export_module {
         }
 
         #[unsafe(no_mangle)]
-        extern "C" fn proxy_on_done(_: u32) -> u32 {
+        extern "C" fn proxy_on_log(id: u32) {
+            VM.with(|vm| vm.log(id));
+        }
+    };
+    (@headers $filter:ty) => {
+        ::std::thread_local! {
+            // It lives as long as the VM: nothing is to be run at its end.
+            static VM: ::std::mem::ManuallyDrop<$crate::abi::Vm<$filter>> =
+                const { ::std::mem::ManuallyDrop::new($crate::abi::Vm::new()) };
+        }
+
+        #[unsafe(no_mangle)]
+        extern "C" fn _initialize() {
+            $crate::abi::initialize();
+        }
+
+        #[unsafe(no_mangle)]
+        extern "C" fn proxy_abi_version_0_2_1() {}
+
+        #[unsafe(no_mangle)]
+        extern "C" fn proxy_on_memory_allocate(size: usize) -> *mut u8 {
+            $crate::abi::allocate(size)
+        }
+
+        #[unsafe(no_mangle)]
+        extern "C" fn proxy_on_context_create(id: u32, root: u32) {
+            VM.with(|vm| vm.create(id, root));
+        }
+
+        #[unsafe(no_mangle)]
+        extern "C" fn proxy_on_vm_start(_: u32, _: usize) -> u32 {
             1
         }
 
         #[unsafe(no_mangle)]
-        extern "C" fn proxy_on_log(id: u32) {
-            VM.with(|vm| vm.log(id));
+        extern "C" fn proxy_on_configure(id: u32, _: usize) -> u32 {
+            VM.with(|vm| vm.configure(id)).into()
+        }
+
+        #[unsafe(no_mangle)]
+        extern "C" fn proxy_on_tick(id: u32) {
+            VM.with(|vm| vm.tick(id));
+        }
+
+        #[unsafe(no_mangle)]
+        extern "C" fn proxy_on_request_headers(id: u32, _: usize, end: u32) -> u32 {
+            VM.with(|vm| vm.headers(id, $crate::BodyKind::Request, end != 0))
+        }
+
+        #[unsafe(no_mangle)]
+        extern "C" fn proxy_on_response_headers(id: u32, _: usize, end: u32) -> u32 {
+            VM.with(|vm| vm.headers(id, $crate::BodyKind::Response, end != 0))
         }
 
         #[unsafe(no_mangle)]

@@ -98,9 +98,7 @@ impl Host for EnvoyHost<'_> {
     }
 
     fn logs(&mut self, level: Level) -> bool {
-        let mut lowest = 0;
-        unsafe { proxy_get_log_level(&mut lowest) };
-        level as u32 >= lowest
+        level as u32 >= self.core.log_level()
     }
 
     fn write_log(&mut self, level: Level, message: fmt::Arguments<'_>) {
@@ -394,6 +392,12 @@ pub(super) fn now() -> Duration {
     let mut nanoseconds = 0;
     unsafe { proxy_get_current_time_nanoseconds(&mut nanoseconds) };
     Duration::from_nanos(nanoseconds)
+}
+
+pub(super) fn log_level() -> u32 {
+    let mut lowest = 0;
+    unsafe { proxy_get_log_level(&mut lowest) };
+    lowest
 }
 
 pub(super) fn set_tick_period(milliseconds: u32) -> bool {

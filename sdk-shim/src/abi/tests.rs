@@ -136,6 +136,56 @@ fn limits_hold_before_the_host_is_asked() {
 }
 
 #[test]
+fn the_log_level_is_asked_once_in_a_second() {
+    let vm = started::<Scripted>("{}");
+    let root = vm.root(1).unwrap();
+    let asked = |times: usize| {
+        (0..times).for_each(|_| assert_eq!(root.core.log_level(), 0));
+        fake::calls("proxy_get_log_level").len()
+    };
+    assert_eq!((asked(100), asked(100)), (1, 0));
+    assert_eq!(fake::calls("proxy_set_tick_period_milliseconds"), ["1000"]);
+    fake::set_now(1_000_000_000);
+    vm.tick(1);
+    assert_eq!(fake::calls("proxy_set_tick_period_milliseconds"), ["0"], "nothing ticks while nobody asks");
+    assert_eq!((asked(100), asked(100)), (1, 0));
+}
+
+/// Says what it may not: that it waits.
+#[derive(Debug)]
+struct HeadersOnly;
+
+impl Filter for HeadersOnly {
+    const NAME: &'static str = "headers_only";
+    const HEADERS_ONLY: bool = true;
+    type Config = Config;
+    type Request = ();
+
+    fn new(config: Config, setup: &mut Setup<'_>) -> Result<Self, ConfigErrors> {
+        if config.fetch {
+            setup.spawn(async |_| {});
+        }
+        Ok(Self)
+    }
+
+    fn response_headers(&self, (): &mut (), _: &mut dyn Host) -> Flow {
+        Flow::Await
+    }
+}
+
+#[test]
+fn a_filter_for_headers_never_waits() {
+    let vm = started::<HeadersOnly>("{}");
+    vm.create(2, 1);
+    assert_eq!(vm.headers(2, BodyKind::Request, false), CONTINUE);
+    assert_eq!(vm.body(2, BodyKind::Request, 4, true), CONTINUE);
+    assert_eq!(vm.headers(2, BodyKind::Response, false), PAUSE);
+    assert_eq!(fake::calls("proxy_send_local_response"), ["sdk_waits_in_headers_only"]);
+    let errors = load::<HeadersOnly>(br#"{"fetch": true}"#, &|_| None).unwrap_err();
+    assert!(errors.to_string().contains("a task in a filter"), "{errors}");
+}
+
+#[test]
 fn a_signature_is_valid_only_where_the_host_says_so() {
     // The answers of Envoy 1.40: field 1 is the result, field 2 the error.
     let cases: [(&[u8], bool); 5] = [
@@ -245,6 +295,10 @@ impl Filter for Scripted {
 }
 
 fn vm(config: &str) -> Vm<Scripted> {
+    started(config)
+}
+
+fn started<F: Filter>(config: &str) -> Vm<F> {
     fake::value("proxy_get_buffer_bytes", config.as_bytes());
     let vm = Vm::new();
     vm.create(1, 0);

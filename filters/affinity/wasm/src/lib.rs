@@ -44,6 +44,7 @@ impl Filter for AffinityFilter {
     const NAME: &'static str = "affinity";
     type Config = Config;
     type Request = Request;
+    const HEADERS_ONLY: bool = true;
 
     fn new(config: Config, setup: &mut Setup<'_>) -> Result<Self, ConfigErrors> {
         let affinity = Affinity::new(config, setup.env())?;
@@ -88,7 +89,7 @@ impl Filter for AffinityFilter {
     }
 }
 
-export_filter!(AffinityFilter);
+export_filter!(AffinityFilter, headers_only);
 
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,7 @@ pub struct CanaryFilter {
 impl Filter for CanaryFilter {
     const NAME: &'static str = "canary";
     type Config = Config;
+    const HEADERS_ONLY: bool = true;
     /// What is to be done to the response; nothing where the request was never seen.
     type Request = Option<ResponsePlan>;
 
@@ -137,7 +138,7 @@ impl Facts for HostFacts<'_> {
     }
 }
 
-export_filter!(CanaryFilter);
+export_filter!(CanaryFilter, headers_only);
 
 #[cfg(test)]
 mod tests;
