@@ -7,6 +7,8 @@ SHELL := /bin/bash
 
 FILTERS := waf canary affinity authz
 EXAMPLES := counter deny empty fault fetch_at_load groups probe rewrite template two_callouts
+# Workspaces of their own.
+APART := proxy-wasm second-host
 WASM := wasm32-wasip1
 ENVOY := .tools/envoy/bin/envoy
 # The one that `make test` runs on; `make test-matrix` runs on all those of tools/envoy/.
@@ -57,6 +59,7 @@ signatures: wasm-target
 .PHONY: check
 check: wasm-target deny ## Check formatting, lints, licences, advisories and the crates' boundaries
 	cargo fmt --all --check
+	@for apart in $(APART); do cargo fmt --check --manifest-path integration/$$apart/Cargo.toml; done
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy --target $(WASM) $(foreach filter,$(FILTERS),--package portcullis-$(filter)) -- -D warnings
 	cargo xtask boundaries
@@ -68,6 +71,7 @@ check: wasm-target deny ## Check formatting, lints, licences, advisories and the
 .PHONY: format
 format: ## Format the code
 	cargo fmt --all
+	@for apart in $(APART); do cargo fmt --manifest-path integration/$$apart/Cargo.toml; done
 
 .PHONY: docs
 docs: ## Write the reference pages in docs/ from the filters' code
