@@ -165,6 +165,9 @@ fn services(file: &File) -> BTreeMap<String, Upstream> {
             None => reply(&callout.response),
         };
         service.answer_path(&callout.path, answer.delay(delay));
+        if callout.down {
+            service.stop();
+        }
     }
     services
 }

@@ -66,6 +66,9 @@ pub struct Callout {
     pub response: Response,
     /// The answer to a gRPC call or on a gRPC stream, in place of `response`.
     pub grpc: Option<Grpc>,
+    /// Nobody listens there, at any path of the cluster: hosts answer 503, and gRPC calls with the code 14.
+    #[serde(default)]
+    pub down: bool,
     /// When it comes, in milliseconds. On a gRPC stream, how long after each message.
     #[serde(default)]
     pub after_ms: u64,
@@ -274,6 +277,7 @@ impl File {
     fn script(&self) -> Vec<CalloutScript> {
         let known = self.callouts.iter().map(|callout| {
             let script = match callout.grpc.clone() {
+                _ if callout.down => CalloutScript::down(&callout.cluster),
                 Some(Grpc { messages, status }) => {
                     let status = GrpcStatus { code: status, message: Vec::new() };
                     let answers = move |_: &[u8]| messages.iter().map(|message| message.0.clone()).collect();
@@ -283,8 +287,13 @@ impl File {
             };
             script.path(&callout.path).after(Duration::from_millis(callout.after_ms))
         });
-        let other =
-            self.callouts.iter().map(|callout| CalloutScript::new(&callout.cluster, Message::response(404)));
+        let other = self.callouts.iter().map(|callout| {
+            if callout.down {
+                CalloutScript::down(&callout.cluster)
+            } else {
+                CalloutScript::new(&callout.cluster, Message::response(404))
+            }
+        });
         known.chain(other).collect()
     }
 }

@@ -110,7 +110,11 @@ impl Callouts for Outside {
         let path = path.map_or(String::new(), |(_, path)| String::from_utf8_lossy(path).into_owned());
         let service = self.service(&request.upstream, &path);
         let after = service.map_or(Duration::ZERO, |service| Duration::from_millis(service.after_ms));
-        let answer = service.map_or_else(|| Message::response(404), |service| service.response.message());
+        let answer = match service {
+            Some(service) if service.down => Message::response(503),
+            Some(service) => service.response.message(),
+            None => Message::response(404),
+        };
         if after > request.timeout {
             self.arrive(call, callout, request.timeout, Answer::Http(Message::response(504)));
         } else {
@@ -131,6 +135,7 @@ impl Callouts for Outside {
         let service = self.service(&request.upstream, &path(&request.service, &request.method));
         let after = service.map_or(Duration::ZERO, |service| Duration::from_millis(service.after_ms));
         let answer = match service.and_then(|service| service.grpc.as_ref()) {
+            _ if service.is_some_and(|service| service.down) => Answer::Closed(UNAVAILABLE),
             Some(grpc) if grpc.status == 0 => {
                 Answer::Grpc(grpc.messages.first().map(|message| message.0.clone()).unwrap_or_default())
             }
@@ -151,6 +156,9 @@ impl Callouts for Outside {
             return Err(GrpcOpenRefusal::UnknownUpstream);
         }
         match self.service(&request.upstream, &path(&request.service, &request.method)) {
+            Some(service) if service.down => {
+                self.arrive(call, callout, Duration::ZERO, Answer::Closed(UNAVAILABLE));
+            }
             Some(service) if service.grpc.is_some() => {
                 self.streams.lock().unwrap().insert(callout, service.clone());
             }
@@ -193,6 +201,9 @@ impl Callouts for Outside {
 
 /// gRPC's code for a method that the service has not.
 const UNIMPLEMENTED: u32 = 12;
+
+/// That for a service that cannot be reached.
+const UNAVAILABLE: u32 = 14;
 
 fn path(service: &[u8], method: &[u8]) -> String {
     format!("/{}/{}", String::from_utf8_lossy(service), String::from_utf8_lossy(method))
