@@ -83,7 +83,7 @@ public-api: ## Write down what the SDK's crates offer, into sdk-shim/public-api.
 
 .PHONY: test-second-host
 test-second-host: modules ## Run the scenarios in another proxy-wasm host, on wasmtime: some minutes to build
-	cargo test --locked --ignore-rust-version --manifest-path integration/second-host/Cargo.toml \
+	cargo test --ignore-rust-version --manifest-path integration/second-host/Cargo.toml \
 	    --target-dir $(TARGET_DIR)/second-host
 
 .PHONY: modules
