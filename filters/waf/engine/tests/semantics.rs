@@ -17,6 +17,19 @@ use portcullis_engine::{
 };
 use portcullis_seclang::loader::NoFiles;
 
+/// Rules of two levels, of which the first is the default: 11 and 12 match where they are come to.
+macro_rules! levels {
+    () => {
+        "SecRule &TX:level '@eq 0' 'id:3,phase:1,nolog,tag:levels,setvar:tx.level=1'
+SecRule TX:level '@lt 1' 'id:4,phase:2,nolog,tag:levels,skipAfter:END'
+SecRule ARGS:a 1 'id:11,phase:2'
+SecRule TX:level '@lt 2' 'id:5,phase:2,nolog,tag:levels,skipAfter:END'
+SecRule ARGS:a 1 'id:12,phase:2'
+SecMarker END"
+    };
+}
+const LEVELS: &str = levels!();
+
 /// Rules, a request target, the ids that are logged and the status of the intervention (0: none).
 const CASES: &[(&str, &str, &[u64], u16)] = &[
     // Where a disruptive action stops.
@@ -230,6 +243,95 @@ const CASES: &[(&str, &str, &[u64], u16)] = &[
         &[1, 2],
         0,
     ),
+    // What is known when rules are loaded: levels as the Core Rule Set has them, and what may be otherwise for a request.
+    (LEVELS, "/?a=1", &[11], 0),
+    (concat!("SecAction 'id:1,phase:1,nolog,setvar:tx.level=2'\n", levels!()), "/?a=1", &[11, 12], 0),
+    (concat!("SecRule ARGS:up 1 'id:1,phase:1,nolog,setvar:tx.level=2'\n", levels!()), "/?a=1", &[11], 0),
+    (
+        concat!("SecRule ARGS:up 1 'id:1,phase:1,nolog,setvar:tx.level=2'\n", levels!()),
+        "/?a=1&up=1",
+        &[11, 12],
+        0,
+    ),
+    (
+        concat!("SecRule ARGS:a 1 'id:1,phase:1,nolog,setvar:tx.%{MATCHED_VAR_NAME}=2'\n", levels!()),
+        "/?a=1",
+        &[11],
+        0,
+    ),
+    (
+        concat!("SecRule ARGS_NAMES . 'id:1,phase:1,nolog,setvar:tx.le%{MATCHED_VAR}=2'\n", levels!()),
+        "/?vel=2&a=1",
+        &[11, 12],
+        0,
+    ),
+    // What sets the level, or skips above it, is taken out.
+    (
+        concat!("SecRule ARGS:b 1 'id:1,phase:1,nolog,ctl:ruleRemoveById=3'\n", levels!()),
+        "/?a=1&b=1",
+        &[11, 12],
+        0,
+    ),
+    (
+        concat!("SecRule ARGS:b 1 'id:1,phase:1,nolog,ctl:ruleRemoveByTag=levels'\n", levels!()),
+        "/?a=1&b=1",
+        &[11, 12],
+        0,
+    ),
+    (
+        concat!("SecRule ARGS:b 1 'id:1,phase:1,nolog,ctl:ruleRemoveTargetById=5;TX:level'\n", levels!()),
+        "/?a=1&b=1",
+        &[11, 12],
+        0,
+    ),
+    (
+        concat!("SecRule ARGS:b 1 'id:1,phase:1,nolog,ctl:ruleRemoveTargetById=5;TX:level'\n", levels!()),
+        "/?a=1",
+        &[11],
+        0,
+    ),
+    // The phase that sets it does not come to it.
+    (concat!("SecRule ARGS:b 1 'id:1,phase:1,nolog,allow:phase'\n", levels!()), "/?a=1&b=1", &[11, 12], 0),
+    (concat!("SecRule ARGS:b 1 'id:1,phase:1,nolog,skipAfter:5'\n", levels!()), "/?a=1&b=1", &[11, 12], 0),
+    (concat!("SecRule ARGS:b 1 'id:1,phase:1,nolog,skip:2'\n", levels!()), "/?a=1&b=1", &[11, 12], 0),
+    (
+        concat!("SecAction 'id:1,phase:1,nolog,ctl:ruleEngine=DetectionOnly,setvar:tx.level=2'\n", levels!()),
+        "/?a=1",
+        &[11, 12],
+        0,
+    ),
+    // What rules that always match leave behind.
+    (
+        "SecRule &TX:a '@eq 0' 'id:1,phase:1,nolog,setvar:tx.a=x'\nSecRule &TX:a '@eq 1' 'id:2,phase:1,nolog,setvar:tx.b=%{tx.a}y'\nSecAction 'id:3,phase:1,nolog,setvar:tx.c=%{tx.b}z%{tx.d},setvar:!tx.a'\nSecRule TX:c '@streq xyz' 'id:4,phase:1'\nSecRule &TX:a '@eq 0' 'id:5,phase:1'",
+        "/",
+        &[4, 5],
+        0,
+    ),
+    (
+        "SecRule ARGS 1 'id:1,phase:1,nolog'\nSecAction 'id:2,phase:1,nolog,setvar:tx.a=1'\nSecAction 'id:3,phase:1,nolog,setvar:tx.b=1'\nSecAction 'id:4,phase:1,nolog,setvar:tx.c=1'\nSecRule MATCHED_VAR 1 'id:5,phase:1'",
+        "/?a=1",
+        &[5],
+        0,
+    ),
+    (
+        "SecRule ARGS 1 'id:1,phase:1,nolog'\nSecAction 'id:2,phase:1,nolog,setvar:tx.a=1'\nSecAction 'id:3,phase:1,nolog,setvar:tx.b=1'\nSecAction 'id:4,phase:1,nolog,setvar:tx.c=1'\nSecRule &TX:c '@eq 0' 'id:6,phase:1'\nSecRule MATCHED_VAR 1 'id:5,phase:1'",
+        "/?a=1",
+        &[],
+        0,
+    ),
+    // A skip into the middle of them.
+    (
+        "SecRule ARGS:b 1 'id:1,phase:1,nolog,skipAfter:M'\nSecAction 'id:2,phase:1,nolog,setvar:tx.a=1'\nSecAction 'id:3,phase:1,nolog,setvar:tx.b=1,skipAfter:N'\nSecMarker M\nSecAction 'id:4,phase:1,nolog,setvar:tx.c=1'\nSecMarker N\nSecAction 'id:5,phase:1,nolog,setvar:tx.d=1'\nSecRule TX:/^[a-d]$/ 1 'id:6,phase:1,chain'\nSecRule &MATCHED_VARS '@eq 2'",
+        "/?b=1",
+        &[6],
+        0,
+    ),
+    (
+        "SecRule ARGS:b 1 'id:1,phase:1,nolog,skipAfter:M'\nSecAction 'id:2,phase:1,nolog,setvar:tx.a=1'\nSecAction 'id:3,phase:1,nolog,setvar:tx.b=1,skipAfter:N'\nSecMarker M\nSecAction 'id:4,phase:1,nolog,setvar:tx.c=1'\nSecMarker N\nSecAction 'id:5,phase:1,nolog,setvar:tx.d=1'\nSecRule TX:/^[a-d]$/ 1 'id:6,phase:1,chain'\nSecRule &MATCHED_VARS '@eq 3'",
+        "/?b=2",
+        &[6],
+        0,
+    ),
 ];
 
 #[test]
@@ -251,6 +353,42 @@ fn rules() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// What one request has shown about a name or a header changes nothing for another, or where another rule has the same value after
+/// its transformations.
+#[test]
+fn what_is_recalled_changes_no_result() {
+    let rules = "SecRule ARGS_NAMES '@rx b<$' 'id:1,phase:1,t:none,t:urlDecode'
+SecRule ARGS_NAMES '@contains aB<' 'id:2,phase:1,t:none'
+SecRule ARGS_NAMES '@streq ab<' 'id:3,phase:1,t:none,t:lowercase'
+SecRule ARGS_NAMES '@rx ^AB<' 'id:4,phase:1,t:none,t:uppercase,multiMatch'
+SecRule ARGS_NAMES '!@streq ab<' 'id:5,phase:1,t:none,t:trim'
+SecRule REQUEST_HEADERS:User-Agent '@rx b<(.)' 'id:6,phase:1,t:none,t:base64Decode,capture'
+SecRule REQUEST_HEADERS:User-Agent '@contains b<' 'id:7,phase:1,t:none,t:lowercase,t:base64Decode,t:lowercase'";
+    let names = ["ab<", "aB<", "AB<", "ab%253C", "ab%25253C", "%2520ab<", "xAb<", "YWI8Yw==", "ab", "b<"];
+    let texts = |prefilter| {
+        let waf =
+            compile(&format!("SecRuleEngine On\n{rules}"), &Options { prefilter, ..Options::default() });
+        let mut results = Vec::new();
+        for _ in 0..3 {
+            for name in names {
+                for agent in names {
+                    let mut tx = waf.transaction();
+                    tx.request_line(b"GET", format!("/?{name}=1").as_bytes(), b"HTTP/1.1");
+                    tx.request_header(b"user-agent", agent.as_bytes());
+                    tx.process_request_headers();
+                    let ids: Vec<u64> = tx.matches().iter().map(|matched| matched.id).collect();
+                    results.push((name, agent, ids));
+                }
+            }
+        }
+        results
+    };
+    let (fast, naive) = (texts(true), texts(false));
+    assert_eq!(fast, naive);
+    assert!((1..=7).all(|id| naive.iter().any(|(.., ids)| ids.contains(&id))), "a rule never matches");
+    assert!((1..=7).all(|id| naive.iter().any(|(.., ids)| !ids.contains(&id))), "a rule always matches");
 }
 
 #[test]

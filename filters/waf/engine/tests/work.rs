@@ -31,8 +31,13 @@ fn takes_no_more_than_it_did() {
     for request in common::transactions(None) {
         let (_, first, used) = common::inspect(&waf, &request, memory);
         let (_, second, used) = common::inspect(&waf, &request, used);
-        assert_eq!(first, second, "{}: memory that was used before changes what is done", request.name);
         memory = used;
+        // Names and headers are known the second time.
+        assert!(
+            second.rules <= first.rules && second.scans <= first.scans && second.operators <= first.operators,
+            "{}: {second:?} after {first:?}",
+            request.name
+        );
         now.extend(numbers(request.name, &second));
     }
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/work.txt");

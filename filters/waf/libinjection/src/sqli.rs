@@ -26,7 +26,18 @@ use self::tokenizer::{Dialect, Quote, Tokenizer};
 /// returned. Source: `libinjection_is_sqli`.
 #[must_use]
 pub fn sqli(input: &[u8]) -> Option<Fingerprint> {
-    if bytes::is_one_word(input) { None } else { in_any_context(input) }
+    if bytes::is_one_word(input) || is_one_name(input) { None } else { in_any_context(input) }
+}
+
+/// Whether the input is a name with dots in it, such as `json.items.array_0`, that is one token: as little an attack as one word.
+///
+/// See [`tokenizer::word`]: a dot ends a token where what stands before it means something.
+fn is_one_name(input: &[u8]) -> bool {
+    let goes_on = |(at, byte): (usize, &u8)| match byte {
+        b'.' => at > token::MAX_TEXT || input.get(..at).is_some_and(|before| !keywords::is_keyword(before)),
+        _ => bytes::is_plain(*byte),
+    };
+    input.first().is_some_and(u8::is_ascii_alphabetic) && input.iter().enumerate().all(goes_on)
 }
 
 /// Whether an input of such bytes alone is no SQL injection, unless it begins with `0b`: it is a word, a number, or both.

@@ -23,9 +23,7 @@ use crate::body::XPath;
 use crate::error::{CompileError, CompileErrorKind};
 use crate::options::Options;
 use crate::persistent::Persistent;
-use crate::plan::{
-    Chains, Entry, Group, GroupId, PhasePlan, Plan, PrefilterBuilder, Settings, Sources, TxNames,
-};
+use crate::plan::{Chains, Entry, Group, GroupId, PhasePlan, Plan, Prefilter, Settings, Sources, TxNames};
 use crate::transformations::UnicodeMap;
 use draft::Draft;
 
@@ -65,7 +63,6 @@ struct Compiler<'a> {
     excluded_xpaths: Vec<(&'static str, Span, Vec<u8>)>,
     validates_xml: bool,
     tx: TxNames,
-    prefilter: PrefilterBuilder,
     dynamic_count: u32,
     files: Vec<Arc<str>>,
     /// Where each file's lines start, to turn an offset into a line without reading the file again.
@@ -110,7 +107,6 @@ impl<'a> Compiler<'a> {
             excluded_xpaths: Vec::new(),
             validates_xml: false,
             tx: TxNames::new(),
-            prefilter: PrefilterBuilder::default(),
             dynamic_count: 0,
             files: ruleset.sources.iter().map(|(_, source)| Arc::from(source.name.as_str())).collect(),
             lines: ruleset
@@ -239,10 +235,6 @@ impl<'a> Compiler<'a> {
             self.default_actions(actions, &index, phase);
         }
         self.check_excluded_xpaths();
-        let Some(prefilter) = std::mem::take(&mut self.prefilter).build() else {
-            self.error(Span::default(), CompileErrorKind::TooLarge("literals"));
-            return Err(self.errors);
-        };
         if !self.errors.is_empty() {
             return Err(self.errors);
         }
@@ -258,15 +250,22 @@ impl<'a> Compiler<'a> {
             xpaths: self.xpaths,
             validates_xml: self.validates_xml,
             tx: self.tx,
-            prefilter,
+            prefilter: Prefilter::default(),
+            prepared: Vec::new(),
+            relied: Vec::new(),
             check_places: Vec::new(),
             limits: self.options.limits.clone(),
             persistent: Persistent::new(std::time::Duration::from_secs(self.collection_timeout)),
             clock: self.options.clock,
             transactions: Default::default(),
         };
-        plan.link(self.options.prefilter);
-        Ok(plan)
+        match plan.link(self.options.prefilter) {
+            Some(()) => Ok(plan),
+            None => {
+                let kind = CompileErrorKind::TooLarge("literals");
+                Err(vec![CompileError::new(kind, "", Span::default(), &self.ruleset.sources)])
+            }
+        }
     }
 }
 

@@ -97,6 +97,7 @@ impl Compiler<'_> {
             open: draft.open,
             quick: None,
             quiet: None,
+            prepared: None,
             links,
         }
     }
@@ -135,13 +136,6 @@ impl Compiler<'_> {
                 let targets = self.targets(from, chain, link.multi_match);
                 let argument = self.text(&operator.argument);
                 let operation = self.operation(operator, &argument, from.span);
-                let scannable = self.options.prefilter && targets.iter().any(|target| target.group.is_some());
-                let check = match &operation {
-                    Some(Operation::Fixed(compiled)) if scannable => {
-                        self.prefilter.add(&compiled.requirement())
-                    }
-                    _ => None,
-                };
                 link.condition = operation.map(|operation| Condition {
                     targets,
                     chain,
@@ -150,7 +144,7 @@ impl Compiler<'_> {
                     operator_name: modsecurity_name(operator.name),
                     match_message: match_message(operator.name),
                     argument,
-                    check,
+                    check: None,
                 });
             }
         }

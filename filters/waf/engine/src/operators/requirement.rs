@@ -57,9 +57,10 @@ pub(crate) fn byte_frequency(byte: u8) -> f32 {
     match byte.to_ascii_lowercase() {
         b'e' => 0.08,
         b'a' | b'i' | b'n' | b'o' | b'r' | b's' | b't' => 0.05,
-        b'c' | b'd' | b'h' | b'l' | b'm' | b'p' | b'u' => 0.03,
+        // All names of a JSON body begin with `json`.
+        b'c' | b'd' | b'h' | b'j' | b'l' | b'm' | b'p' | b'u' => 0.03,
         b'b' | b'f' | b'g' | b'k' | b'v' | b'w' | b'y' => 0.015,
-        b'j' | b'q' | b'x' | b'z' => 0.004,
+        b'q' | b'x' | b'z' => 0.004,
         b'0'..=b'9' => 0.03,
         b' ' => 0.08,
         b'-' | b'.' | b'/' | b'_' => 0.02,

@@ -21,11 +21,11 @@ pub(crate) struct Literals {
     entries: Vec<Entry>,
     /// Open hash table from a run to its entries.
     slots: Vec<Slot>,
-    pairs: Bitmap,
-    triples: Bitmap,
+    pairs: Bitmap<1024>,
+    triples: Bitmap<1024>,
     /// The last three bytes of runs of three or four.
-    tails: Bitmap,
-    quads: Bitmap,
+    tails: Bitmap<2048>,
+    quads: Bitmap<4096>,
 }
 
 /// A literal under its run.
@@ -80,10 +80,10 @@ impl Literals {
             text,
             entries: Vec::new(),
             slots: vec![Slot::default(); (runs.len() * 2).next_power_of_two().max(2)],
-            pairs: Bitmap::new(16),
-            triples: Bitmap::new(16),
-            tails: Bitmap::new(17),
-            quads: Bitmap::new(18),
+            pairs: Bitmap::new(),
+            triples: Bitmap::new(),
+            tails: Bitmap::new(),
+            quads: Bitmap::new(),
         };
         let mut runs: Vec<_> = runs.into_iter().collect();
         runs.sort_unstable_by_key(|(run, _)| *run);
@@ -147,6 +147,11 @@ impl Literals {
             if slot.run == run && slot.len == len {
                 let entries = self.entries.get(slot.start as usize..(slot.start + slot.count) as usize);
                 for entry in entries.unwrap_or(&[]) {
+                    // The run is all of it, unless NULs are taken for what stands before the text.
+                    if entry.len == u16::from(len) && end >= usize::from(len) {
+                        on(entry.literal as usize);
+                        continue;
+                    }
                     let len = usize::from(entry.len);
                     let start = end.checked_sub(usize::from(entry.end));
                     let Some(place) = start.and_then(|start| text.get(start..start + len)) else { continue };
@@ -169,30 +174,32 @@ impl Literals {
         self.text.len()
             + self.entries.len() * size_of::<Entry>()
             + self.slots.len() * size_of::<Slot>()
-            + [&self.pairs, &self.triples, &self.tails, &self.quads]
-                .map(|map| map.0.len() * 8)
-                .iter()
-                .sum::<usize>()
+            + size_of_val(&*self.pairs.0)
+            + size_of_val(&*self.triples.0)
+            + size_of_val(&*self.tails.0)
+            + size_of_val(&*self.quads.0)
     }
 }
 
-/// One bit for each of 2^`bits` places.
+/// One bit for each place, 64 in a word. `WORDS` is a power of two, so that no place is looked up in vain.
 #[derive(Debug)]
-struct Bitmap(Box<[u64]>);
+struct Bitmap<const WORDS: usize>(Box<[u64; WORDS]>);
 
-impl Bitmap {
-    fn new(bits: u32) -> Self {
-        Bitmap(vec![0; 1 << (bits - 6)].into())
+impl<const WORDS: usize> Bitmap<WORDS> {
+    fn new() -> Self {
+        Bitmap(Box::new([0; WORDS]))
     }
 
     fn set(&mut self, place: u32) {
-        if let Some(word) = self.0.get_mut((place >> 6) as usize) {
+        if let Some(word) = self.0.get_mut((place >> 6) as usize & (WORDS - 1)) {
             *word |= 1 << (place & 63);
         }
     }
 
+    #[inline(always)]
     fn has(&self, place: u32) -> bool {
-        self.0.get((place >> 6) as usize).is_some_and(|word| word >> (place & 63) & 1 == 1)
+        let word = self.0.get((place >> 6) as usize & (WORDS - 1));
+        word.is_some_and(|word| word >> (place & 63) & 1 == 1)
     }
 }
 

@@ -3,7 +3,10 @@
 mod chains;
 mod literals;
 mod prefilter;
+mod prepared;
 mod quick;
+mod reach;
+mod recall;
 mod segments;
 mod sources;
 mod text;
@@ -24,7 +27,10 @@ use crate::persistent::Persistent;
 
 pub(crate) use chains::{Chain, ChainId, Chains, Step};
 pub(crate) use prefilter::{CheckId, Prefilter, PrefilterBuilder, Profile};
+pub(crate) use prepared::Prepared;
 pub(crate) use quick::{Of, Quick, Quiet};
+pub(crate) use reach::Supposed;
+use reach::{Fate, Reach};
 pub(crate) use segments::{Bits, Segment, place_of};
 pub(crate) use sources::{Select, Source, SourceId, Sources, is_fixed_xpath};
 pub(crate) use text::{KeyName, Part, Text, TxNames, TxSlot};
@@ -46,6 +52,9 @@ pub(crate) struct Plan {
     pub(crate) validates_xml: bool,
     pub(crate) tx: TxNames,
     pub(crate) prefilter: Prefilter,
+    pub(crate) prepared: Vec<Prepared>,
+    /// The rules that always run, as bits: if one is taken out, all rules have to be visited.
+    pub(crate) relied: Vec<u64>,
     /// For each check that a rule begins with, the rule's place in its phase.
     pub(crate) check_places: Vec<u32>,
     pub(crate) limits: Limits,
@@ -56,18 +65,55 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Works out what follows from the rules: which of them a transaction has to visit.
-    pub(crate) fn link(&mut self, prefilter: bool) {
+    /// Works out what follows from the rules: which of them a transaction has to visit, and what values are scanned for. Without
+    /// `prefilter` it visits all of them. `None` if the scan would be too large.
+    pub(crate) fn link(&mut self, prefilter: bool) -> Option<()> {
         self.sources.find_tx(&self.tx);
         self.check_places.clear();
+        let mut reach = Reach::default();
+        if prefilter {
+            for rule in &mut self.rules {
+                rule.quick = Quick::of(rule, &self.sources, &self.chains);
+                rule.quiet = self.phases.get(rule.phase as usize).and_then(|phase| Quiet::of(rule, phase));
+            }
+            reach = Reach::of(self);
+            self.add_checks(&reach)?;
+        }
         let of = segments::Of { rules: &self.rules, groups: &self.groups, chains: &self.chains };
-        for phase in &mut self.phases {
-            segments::cut(phase, &of, prefilter, &mut self.check_places);
+        let mut supposed = reach.supposed.into_iter();
+        for (number, phase) in self.phases.iter_mut().enumerate() {
+            let fates = reach.fates.get(number).map_or(&[][..], Vec::as_slice);
+            segments::cut(phase, &of, prefilter, fates, &mut self.check_places);
+            phase.supposed = supposed.next().unwrap_or_default();
         }
-        for rule in self.rules.iter_mut().filter(|_| prefilter) {
-            rule.quick = Quick::of(rule, &self.sources, &self.chains);
-            rule.quiet = self.phases.get(rule.phase as usize).and_then(|phase| Quiet::of(rule, phase));
+        self.prepared = reach.prepared;
+        self.relied = reach.relied;
+        for (index, prepared) in self.prepared.iter().enumerate() {
+            let first = prepared.rules.first().and_then(|rule| self.rules.get_mut(*rule as usize));
+            first.into_iter().for_each(|rule| rule.prepared = Some(index as u32));
         }
+        Some(())
+    }
+
+    /// Has values scanned for the operators of the rules that can be come to.
+    fn add_checks(&mut self, reach: &Reach) -> Option<()> {
+        let mut builder = PrefilterBuilder::default();
+        for (phase, fates) in self.phases.iter().zip(&reach.fates) {
+            for (entry, fate) in phase.entries.iter().zip(fates) {
+                let Entry::Rule(id) = entry else { continue };
+                let rule = self.rules.get_mut(*id as usize).filter(|_| *fate == Fate::Open);
+                let links = rule.into_iter().flat_map(|rule| &mut rule.links);
+                for condition in links.filter_map(|link| link.condition.as_mut()) {
+                    if let Operation::Fixed(operator) = &condition.operation
+                        && condition.targets.iter().any(|target| target.group.is_some())
+                    {
+                        condition.check = builder.add(&operator.requirement());
+                    }
+                }
+            }
+        }
+        self.prefilter = builder.build()?;
+        Some(())
     }
 
     pub(crate) fn phase(&self, phase: Phase) -> &PhasePlan {
@@ -115,6 +161,8 @@ pub(crate) struct PhasePlan {
     /// The places of the rules that are visited whatever the values are, as bits.
     pub(crate) always: Vec<u64>,
     pub(crate) segments: Vec<Segment>,
+    /// What must hold when it begins for its segments to be all that has to be visited.
+    pub(crate) supposed: Vec<Supposed>,
     /// The ids of rules that a directive took out, and the directive, for the debug log.
     pub(crate) removed: Vec<(u64, &'static str)>,
     /// Actions of `SecDefaultAction` that run with every rule that matches.
@@ -146,6 +194,8 @@ pub(crate) struct Rule {
     /// A test that tells at once whether the first link can match.
     pub(crate) quick: Option<Quick>,
     pub(crate) quiet: Option<Quiet>,
+    /// It begins rules that are run as one: which of [`Plan::prepared`].
+    pub(crate) prepared: Option<u32>,
     pub(crate) links: Vec<Link>,
 }
 

@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::chains::{ALWAYS, NEWLINE, Triggers, UPPER, of_whole};
 use super::literals::Literals;
+use super::recall::Recall;
 use crate::operators::{ByteSet, Requirement, byte_frequency};
 
 /// The bit of an operator in the result of a scan.
@@ -19,6 +20,13 @@ impl CheckId {
     /// Whether the bit is set.
     pub(crate) fn is_in(self, words: &[u64]) -> bool {
         words.get(usize::from(self.0) / 64).is_some_and(|word| word >> (self.0 % 64) & 1 == 1)
+    }
+
+    /// Clears the bit.
+    pub(crate) fn take_from(self, words: &mut [u64]) {
+        if let Some(word) = words.get_mut(usize::from(self.0) / 64) {
+            *word &= !(1 << (self.0 % 64));
+        }
     }
 }
 
@@ -46,6 +54,7 @@ pub(crate) struct Prefilter {
     /// The checks that have further conditions, and for each check which.
     conditional: Vec<u64>,
     conditions: Vec<Conditions>,
+    recall: Recall,
 }
 
 /// What one look at a byte tells.
@@ -66,7 +75,7 @@ struct Conditions {
 }
 
 /// What all bytes of a value together tell, found in one pass.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Profile {
     /// The classes of [`Prefilter`] that occur.
     classes: u128,
@@ -76,6 +85,28 @@ pub(crate) struct Profile {
 
 /// There are as many classes as a word of the table has bits.
 const MAX_CLASSES: usize = u128::BITS as usize;
+
+impl Default for Prefilter {
+    /// Looks for nothing.
+    fn default() -> Self {
+        Prefilter {
+            words: 0,
+            literals: Literals::new([].into_iter()),
+            ends: Vec::new(),
+            checks: Vec::new(),
+            bytes: bytes_of(&[]),
+            fulfilling: 0,
+            by_class: Vec::new(),
+            lacking: 0,
+            by_lack: Vec::new(),
+            fulfils: Vec::new(),
+            base: Vec::new(),
+            conditional: Vec::new(),
+            conditions: Vec::new(),
+            recall: Recall::default(),
+        }
+    }
+}
 
 impl Prefilter {
     /// The number of words in a result.
@@ -134,6 +165,21 @@ impl Prefilter {
         }
     }
 
+    /// What is known of a value that was kept, whose result is then appended to `results`.
+    pub(crate) fn recall(&self, bytes: &[u8], results: &mut Vec<u64>) -> Option<Profile> {
+        self.recall.find(bytes, self.words, results)
+    }
+
+    /// Keeps what is known of a value for other transactions. `result` is that of its scan.
+    pub(crate) fn keep(&self, bytes: &[u8], profile: Profile, result: &[u64]) {
+        self.recall.keep(bytes, profile, result);
+    }
+
+    /// Notes for other transactions that the operator of `check` does not match a value, if that is kept.
+    pub(crate) fn rule_out(&self, bytes: &[u8], check: CheckId) {
+        self.recall.rule_out(bytes, self.words, check);
+    }
+
     fn fulfil(&self, range: Option<&(u32, u32)>, words: &mut [u64]) {
         let (start, end) = range.copied().unwrap_or_default();
         for (word, bits) in self.fulfils.get(start as usize..end as usize).unwrap_or(&[]) {
@@ -176,6 +222,8 @@ pub(crate) struct PrefilterBuilder {
     base: Vec<u16>,
     /// One for each check.
     conditions: Vec<Conditions>,
+    /// Sets of which a check needs a byte each.
+    needed: Vec<(u16, ByteSet)>,
 }
 
 #[derive(Debug)]
@@ -219,10 +267,10 @@ impl PrefilterBuilder {
         };
         let needed = needed.into_iter().filter(|bytes| is_rare(*bytes));
         let more = requirement.more_bytes.iter().map(|bytes| bytes.fold_case());
-        let needed: Vec<ByteSet> = needed
-            .chain(more)
-            .filter(|bytes| fulfilling.union(*bytes) != *bytes || fulfilling.is_empty())
-            .collect();
+        // What a single byte fulfils needs no class that has it, unless there are other ways.
+        let adds =
+            |bytes: &ByteSet| fulfilling.union(*bytes) != *bytes || fulfilling.is_empty() || !long.is_empty();
+        let needed: Vec<ByteSet> = needed.chain(more).filter(adds).collect();
         if is_common(fulfilling) {
             return None;
         }
@@ -236,10 +284,11 @@ impl PrefilterBuilder {
             self.base.push(check);
         }
         let conditions = Conditions {
-            needed: needed.into_iter().fold(0, |all, bytes| all | bit(self.spare_class(bytes))),
+            needed: 0,
             forbidden: if base { 0 } else { bit(forbidden) },
             min_length: u32::try_from(requirement.min_length).unwrap_or(u32::MAX),
         };
+        self.needed.extend(needed.into_iter().map(|bytes| (check, bytes)));
         if let Some(class) = fulfilling.and_then(|at| self.classes.get_mut(at)) {
             class.fulfils.push(check);
         }
@@ -262,15 +311,20 @@ impl PrefilterBuilder {
         }
     }
 
-    /// As `class`, for conditions that can do without, which leave room for others.
-    fn spare_class(&mut self, bytes: ByteSet) -> Option<usize> {
-        let is_known = self.classes.iter().any(|class| class.bytes == bytes);
-        if is_known || self.classes.len() < MAX_CLASSES / 2 { self.class(bytes) } else { None }
+    /// Adds the conditions that can do without a class, now that those have theirs that can't.
+    fn add_needed(&mut self) {
+        for (check, bytes) in std::mem::take(&mut self.needed) {
+            let Some(class) = self.class(bytes) else { continue };
+            if let Some(conditions) = self.conditions.get_mut(usize::from(check)) {
+                conditions.needed |= 1 << class;
+            }
+        }
     }
 
     /// Builds the scan. `None` if it would be too large.
     #[inline(never)]
-    pub(crate) fn build(self) -> Option<Prefilter> {
+    pub(crate) fn build(mut self) -> Option<Prefilter> {
+        self.add_needed();
         let words = self.conditions.len().div_ceil(64);
         let mut patterns: Vec<(Vec<u8>, BTreeSet<u16>)> = self.literals.into_iter().collect();
         patterns.sort();
@@ -281,19 +335,11 @@ impl PrefilterBuilder {
             ends.push(u32::try_from(checks.len()).ok()?);
         }
         let literals = Literals::new(patterns.iter().map(|(literal, _)| literal.as_slice()));
-        let mut bytes = Box::new([ByteInfo::default(); 256]);
-        for (byte, info) in (0..=u8::MAX).zip(bytes.iter_mut()) {
-            info.triggers = Triggers::of(byte);
-        }
+        let bytes = bytes_of(&self.classes);
         let mut fulfils = Vec::new();
         let (mut by_class, mut by_lack) = (Vec::new(), Vec::new());
         let (mut fulfilling, mut lacking) = (0, 0);
         for (index, class) in self.classes.iter().enumerate() {
-            for (byte, info) in (0..=u8::MAX).zip(bytes.iter_mut()) {
-                if class.bytes.contains(byte) {
-                    info.classes |= 1 << index;
-                }
-            }
             fulfilling |= u128::from(!class.fulfils.is_empty()) << index;
             lacking |= u128::from(!class.lack_fulfils.is_empty()) << index;
             for (checks, ranges) in [(&class.fulfils, &mut by_class), (&class.lack_fulfils, &mut by_lack)] {
@@ -326,8 +372,19 @@ impl PrefilterBuilder {
             base: bits(&self.base, words),
             conditional: bits(&conditional, words),
             conditions: self.conditions,
+            recall: Recall::default(),
         })
     }
+}
+
+fn bytes_of(classes: &[Class]) -> Box<[ByteInfo; 256]> {
+    let mut bytes = Box::new([ByteInfo::default(); 256]);
+    for (byte, info) in (0..=u8::MAX).zip(bytes.iter_mut()) {
+        info.triggers = Triggers::of(byte);
+        let of = classes.iter().enumerate().filter(|(_, class)| class.bytes.contains(byte));
+        info.classes = of.fold(0, |classes, (index, _)| classes | 1 << index);
+    }
+    bytes
 }
 
 fn bits(checks: &[u16], words: usize) -> Vec<u64> {

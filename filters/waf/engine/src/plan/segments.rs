@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::reach::Fate;
 use super::{Chains, CheckId, Entry, Group, GroupId, Link, Operation, PhasePlan, Rule, SourceId};
 use crate::actions::Action;
 
@@ -51,8 +52,14 @@ pub(super) struct Of<'p> {
     pub(super) chains: &'p Chains,
 }
 
-/// Cuts a phase. For each check that its rules begin with, `places` gets the rule's place.
-pub(super) fn cut(phase: &mut PhasePlan, of: &Of<'_>, prefilter: bool, places: &mut Vec<u32>) {
+/// Cuts a phase of whose rules `fates` says what is known. For each check that its rules begin with, `places` gets the rule's place.
+pub(super) fn cut(
+    phase: &mut PhasePlan,
+    of: &Of<'_>,
+    prefilter: bool,
+    fates: &[Fate],
+    places: &mut Vec<u32>,
+) {
     phase.always = vec![0; phase.entries.len().div_ceil(64)];
     phase.segments.clear();
     let mut wanted = Wanted::default();
@@ -65,6 +72,9 @@ pub(super) fn cut(phase: &mut PhasePlan, of: &Of<'_>, prefilter: bool, places: &
             wanted.end_at(place, of, &mut phase.segments);
             continue;
         };
+        if matches!(fates.get(place), Some(Fate::Unreachable | Fate::Never)) {
+            continue;
+        }
         if !prefilter || !wanted.add(place, rule, of.groups, places) {
             set(&mut phase.always, place);
         }

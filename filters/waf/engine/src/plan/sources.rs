@@ -115,6 +115,11 @@ impl Source {
         matches!(self.select, Select::Key(_)) && self.exclude.is_empty()
     }
 
+    /// Whether it is a TX variable that is named.
+    pub(crate) fn is_one_tx(&self) -> bool {
+        self.variable == VariableName::Tx && self.is_one_key()
+    }
+
     /// Whether its values stay the same during a phase, so that one scan at its start serves all rules.
     pub(crate) fn is_static(&self) -> bool {
         use VariableName as V;

@@ -3,7 +3,7 @@
 use portcullis_seclang::ast::{AuditEngine, BodyProcessor, PartsChange, VariableName};
 
 use super::Transaction;
-use crate::plan::Plan;
+use crate::plan::{Plan, RuleId};
 
 /// A file of a multipart body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,11 +98,15 @@ impl Transaction {
 
     /// Notes a rule that matched, where the audit log is to list them.
     pub(crate) fn note_fired(&mut self, plan: &Plan) {
-        if let Some((rule, _)) = self.current
-            && self.fired.len() < plan.limits.matched_rules
-            && self.audits(b"K")
-        {
-            self.fired.push(rule);
+        if let Some((rule, _)) = self.current {
+            self.note_all_fired(plan, &[rule]);
+        }
+    }
+
+    pub(crate) fn note_all_fired(&mut self, plan: &Plan, rules: &[RuleId]) {
+        if self.audits(b"K") {
+            let room = plan.limits.matched_rules.saturating_sub(self.fired.len());
+            self.fired.extend(rules.iter().take(room));
         }
     }
 

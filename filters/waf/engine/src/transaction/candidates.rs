@@ -65,14 +65,24 @@ impl Candidates {
 impl Transaction {
     /// Starts a phase: only the rules that have to be visited anyway are marked.
     pub(crate) fn begin_phase(&mut self, phase: &PhasePlan) {
+        self.as_supposed = !self.relied_removed
+            && phase.supposed.iter().all(|(slot, value)| {
+                let found = self.memory.tx.slot(*slot).map(|value| self.memory.values.bytes(value));
+                found == value.as_deref()
+            });
         let visit = &mut self.memory.candidates.visit;
         visit.clear();
-        if self.debug.is_some() {
-            // Every rule says what it does.
-            visit.resize(phase.always.len(), u64::MAX);
-        } else {
-            visit.extend_from_slice(&phase.always);
+        visit.extend_from_slice(&phase.always);
+        if self.debug.is_some() || !self.as_supposed {
+            // Every rule says what it does, or may do it.
+            self.visit_all();
         }
+    }
+
+    /// Marks all rules of the phase.
+    pub(crate) fn visit_all(&mut self) {
+        self.as_supposed = false;
+        self.memory.candidates.visit.fill(u64::MAX);
     }
 
     /// Marks the rules of a segment that can match.

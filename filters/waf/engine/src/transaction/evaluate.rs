@@ -277,7 +277,8 @@ impl Transaction {
         if link.capture {
             self.memory.captures.clear();
         }
-        let answer = possible && self.ask(plan, condition, form, link.capture);
+        let unchanged = form == found.value && !link.multi_match;
+        let answer = possible && self.ask(plan, condition, form, link.capture, unchanged);
         if answer == condition.negated {
             return false;
         }

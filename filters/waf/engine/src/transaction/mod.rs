@@ -72,6 +72,9 @@ pub struct Transaction {
     started: Option<Duration>,
     current: Option<(RuleId, usize)>,
     matched_vars_stale: bool,
+    /// The current phase has begun as its plan supposes, and no rule is gone that it relies on.
+    as_supposed: bool,
+    relied_removed: bool,
     headers_truncated: bool,
     arguments_size: usize,
     /// Bytes of the files in a multipart body.
@@ -203,6 +206,8 @@ impl Transaction {
             started: None,
             current: None,
             matched_vars_stale: false,
+            as_supposed: false,
+            relied_removed: false,
             headers_truncated: false,
             arguments_size: 0,
             files_size: 0,
@@ -331,6 +336,7 @@ impl Transaction {
                 *word |= 1 << (rule % 64);
             }
         }
+        self.check_relied(rules);
     }
 
     /// Notes what the audit log is to hide; of more than [`Limits::tx_names`](crate::Limits::tx_names) of them, nothing more.
@@ -348,6 +354,21 @@ impl Transaction {
     pub(crate) fn remove_target(&mut self, removal: &Arc<TargetRemoval>) {
         if !self.memory.removed_targets.iter().any(|known| Arc::ptr_eq(known, removal)) {
             self.memory.removed_targets.push(Arc::clone(removal));
+        }
+        // The conditions that are known when rules are loaded are about TX variables.
+        if removal.variable == VariableName::Tx {
+            self.check_relied(&removal.rules);
+        }
+    }
+
+    /// Has all rules visited if one of these is relied on.
+    fn check_relied(&mut self, rules: &[RuleId]) {
+        let relied = &self.plan.relied;
+        let is_relied =
+            |rule: &RuleId| relied.get(*rule as usize / 64).is_some_and(|word| word >> (rule % 64) & 1 == 1);
+        if rules.iter().any(is_relied) {
+            self.relied_removed = true;
+            self.visit_all();
         }
     }
 }

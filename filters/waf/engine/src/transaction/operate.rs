@@ -43,8 +43,16 @@ impl DynamicOperators {
 }
 
 impl Transaction {
-    /// What the operator itself says, without `!`. Captures go where there are none yet.
-    pub(super) fn ask(&mut self, plan: &Plan, condition: &Condition, form: ValueId, capture: bool) -> bool {
+    /// What the operator itself says, without `!`. Captures go where there are none yet. `unchanged`: the form is the value itself,
+    /// which the rule's transformations don't change.
+    pub(super) fn ask(
+        &mut self,
+        plan: &Plan,
+        condition: &Condition,
+        form: ValueId,
+        capture: bool,
+        unchanged: bool,
+    ) -> bool {
         let argument = match &condition.operation {
             Operation::Fixed(_) => Vec::new(),
             Operation::Dynamic { .. } => self.expand(plan, &condition.argument),
@@ -62,7 +70,17 @@ impl Transaction {
         let rule = self.current.and_then(|(rule, _)| plan.rules.get(rule as usize)).map_or(0, |rule| rule.id);
         let what = || format!("rule {rule}, @{}", condition.operator_name);
         match measure(what, || operator.try_evaluate(values.bytes(form), capture.then_some(captures))) {
-            Ok(matched) => matched,
+            Ok(true) => true,
+            Ok(false) => {
+                // Whatever has these bytes need not be asked about again. If transformations had changed the value, they might do so
+                // again, and their result is not known here.
+                if let Some(check) = condition.check
+                    && unchanged
+                {
+                    values.rule_out(form, check, &plan.prefilter);
+                }
+                false
+            }
             Err(_) => {
                 self.note_match_limit(plan, &argument);
                 false

@@ -44,6 +44,8 @@ struct Value {
     profile: u32,
     first_edge: u32,
     scan: u32,
+    /// It may come again in other transactions: [`Prefilter::recall`] may know it.
+    recurs: bool,
 }
 
 /// One transformation of one value.
@@ -87,7 +89,7 @@ impl Values {
         self.limit = limit.min(u32::MAX as usize - 1);
         self.exhausted = false;
         self.work = Work::default();
-        self.values.push(Value { start: 0, len: 0, summary: 0, profile: NONE, first_edge: NONE, scan: NONE });
+        self.add(0, 0);
     }
 
     /// Gives back memory above `keep` bytes, so that one large request does not stay paid for.
@@ -213,8 +215,16 @@ impl Values {
             profile: NONE,
             first_edge: NONE,
             scan: NONE,
+            recurs: false,
         });
         id
+    }
+
+    /// Notes that a value, which is no secret, may come again in other transactions.
+    pub(crate) fn recurs(&mut self, id: ValueId) {
+        if let Some(value) = self.values.get_mut(id.0 as usize) {
+            value.recurs = true;
+        }
     }
 
     /// The profile of a value, found once.
@@ -223,8 +233,15 @@ impl Values {
         if let Some(known) = self.profiles.get(value.profile as usize) {
             return *known;
         }
-        let profile = prefilter.profile(self.bytes(id));
+        let range = value.start as usize..value.start as usize + value.len as usize;
+        let bytes = self.arena.get(range).unwrap_or(b"");
+        let at = self.scans.len();
+        let recalled = if value.recurs { prefilter.recall(bytes, &mut self.scans) } else { None };
+        let profile = recalled.unwrap_or_else(|| prefilter.profile(bytes));
         if let Some(value) = self.values.get_mut(id.0 as usize) {
+            if recalled.is_some() {
+                value.scan = at as u32;
+            }
             value.profile = self.profiles.len() as u32;
             value.summary = profile.summary;
         }
@@ -278,6 +295,9 @@ impl Values {
         let what = || format!("t:{}", step.name);
         let changed = measure(what, || step.transformation.apply(self.bytes(id), &mut buffer));
         let to = if changed { self.push(&buffer) } else { id };
+        if self.values.get(id.0 as usize).is_some_and(|value| value.recurs) {
+            self.recurs(to);
+        }
         self.buffer = buffer;
         let edge = self.edges.len() as u32;
         self.edges.push(Edge { step: step.id, to, next: first });
@@ -319,14 +339,35 @@ impl Values {
             return;
         }
         let profile = self.profile(id, prefilter);
+        if self.values.get(id.0 as usize).is_some_and(|value| value.scan != NONE) {
+            return;
+        }
         self.work.scans += 1;
         self.work.scan_bytes += u64::from(value.len);
         let at = self.scans.len();
         let range = value.start as usize..value.start as usize + value.len as usize;
         let bytes = self.arena.get(range).unwrap_or(b"");
         measure(|| "scan".to_owned(), || prefilter.scan(bytes, profile, &mut self.buffer, &mut self.scans));
+        if value.recurs {
+            prefilter.keep(bytes, profile, self.scans.get(at..).unwrap_or(&[]));
+        }
         if let Some(value) = self.values.get_mut(id.0 as usize) {
             value.scan = at as u32;
+        }
+    }
+
+    /// Notes that the operator of `check` does not match a value, which no transformation of its rule changes.
+    pub(crate) fn rule_out(&mut self, id: ValueId, check: CheckId, prefilter: &Prefilter) {
+        let Some(value) = self.values.get(id.0 as usize).copied() else { return };
+        if value.scan == NONE {
+            return;
+        }
+        let at = value.scan as usize;
+        if let Some(bits) = self.scans.get_mut(at..at + prefilter.words()) {
+            check.take_from(bits);
+        }
+        if value.recurs {
+            prefilter.rule_out(self.bytes(id), check);
         }
     }
 }

@@ -3,7 +3,7 @@
 use portcullis_seclang::ast::{EngineMode, Phase, VariableName};
 
 use super::{Found, Scratch, Transaction, debug};
-use crate::plan::{Entry, Of, Plan, Quick, Quiet, Rule, RuleId, SourceId};
+use crate::plan::{Entry, Of, Plan, Prepared, Quick, Quiet, Rule, RuleId, SourceId};
 
 /// How a phase goes on after a rule.
 enum Visit {
@@ -69,6 +69,11 @@ impl Transaction {
                 self.memory.matched_vars.clear();
                 return Visit::Next;
             }
+            if let Some(prepared) = rule.prepared.and_then(|prepared| plan.prepared.get(prepared as usize))
+                && self.as_supposed
+            {
+                return self.run_prepared(plan, prepared);
+            }
             if let Some(quiet) = &rule.quiet
                 && !self.is_touched(id, rule)
             {
@@ -111,6 +116,22 @@ impl Transaction {
         #[cfg(feature = "trace")]
         self.trace_end(plan, rule, None, true);
         quiet.skip_to.map_or(Visit::Next, |place| Visit::Skip(0, Some(place)))
+    }
+
+    /// Runs rules that all match as one.
+    fn run_prepared(&mut self, plan: &Plan, prepared: &Prepared) -> Visit {
+        self.note_all_fired(plan, &prepared.rules);
+        self.current = prepared.rules.last().map(|rule| (*rule, 0));
+        self.matched_vars_stale = prepared.stale;
+        let Scratch { values, tx, matched_vars, .. } = &mut self.memory;
+        if prepared.clears_matched {
+            matched_vars.clear();
+        }
+        let text = values.push(&prepared.text);
+        for (slot, range) in &prepared.sets {
+            tx.set_slot(*slot, range.clone().map(|range| values.sub(text, range)));
+        }
+        Visit::Skip(0, Some(prepared.next))
     }
 
     fn quick(&mut self, plan: &Plan, quick: &Quick) -> bool {

@@ -20,6 +20,11 @@ pub(super) fn lookup(word: &[u8]) -> Option<Kind> {
     }
 }
 
+/// Whether `word` means something, and is not merely listed.
+pub(super) fn is_keyword(word: &[u8]) -> bool {
+    lookup(word).is_some_and(|kind| kind != Kind::Bareword)
+}
+
 /// What two characters are as one operator.
 pub(super) fn operator(pair: [u8; 2]) -> Option<Kind> {
     match &pair {

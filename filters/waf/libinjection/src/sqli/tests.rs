@@ -2,7 +2,7 @@ use std::iter::successors;
 
 use super::fold::Folded;
 use super::tokenizer::{Dialect, Quote, Tokenizer};
-use super::{bytes, in_any_context, keywords, sqli};
+use super::{bytes, in_any_context, is_one_name, keywords, sqli};
 use crate::tokens::{Kind, Token};
 
 #[test]
@@ -220,18 +220,48 @@ fn keywords_are_found_in_any_case() {
 #[test]
 fn one_word_is_never_an_attack() {
     let pieces = [
-        "select", "union", "or", "1", "23", "0x", "0X1f", "1e", "1e5", "f", "d", "u", "b", "_", "\u{e9}",
+        "select",
+        "union",
+        "or",
+        "1",
+        "23",
+        "0x",
+        "0X1f",
+        "1e",
+        "1e5",
+        "f",
+        "d",
+        "u",
+        "b",
+        "_",
+        "\u{e9}",
         "sleep",
+        ".",
+        ".",
+        "json",
+        "array_",
+        "e",
+        "n",
+        "q",
+        "x",
+        "int",
+        "utl_inaddr.get_host_address",
+        "`",
+        "$",
     ];
     let mut random = numbers(1);
+    let mut names = 0;
     for _ in 0..20_000 {
-        let count = random.next().unwrap_or(0) % 5;
+        let count = random.next().unwrap_or(0) % 7;
         let word: String =
             (0..count).map(|_| pieces[random.next().unwrap_or(0) as usize % pieces.len()]).collect();
-        if bytes::is_one_word(word.as_bytes()) {
+        let is_name = is_one_name(word.as_bytes());
+        names += usize::from(is_name && word.contains('.'));
+        if is_name || bytes::is_one_word(word.as_bytes()) {
             assert_eq!(in_any_context(word.as_bytes()), None, "{word}");
         }
     }
+    assert!(names > 500, "{names} names");
 }
 
 #[test]

@@ -1,0 +1,106 @@
+//! What rules that always match set one after the other, in one step: the first forty of the Core Rule Set are such.
+
+use std::ops::Range;
+
+use super::reach::Known;
+use super::{Rule, RuleId, TxSlot};
+
+/// Rules that all match, quietly, and what they come to together.
+#[derive(Debug, Default)]
+pub(crate) struct Prepared {
+    /// In order; the visit of the first stands for all.
+    pub(crate) rules: Vec<RuleId>,
+    /// The values that are set, one after the other.
+    pub(crate) text: Vec<u8>,
+    /// What is set to which part of the text. `None`: it is unset.
+    pub(crate) sets: Vec<(TxSlot, Option<Range<usize>>)>,
+    /// Where the phase goes on.
+    pub(crate) next: usize,
+    /// A rule that does not match came after the last that matched by a condition, so `MATCHED_VARS` is empty.
+    pub(crate) clears_matched: bool,
+    /// The last rule had no condition, so what has matched before is not its own.
+    pub(crate) stale: bool,
+}
+
+/// Gathers rules, as far as they are known to match.
+#[derive(Debug, Default)]
+pub(super) struct Building {
+    rules: Vec<RuleId>,
+    /// Those that don't match.
+    passed: Vec<RuleId>,
+    sets: Vec<(TxSlot, Known)>,
+    matched: Matched,
+    stale: bool,
+    /// Where the phase goes on after the last of them.
+    next: usize,
+    /// How much of it can be done at once: rules, sets, the place after them, and what is then known of what matched.
+    good: Option<(usize, usize, usize, Matched, bool)>,
+}
+
+/// What is in `MATCHED_VARS`.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Matched {
+    #[default]
+    AsBefore,
+    Nothing,
+    /// What a condition has matched, which is for a visit of the rule itself to note.
+    Something,
+}
+
+/// Fewer are visited one by one.
+const FEWEST: usize = 3;
+
+impl Building {
+    /// Whether a rule at this place, which can be come to, is the one that comes next.
+    pub(super) fn goes_on_at(&self, place: usize) -> bool {
+        self.rules.is_empty() || self.next <= place
+    }
+
+    /// A rule that does not match.
+    pub(super) fn passes_over(&mut self, id: RuleId, place: usize) {
+        if !self.rules.is_empty() {
+            self.passed.push(id);
+            self.matched = Matched::Nothing;
+            self.keep(place + 1);
+        }
+    }
+
+    /// A rule that matches and sets this, and after which the phase goes on at that place.
+    pub(super) fn add(&mut self, id: RuleId, rule: &Rule, sets: Vec<(TxSlot, Known)>, next: usize) {
+        self.rules.push(id);
+        self.sets.extend(sets);
+        self.stale = rule.quick.is_none();
+        if !self.stale {
+            self.matched = Matched::Something;
+        }
+        self.keep(next);
+    }
+
+    fn keep(&mut self, next: usize) {
+        self.next = next;
+        if self.matched != Matched::Something {
+            self.good = Some((self.rules.len(), self.sets.len(), next, self.matched, self.stale));
+        }
+    }
+
+    /// What can be done at once, if it is worth it, and the rules on the way that don't match.
+    pub(super) fn finish(mut self) -> Option<(Prepared, Vec<RuleId>)> {
+        let (rules, sets, next, matched, stale) = self.good.filter(|(rules, ..)| *rules >= FEWEST)?;
+        self.rules.truncate(rules);
+        self.sets.truncate(sets);
+        let clears_matched = matched == Matched::Nothing;
+        let mut prepared = Prepared { rules: self.rules, next, clears_matched, stale, ..Prepared::default() };
+        for (slot, value) in self.sets {
+            let start = prepared.text.len();
+            let range = match value {
+                Known::Is(value) => {
+                    prepared.text.extend_from_slice(&value);
+                    Some(start..prepared.text.len())
+                }
+                Known::Unset | Known::Open => None,
+            };
+            prepared.sets.push((slot, range));
+        }
+        Some((prepared, self.passed))
+    }
+}

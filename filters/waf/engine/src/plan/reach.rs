@@ -1,0 +1,345 @@
+//! Which rules a phase can come to, as far as that does not depend on the request.
+//!
+//! The Core Rule Set holds the rules of all paranoia levels, and skips those above the configured one by comparisons of TX
+//! variables that its own first rules set. Here a phase is gone through with what is known of these variables: which rules never
+//! match, which always do, and which stand where nothing leads to. Nothing is scanned for those that can't be come to, and
+//! what rules that always match set one after the other is set at once ([`Prepared`]).
+//!
+//! What a phase supposes of the variables when it begins is looked up when it does; if it is otherwise, because an `allow` ended an
+//! earlier phase or the host left one out, all of its rules are visited; and so are all that come after a `ctl` that takes out a rule
+//! which is relied on here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use portcullis_seclang::ast::{AllowScope, Collection};
+
+use super::prepared::{Building, Prepared};
+use super::{Disruptive, Entry, KeyName, Link, Of, Part, PhasePlan, Plan, Rule, RuleId, Text, TxSlot};
+use crate::actions::{Action, SetVar, SetVarOp};
+
+/// What was found out about a rule set.
+#[derive(Debug, Default)]
+pub(super) struct Reach {
+    /// For each phase what becomes of its entries.
+    pub(super) fates: Vec<Vec<Fate>>,
+    /// What each phase supposes.
+    pub(super) supposed: Vec<Vec<Supposed>>,
+    pub(super) prepared: Vec<Prepared>,
+    /// The rules that must not be taken out for this to hold, as bits.
+    pub(super) relied: Vec<u64>,
+}
+
+/// What becomes of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Nothing leads to it.
+    Unreachable,
+    /// It does not match.
+    Never,
+    Always,
+    /// That depends on the request.
+    Open,
+}
+
+/// A TX variable and the value that it must have when a phase begins. `None`: it is not set.
+pub(crate) type Supposed = (TxSlot, Option<Box<[u8]>>);
+
+/// What is known of a TX variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Known {
+    Unset,
+    Is(Rc<[u8]>),
+    Open,
+}
+
+type State = Vec<Known>;
+
+impl Reach {
+    pub(super) fn of(plan: &Plan) -> Self {
+        let mut walk = Walk {
+            plan,
+            read: BTreeSet::new(),
+            reach: Reach { relied: vec![0; plan.rules.len().div_ceil(64)], ..Reach::default() },
+        };
+        let mut state = vec![Known::Unset; plan.tx.len()];
+        // Any pattern may set them.
+        for name in [&b"msc_pcre_error"[..], b"msc_pcre_limits_exceeded"] {
+            let slot = plan.tx.find(name);
+            slot.and_then(|slot| state.get_mut(slot.0 as usize))
+                .into_iter()
+                .for_each(|known| *known = Known::Open);
+        }
+        for phase in &plan.phases {
+            state = walk.phase(phase, state);
+        }
+        walk.reach
+    }
+}
+
+struct Walk<'p> {
+    plan: &'p Plan,
+    /// The variables that were asked for in this phase.
+    read: BTreeSet<u32>,
+    reach: Reach,
+}
+
+impl Walk<'_> {
+    /// Goes through a phase that begins with this state. The state that it ends with.
+    fn phase(&mut self, phase: &PhasePlan, entry: State) -> State {
+        self.read.clear();
+        let mut fates = Vec::with_capacity(phase.entries.len());
+        let mut jumps: BTreeMap<usize, Option<State>> = BTreeMap::new();
+        let mut ends: Option<State> = None;
+        let mut state = Some(entry.clone());
+        let mut building = Building::default();
+        for (place, entry) in phase.entries.iter().enumerate() {
+            join(&mut state, jumps.remove(&place).flatten());
+            let Entry::Rule(id) = entry else {
+                fates.push(Fate::Open);
+                continue;
+            };
+            let (Some(now), Some(rule)) = (&mut state, self.plan.rules.get(*id as usize)) else {
+                fates.push(Fate::Unreachable);
+                continue;
+            };
+            if !building.goes_on_at(place) {
+                self.prepared(&mut building);
+            }
+            let fate = self.fate(rule, now);
+            fates.push(fate);
+            match fate {
+                Fate::Unreachable => {}
+                Fate::Never => building.passes_over(*id, place),
+                Fate::Always | Fate::Open => {
+                    if fate == Fate::Always {
+                        self.rely(*id);
+                    }
+                    let sets = self.matches(rule, phase, now, fate == Fate::Always);
+                    let quiet = rule.quiet.filter(|_| fate == Fate::Always);
+                    let skip_to = quiet.and_then(|quiet| quiet.skip_to);
+                    match (quiet, sets) {
+                        (Some(_), Some(sets)) => building.add(*id, rule, sets, skip_to.unwrap_or(place + 1)),
+                        _ => self.prepared(&mut building),
+                    }
+                    if let Some(Disruptive::Allow(AllowScope::Phase | AllowScope::Request)) = &rule.disruptive
+                    {
+                        join(&mut ends, Some(now.clone()));
+                    }
+                    match (quiet, skip_to) {
+                        (Some(_), Some(to)) => {
+                            join(jumps.entry(to.max(place + 1)).or_default(), state.take())
+                        }
+                        (Some(_), None) => {}
+                        (None, _) => {
+                            for to in targets(rule, phase, place) {
+                                join(jumps.entry(to).or_default(), Some(now.clone()));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        self.prepared(&mut building);
+        jumps.into_values().for_each(|left| join(&mut state, left));
+        join(&mut state, ends);
+        let supposed = self.read.iter().filter_map(|slot| match entry.get(*slot as usize)? {
+            Known::Unset => Some((TxSlot(*slot), None)),
+            Known::Is(value) => Some((TxSlot(*slot), Some(value.to_vec().into()))),
+            Known::Open => None,
+        });
+        self.reach.supposed.push(supposed.collect());
+        self.reach.fates.push(fates);
+        state.unwrap_or_else(|| vec![Known::Open; entry.len()])
+    }
+
+    /// Ends what was being gathered.
+    fn prepared(&mut self, building: &mut Building) {
+        let Some((prepared, passed)) = std::mem::take(building).finish() else { return };
+        passed.into_iter().for_each(|rule| self.rely(rule));
+        self.reach.prepared.push(prepared);
+    }
+
+    fn rely(&mut self, rule: RuleId) {
+        if let Some(word) = self.reach.relied.get_mut(rule as usize / 64) {
+            *word |= 1 << (rule % 64);
+        }
+    }
+
+    fn fate(&mut self, rule: &Rule, state: &State) -> Fate {
+        let matches = match (&rule.quick, rule.links.first()) {
+            (Some(quick), _) => {
+                let slots = match quick.of {
+                    Of::Tx(slot) => vec![slot],
+                    Of::Count(source) => match self.plan.sources.get(source) {
+                        Some(source) if source.is_one_tx() => source.slots.clone(),
+                        _ => return Fate::Open,
+                    },
+                };
+                let known: Option<Vec<&Known>> = slots.iter().map(|slot| self.known(state, *slot)).collect();
+                let Some(known) = known else { return Fate::Open };
+                let holds = match (quick.of, known.as_slice()) {
+                    (Of::Tx(_), [Known::Is(value)]) => quick.test.matches(value),
+                    (Of::Tx(_), _) => return Fate::Never,
+                    (Of::Count(_), known) => quick
+                        .test
+                        .matches_count(known.iter().filter(|known| ***known != Known::Unset).count()),
+                };
+                holds != quick.negated
+            }
+            (None, Some(link)) => {
+                if link.condition.is_some() {
+                    return Fate::Open;
+                }
+                true
+            }
+            (None, None) => return Fate::Open,
+        };
+        match matches {
+            false => Fate::Never,
+            true if rule.open || rule.links.len() != 1 => Fate::Open,
+            true => Fate::Always,
+        }
+    }
+
+    /// What is known of a variable; `None` if nothing is. Notes that it was asked for.
+    fn known<'s>(&mut self, state: &'s State, slot: TxSlot) -> Option<&'s Known> {
+        let known = state.get(slot.0 as usize).filter(|known| **known != Known::Open)?;
+        self.read.insert(slot.0);
+        Some(known)
+    }
+
+    /// What changes where a rule matches, or may have. If it surely does and what it sets is known, that.
+    fn matches(
+        &mut self,
+        rule: &Rule,
+        phase: &PhasePlan,
+        state: &mut State,
+        surely: bool,
+    ) -> Option<Vec<(TxSlot, Known)>> {
+        let mut sets = Some(Vec::new());
+        for link in &rule.links {
+            if link.capture {
+                state.iter_mut().take(10).for_each(|capture| *capture = Known::Open);
+            }
+            for set_var in &link.set_vars {
+                let set = self.set(set_var, state, surely);
+                sets = sets.zip(set).map(|(mut sets, set)| {
+                    sets.push(set);
+                    sets
+                });
+            }
+        }
+        for action in actions(rule, phase) {
+            if let Action::SetVar(set_var) = action {
+                self.set(set_var, state, false);
+            }
+        }
+        sets.filter(|_| surely)
+    }
+
+    /// The variable that is set, and to what, if both are known.
+    fn set(&mut self, set_var: &SetVar, state: &mut State, surely: bool) -> Option<(TxSlot, Known)> {
+        if set_var.collection != Collection::Tx {
+            return None;
+        }
+        let slot = match &set_var.key {
+            KeyName::Slot(slot) => *slot,
+            KeyName::Text(name) => {
+                self.forget(name, state);
+                return None;
+            }
+        };
+        let value = match &set_var.op {
+            SetVarOp::Set(text) => self.value(text, state),
+            SetVarOp::Unset => Known::Unset,
+            SetVarOp::Add(_) | SetVarOp::Subtract(_) => Known::Open,
+        };
+        let known = state.get_mut(slot.0 as usize)?;
+        if surely || *known == value {
+            known.clone_from(&value);
+        } else {
+            *known = Known::Open;
+        }
+        (value != Known::Open).then_some((slot, value))
+    }
+
+    /// Forgets all variables whose names macros may make.
+    fn forget(&self, name: &Text, state: &mut State) {
+        let prefix = match name {
+            Text::Literal(name) => name,
+            Text::Macro(parts) => match parts.first() {
+                Some(Part::Literal(prefix)) => prefix,
+                _ => &Box::default(),
+            },
+        };
+        for (slot, known) in self.plan.tx.slots().zip(state) {
+            let name = self.plan.tx.name(slot);
+            if name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)) {
+                *known = Known::Open;
+            }
+        }
+    }
+
+    fn value(&mut self, text: &Text, state: &State) -> Known {
+        let mut value = Vec::new();
+        let parts = match text {
+            Text::Literal(text) => {
+                value.extend_from_slice(text);
+                &[][..]
+            }
+            Text::Macro(parts) => parts,
+        };
+        for part in parts {
+            match part {
+                Part::Literal(text) => value.extend_from_slice(text),
+                Part::Tx(slot) => match self.known(state, *slot) {
+                    Some(Known::Is(part)) => value.extend_from_slice(part),
+                    Some(Known::Unset) => {}
+                    _ => return Known::Open,
+                },
+                Part::Rule(_) | Part::Variable(_) => return Known::Open,
+            }
+        }
+        if value.len() > self.plan.limits.tx_value { Known::Open } else { Known::Is(value.into()) }
+    }
+}
+
+/// What is known where two ways meet.
+fn join(state: &mut Option<State>, other: Option<State>) {
+    match (state.as_mut(), other) {
+        (Some(state), Some(other)) => {
+            for (known, other) in state.iter_mut().zip(other) {
+                if *known != other {
+                    *known = Known::Open;
+                }
+            }
+        }
+        (None, other) => *state = other,
+        (Some(_), None) => {}
+    }
+}
+
+fn actions<'r>(rule: &'r Rule, phase: &'r PhasePlan) -> impl Iterator<Item = &'r Action> {
+    let own = |link: &'r Link| link.for_each_match.iter().chain(&link.actions);
+    rule.links.iter().flat_map(own).chain(&phase.default_actions)
+}
+
+/// The places at which a phase may go on after a rule, other than the next.
+fn targets(rule: &Rule, phase: &PhasePlan, place: usize) -> BTreeSet<usize> {
+    let mut places = BTreeSet::from([place + 1]);
+    places.extend(actions(rule, phase).filter_map(|action| match action {
+        Action::SkipTo(to) => Some((*to).max(place + 1)),
+        _ => None,
+    }));
+    let counts = actions(rule, phase).filter_map(|action| match action {
+        Action::Skip(count) => Some(*count as usize),
+        _ => None,
+    });
+    let skipped: Vec<usize> = counts
+        .flat_map(|count| places.iter().map(move |place| place.saturating_add(count)).collect::<Vec<_>>())
+        .collect();
+    places.extend(skipped);
+    places.remove(&(place + 1));
+    places
+}
