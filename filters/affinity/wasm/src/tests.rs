@@ -54,6 +54,35 @@ fn sessions(outcome: &Outcome, name: &str) -> u64 {
     outcome.host.metric(&format!("affinity_sessions_total;outcome={name}"))
 }
 
+/// In Envoy each is one to four microseconds, so none may come unnoticed.
+#[test]
+fn a_request_makes_these_calls_of_the_host() {
+    let loaded = loaded("");
+    let guest = exchange(&loaded, host(ONE), get(""));
+    let expected = [
+        ("header", 1),
+        ("headers", 1),
+        ("increment", 1),
+        ("now", 1),
+        ("property", 2),
+        ("random", 1),
+        ("set_filter_state", 1),
+        ("write_header", 2),
+    ];
+    assert_eq!(guest.host.host_calls, expected.into(), "without a cookie");
+    let cookie = cookie_for(&loaded, ONE);
+    let pinned = exchange(&loaded, host(ONE), get(&cookie));
+    let expected = [
+        ("header", 2),
+        ("headers", 1),
+        ("increment", 1),
+        ("now", 1),
+        ("set_filter_state", 1),
+        ("write_header", 2),
+    ];
+    assert_eq!(pinned.host.host_calls, expected.into(), "with its cookie");
+}
+
 #[test]
 fn scenarios() {
     let failures = File::parse(include_str!("../../scenarios.toml")).unwrap().check::<AffinityFilter>();

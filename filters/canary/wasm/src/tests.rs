@@ -46,6 +46,28 @@ fn has_the_route_chosen_again() {
     }
 }
 
+/// In Envoy each is one to four microseconds, so none may come unnoticed. The message of the decision is none there, but at
+/// level debug.
+#[test]
+fn a_request_makes_these_calls_of_the_host() {
+    let releases = (0..20).map(|n| {
+        format!(r#"{{"name": "v{n}", "match": {{"header": {{"name": "x-tier", "exact": "{n}"}}}}, "key": ["random"]}}"#)
+    });
+    let releases = releases.collect::<Vec<_>>().join(",");
+    let config = |more: &str| format!(r#"{{"releases": [{releases}]{more}}}"#);
+    let common = [("headers", 1), ("increment", 1), ("write_log", 1), ("clear_route_cache", 1)];
+    let cases: [(&str, &[(&str, usize)]); 3] = [
+        ("", &[("set_filter_state", 2), ("write_header", 1)]),
+        (r#", "vary": false"#, &[("set_filter_state", 2)]),
+        (r#", "act": {"header": {"name": "x-release"}}"#, &[("set_filter_state", 1), ("write_header", 2)]),
+    ];
+    for (more, others) in cases {
+        let host = play(&config(more), TestHost::new(), get()).host;
+        let expected = common.iter().chain(others).copied().collect();
+        assert_eq!(host.host_calls, expected, "{more}");
+    }
+}
+
 #[test]
 fn warns_and_logs_the_decision() {
     let config = r#"{
