@@ -274,8 +274,9 @@ impl Authz {
     }
 
     /// What to change in the headers of a request that is allowed: its credentials are hidden from the upstream, its consumer
-    /// is named and its claims are told, and what the client wrote itself under these names is removed.
-    pub fn edits(&self, headers: &Headers, decision: &Decision<'_>) -> Vec<Edit<'_>> {
+    /// is named and its claims are told, and what the client wrote itself under these names is removed, with `_` in place of `-`
+    /// as well.
+    pub fn edits<'a>(&'a self, headers: &'a Headers, decision: &Decision<'_>) -> Vec<Edit<'a>> {
         let mut changes = Changes::default();
         let ignored = self.requirements.get(decision.route).ignored;
         self.credentials.changes(ignored, decision.consumer, headers, &mut changes);

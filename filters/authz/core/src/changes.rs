@@ -41,7 +41,7 @@ impl<'a> Changes<'a> {
     }
 
     /// The edits that these changes come to on a request's headers.
-    pub(crate) fn edits(self, headers: &Headers) -> Vec<Edit<'a>> {
+    pub(crate) fn edits(self, headers: &'a Headers) -> Vec<Edit<'a>> {
         let has = |name: &str| headers.get(name).is_some();
         let mut edits: Vec<Edit<'a>> = Vec::new();
         for name in &self.headers {
@@ -51,6 +51,12 @@ impl<'a> Changes<'a> {
         }
         edits.extend(self.target(headers).map(|target| Edit::Set(":path", target)));
         edits.extend(self.cookies(headers));
+        for (name, _) in headers.iter() {
+            let is_taken =
+                self.written.iter().any(|(written, _)| is_other_spelling(name, written.as_bytes()));
+            let name = std::str::from_utf8(name).ok().filter(|_| is_taken);
+            edits.extend(name.map(Edit::Remove).filter(|edit| !edits.contains(edit)));
+        }
         edits.extend(self.written.into_iter().filter_map(|(name, value)| match value {
             Some(value) => Some(Edit::Set(name, value)),
             None => has(name).then_some(Edit::Remove(name)),
@@ -90,6 +96,16 @@ impl<'a> Changes<'a> {
         let kept = join(pairs.iter().map(Vec::as_slice), b"; ");
         Some(if kept.is_empty() { Edit::Remove("cookie") } else { Edit::Set("cookie", kept) })
     }
+}
+
+/// Whether two names are one to servers that tell applications of headers as CGI does (RFC 3875 4.1.18), where `-` becomes `_`:
+/// WSGI, FastCGI, PHP, Rack.
+fn is_other_spelling(name: &[u8], written: &[u8]) -> bool {
+    name.len() == written.len() && name != written && with_hyphens(name).eq(with_hyphens(written))
+}
+
+pub(crate) fn with_hyphens(name: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    name.iter().map(|byte| if *byte == b'_' { b'-' } else { *byte })
 }
 
 fn join<'a>(parts: impl Iterator<Item = &'a [u8]>, separator: &[u8]) -> Vec<u8> {

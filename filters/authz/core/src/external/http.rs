@@ -1,6 +1,7 @@
 use super::{
     Allowed, Answered, CheckError, Checked, MAX_DENIED_BODY_BYTES, Question, is_free, is_value, names, text,
 };
+use crate::changes::with_hyphens;
 use crate::compile::is_header_name;
 use crate::config::HttpCheck;
 use crate::pattern::PatternSet;
@@ -150,7 +151,9 @@ impl HttpService {
     pub(super) fn owned(&self, request: &Headers) -> Vec<String> {
         let mut owned: Vec<String> = Vec::new();
         for (name, _) in request.iter() {
-            if is_free(name) && self.upstream.matches_text(name) {
+            let spelt: Vec<u8> = with_hyphens(name).collect();
+            let is_owned = self.upstream.matches_text(name) || self.upstream.matches_text(&spelt);
+            if is_free(name) && is_owned {
                 sorted::insert(&mut owned, text(name));
             }
         }

@@ -142,16 +142,16 @@ fn answers_of_http() {
     }));
     let answer = [ANSWER, &[("x-envoy-auth-headers-to-remove", "Authorization, x-b,:path,host,,")]].concat();
     // What only the service may write is removed from the client's request.
-    let text = "GET /\nx-user: root\nx-tenant-id: 7\nx-role: own\nx-tenants: 8";
+    let text = "GET /\nx-user: root\nx-tenant-id: 7\nx-role: own\nx-tenants: 8\nx_user: eve";
     let expected = Allowed {
-        remove: ["x-tenant-id", "x-tenants", "authorization", "x-b"].map(str::to_owned).into(),
+        remove: ["x-tenant-id", "x-tenants", "x_user", "authorization", "x-b"].map(str::to_owned).into(),
         set: pairs(&[("x-user", "eve")]),
         append: pairs(&[("x-role", "a")]),
         response: pairs(&[("set-cookie", "a=b")]),
     };
     assert_eq!(answered(&lists, 200, &answer, text), Answered::Allow(expected));
     let unanswered = lists.checks()[0].unanswered(&request(text));
-    assert_eq!(unanswered.remove, ["x-tenant-id", "x-tenants", "x-user"]);
+    assert_eq!(unanswered.remove, ["x-tenant-id", "x-tenants", "x-user", "x_user"]);
     let split = [("x-user", "a\r\nx: y")];
     assert!(
         matches!(answered(&lists, 200, &split, "GET /"), Answered::Allow(allowed) if allowed.set.is_empty())

@@ -145,6 +145,11 @@ fn consumers_are_told_to_the_upstream() {
         ),
         ("GET /\nx-user: root\nx-groups: admins", vec![set("x-user", "guest"), Edit::Remove("x-groups")]),
         ("GET /\nx-api-key: key-of-batch", vec![Edit::Remove("x-api-key"), set("x-user", "batch")]),
+        // One to an upstream that is told as CGI has it.
+        (
+            "GET /\nx_user: root\nx_user: admin\nx_groups: admins\nx_users: 1\nx-user_: 1",
+            vec![Edit::Remove("x_user"), Edit::Remove("x_groups"), set("x-user", "guest")],
+        ),
     ];
     for (row, expected) in cases {
         let headers = request(row);
