@@ -59,6 +59,7 @@ impl Report<'_> {
         match self.found.filter {
             Filter::Waf => {
                 self.load::<portcullis_waf::WafFilter>(json);
+                doubts::errors_behind(json, self);
                 doubts::rules(json, self);
             }
             Filter::Canary => {
@@ -102,7 +103,7 @@ impl Report<'_> {
             let mut all = errors.iter();
             let (Some(error), None) = (all.next(), all.next()) else { return };
             let path = error.path().as_str().to_owned();
-            if !remove(&mut value, &path) {
+            if !ends_reading(error) || !remove(&mut value, &path) {
                 return;
             }
             removed.push(path);
@@ -366,6 +367,12 @@ fn member<'a, 'p>(node: &'a Node, path: &'p str) -> Option<(Option<&'a Node>, &'
     });
     // Of members of the same name the last counts.
     fits.max_by_key(|(length, ..)| *length).map(|(_, name, value, after)| (Some(name), value, after))
+}
+
+/// Whether it is about what could not be read, in serde's words for that, and not about what it means.
+fn ends_reading(error: &ConfigError) -> bool {
+    let words = ["unknown", "string", "integer", "floating", "boolean", "map", "sequence", "null", "`"];
+    words.iter().any(|word| error.found().starts_with(word))
 }
 
 /// Takes a member out of an object. Elements of lists stay, as all behind them would have other paths.

@@ -5,5 +5,5 @@ mod rules;
 mod secrets;
 
 pub(crate) use releases::releases;
-pub(crate) use rules::rules;
+pub(crate) use rules::{errors_behind, rules};
 pub(crate) use secrets::secrets;

@@ -2,13 +2,14 @@
 
 use crate::check::Report;
 use crate::{Diagnostic, Severity};
-use portcullis_engine::{CompileError, Document, Options, Waf};
+use portcullis_engine::{CompileError, CompileErrorKind, Document, Options, Waf};
 use portcullis_seclang::diagnostic::Diagnostic as SecLangDiagnostic;
 use portcullis_seclang::loader::LoadError;
 use portcullis_seclang::source::{Sources, Span};
 use portcullis_seclang::{Loader, ParseOptions, lint};
 use portcullis_waf::{BuiltIn, KNOWN_PATTERNS};
 use std::fmt::Display;
+use std::ops::Range;
 
 /// Compiles a file of rules as the waf compiles rules of its configuration. Besides the files that the caller's loader has,
 /// rules may include those in the module: `@recommended-conf`, `@owasp_crs/*.conf` and so on.
@@ -53,6 +54,8 @@ pub(crate) fn check(text: &[u8], files: &dyn Loader, report: &mut Report<'_>) {
         Ok(ruleset) => ruleset,
         Err(errors) => {
             errors.0.iter().for_each(|error| add(error, Severity::Error, &files, report));
+            let behind = errors_behind(&name, text, &files);
+            behind.iter().for_each(|error| add(error, Severity::Error, &files, report));
             return;
         }
     };
@@ -66,6 +69,56 @@ pub(crate) fn check(text: &[u8], files: &dyn Loader, report: &mut Report<'_>) {
         finding.kind.level() == lint::Level::Warning && !finding.place.file.starts_with('@')
     });
     findings.for_each(|finding| add(finding, Severity::Warning, &files, report));
+}
+
+/// What else is wrong with rules that do not parse: what compiling them would say, without the directives that do not parse.
+pub(crate) fn errors_behind(name: &str, text: &[u8], files: &dyn Loader) -> Vec<CompileError> {
+    let Err(errors) = portcullis_seclang::parse(name, text, files, ParseOptions::default()) else {
+        return Vec::new();
+    };
+    let mut rest = text.to_vec();
+    for error in errors.0.iter().filter(|error| error.place.file == name) {
+        blank_directive(&mut rest, error.place.span.start as usize);
+    }
+    let options = Options { known_patterns: KNOWN_PATTERNS, ..Options::default() };
+    let found = Waf::compile(&[Document { name, text: &rest }], files, &options).err().unwrap_or_default();
+    // What may be so only for want of what was taken out is not said.
+    let is_certain = |error: &CompileError| {
+        use CompileErrorKind as K;
+        matches!(
+            error.kind,
+            K::Operator { .. }
+                | K::Pattern { .. }
+                | K::XPath { .. }
+                | K::Unsupported { .. }
+                | K::DuplicateId(_)
+        )
+    };
+    found.into_iter().filter(is_certain).collect()
+}
+
+/// Puts blanks in place of a directive, over all of its lines, so that everything else stays where it is.
+fn blank_directive(text: &mut [u8], at: usize) {
+    let lines: Vec<Range<usize>> = text
+        .split_inclusive(|byte| *byte == b'\n')
+        .scan(0, |start, line| {
+            let range = *start..*start + line.len();
+            *start = range.end;
+            Some(range)
+        })
+        .collect();
+    let goes_on = |line: &Range<usize>| {
+        text.get(line.clone()).is_some_and(|line| line.trim_ascii_end().ends_with(b"\\"))
+    };
+    let own = lines.partition_point(|line| line.end <= at).min(lines.len().saturating_sub(1));
+    let before = lines.iter().take(own).rev().take_while(|line| goes_on(line)).count();
+    let after = lines.iter().skip(own).take_while(|line| goes_on(line)).count();
+    let directive = lines.iter().skip(own - before).take(before + after + 1).cloned().collect::<Vec<_>>();
+    for byte in directive.into_iter().flatten() {
+        if let Some(byte) = text.get_mut(byte).filter(|byte| **byte != b'\n') {
+            *byte = b' ';
+        }
+    }
 }
 
 /// What is wrong, without its place.

@@ -105,3 +105,99 @@ fn texts_know_their_places() {
         assert_eq!(inner.in_file(here), text.find('@').unwrap(), "{name}: {:?}", inner.as_str());
     }
 }
+
+/// A file, and all that is said of it: line, column, severity, code, path.
+const SAID: &[(&str, &str, &[&str])] = &[
+    // Releases that are never drawn.
+    (
+        "canary.yaml",
+        "releases:\n- {name: a, weight: 100}\n- {name: b, weight: 1}\n",
+        &["3:10 Warning shadowed releases[1].name"],
+    ),
+    (
+        "canary.yaml",
+        "releases:\n- {name: a, weight: 50, weight_total: 50}\n- {name: b, weight: 1}\n",
+        &["3:10 Warning shadowed releases[1].name"],
+    ),
+    (
+        "canary.yaml",
+        "releases:\n- {name: a, weight: 100, hosts: [x.example]}\n- {name: b, weight: 1, hosts: [x.example]}\n",
+        &["3:10 Warning shadowed releases[1].name"],
+    ),
+    ("canary.yaml", "releases:\n- {name: a, weight: 99}\n- {name: b, weight: 1}\n", &[]),
+    ("canary.yaml", "releases:\n- {name: a, weight: 100, hosts: [x.example]}\n- {name: b, weight: 1}\n", &[]),
+    ("canary.yaml", "releases:\n- {name: a, weight: 100, enabled: false}\n- {name: b, weight: 1}\n", &[]),
+    (
+        "canary.yaml",
+        "releases:\n- {name: a, weight: 100, match: {header: {name: x, present: true}}}\n- {name: b, weight: 1}\n",
+        &[],
+    ),
+    (
+        "canary.yaml",
+        "releases:\n- {name: a, weight: 100, key: [{header: x}, none]}\n- {name: b, weight: 1}\n",
+        &[],
+    ),
+    ("canary.yaml", "releases:\n- {name: a, weight: 100}\n- {name: b, by_header: {name: x}}\n", &[]),
+    // Secrets in plain text.
+    (
+        "affinity.yaml",
+        "keys: [0123456789abcdef0123456789abcdef]\naudience: a\n",
+        &["1:8 Warning plain-secret keys[0]"],
+    ),
+    ("affinity.yaml", "keys: [\"${KEY}\"]\naudience: a\n", &[]),
+    // Policies that decide nothing.
+    (
+        "authz.yaml",
+        "policies:\n- {name: a, spec: {rules: [{}]}}\n- {name: b, spec: {rules: [{to: [{operation: {paths: [/x]}}]}]}}\n",
+        &["3:28 Warning config policies[1].spec.rules[0]"],
+    ),
+    (
+        "authz.yaml",
+        "policies:\n- {name: a, spec: {rules: [{to: [{operation: {paths: [/x]}}]}]}}\n- {name: b, spec: {rules: [{to: [{operation: {paths: [/y]}}]}]}}\n",
+        &[],
+    ),
+    // Rules.
+    (
+        "waf.yaml",
+        "directives_map:\n  default:\n  - SecRuleRemoveById 7\n",
+        &["3:5 Warning seclang directives_map.default"],
+    ),
+    (
+        "waf.yaml",
+        "directives_map:\n  default:\n  - SecAction id:7,phase:1,pass\n  - SecRuleRemoveById 7\n",
+        &[],
+    ),
+    (
+        "a.conf",
+        "SecAction \"id:1,phase:1,skipAfter:E\"\nSecAction \"id:2,phase:1\"\nSecMarker E\n",
+        &["2:1 Warning seclang "],
+    ),
+    ("a.conf", "SecAction \"id:1,phase:1\"\nSecAction \"id:1,phase:1\"\n", &["2:1 Error seclang "]),
+    // What does not parse hides nothing.
+    (
+        "a.conf",
+        "SecFoo\nSecRule ARGS \"@rx (\" \\\n  \"id:1,phase:2\"\nSecRule ARGZ a \"id:2,phase:2\"\n",
+        &["1:1 Error seclang ", "2:15 Error seclang ", "4:9 Error seclang "],
+    ),
+    (
+        "waf.yaml",
+        "directives_map:\n  default:\n  - SecFoo\n  - SecRule ARGS \"@rx (\" \"id:1,phase:2\"\n",
+        &["3:5 Error seclang directives_map.default", "4:19 Error seclang directives_map.default"],
+    ),
+];
+
+#[test]
+fn what_is_doubtful_is_said_and_nothing_else() {
+    let mut differing = Vec::new();
+    for (name, text, expected) in SAID {
+        let found = read(name, text).check(&portcullis_seclang::loader::NoFiles);
+        let shown = |it: &crate::Diagnostic| {
+            format!("{}:{} {:?} {} {}", it.line, it.column, it.severity, it.code, it.path)
+        };
+        let said: Vec<String> = found.iter().map(shown).collect();
+        if said != *expected {
+            differing.push(format!("{text}expected {expected:?}\nfound {found:#?}"));
+        }
+    }
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+}

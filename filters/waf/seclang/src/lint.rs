@@ -25,6 +25,7 @@ pub fn check(ruleset: &Ruleset) -> Vec<Lint> {
     linter.identities();
     linter.default_actions();
     linter.skips();
+    linter.unreachable();
     linter.references();
     for (rule, span) in ruleset.rules() {
         linter.chain(rule, span);
@@ -89,6 +90,11 @@ pub enum LintKind {
     UnknownMarker {
         /// The marker.
         marker: String,
+    },
+    /// A rule that a `SecAction` before it always skips.
+    Unreachable {
+        /// Where the `skipAfter` stands, as `file:line:column`.
+        skip: String,
     },
     /// A removal or update of a rule that does not exist.
     UnknownRule {
@@ -168,6 +174,9 @@ impl fmt::Display for LintKind {
             }
             K::UnknownMarker { marker } => {
                 write!(f, "no `SecMarker {marker}` follows, so all the rest of the phase is skipped")
+            }
+            K::Unreachable { skip } => {
+                write!(f, "the rule never runs: the `skipAfter` at {skip} always skips it")
             }
             K::UnknownRule { id } => write!(f, "there is no rule with id {id}"),
             K::EmptyInclude => f.write_str("no file matches"),
@@ -274,6 +283,43 @@ impl Linter<'_> {
         }
         for (marker, rule, span) in missing.into_iter().rev() {
             self.report(LintKind::UnknownMarker { marker }, rule.directive_name(), span);
+        }
+    }
+
+    /// What stands between a `skipAfter` that always happens and its marker does not run in that phase.
+    fn unreachable(&mut self) {
+        let ruleset = self.ruleset;
+        // For each phase the marker that ends the skip, and where that begins.
+        let mut skipping: HashMap<Phase, (Vec<u8>, Span)> = HashMap::new();
+        for directive in &ruleset.directives {
+            match &directive.node {
+                Directive::Marker(name) => {
+                    skipping.retain(|_, (marker, _)| !marker.eq_ignore_ascii_case(&name.value));
+                }
+                Directive::Rule(rule) => {
+                    let phase = rule.phase().unwrap_or(Phase::RequestBody);
+                    if let Some((marker, skip)) = skipping.get(&phase) {
+                        // Rules may name a rule in place of a marker; where exactly they go on, engines differ.
+                        if rule.id().is_some_and(|id| id.to_string().as_bytes() == marker.as_slice()) {
+                            skipping.remove(&phase);
+                            continue;
+                        }
+                        let skip = ruleset.sources.locate(*skip).to_string();
+                        self.report(LintKind::Unreachable { skip }, rule.directive_name(), directive.span);
+                        continue;
+                    }
+                    let skip = rule.actions.iter().find_map(|action| match &action.kind {
+                        ActionKind::SkipAfter(marker) => Some((marker.clone(), action.span)),
+                        _ => None,
+                    });
+                    if let (Condition::Always, true, Some(skip)) =
+                        (&rule.condition, rule.links.is_empty(), skip)
+                    {
+                        skipping.insert(phase, skip);
+                    }
+                }
+                _ => {}
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 use crate::check::{Part, Report, place_in};
-use crate::{Severity, seclang};
+use crate::{Severity, Text, seclang};
 use portcullis_seclang::lint;
+use portcullis_waf::BuiltIn;
 
 /// What is doubtful about the rules in a configuration of the waf.
 pub(crate) fn rules(json: &[u8], report: &mut Report<'_>) {
@@ -27,6 +28,25 @@ pub(crate) fn rules(json: &[u8], report: &mut Report<'_>) {
                 }
                 _ => {}
             }
+        }
+    }
+}
+
+/// What the filter would say of rules of which some do not parse, were it not for those.
+pub(crate) fn errors_behind(json: &[u8], report: &mut Report<'_>) {
+    let Ok(config) = serde_json::from_slice::<portcullis_waf::Config>(json) else { return };
+    for name in config.directives_map.keys() {
+        let path = format!("directives_map.{name}");
+        let Some((_, texts)) = report.rules_at(&path) else { continue };
+        let (joined, _) = Text::joined(&texts);
+        for error in seclang::errors_behind(name, joined.as_bytes(), &BuiltIn::new(&joined, &[])) {
+            let place = &error.place;
+            if place.file != *name {
+                continue;
+            }
+            let Some(start) = place_in(&texts, place.line, place.column) else { continue };
+            let end = start + (place.span.end - place.span.start).max(1) as usize;
+            report.in_file(Severity::Error, "seclang", &path, start..end, seclang::sentence(&error), "");
         }
     }
 }

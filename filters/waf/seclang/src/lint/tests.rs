@@ -33,6 +33,15 @@ const CASES: &[(&str, &[&str])] = &[
     ("SecAction \"id:1,phase:1,skipAfter:end\"\nSecMarker END", &[]),
     ("SecAction \"id:1,phase:1,skipAfter:2\"\nSecAction \"id:2,phase:1\"", &[]),
     (
+        "SecAction \"id:1,phase:1,skipAfter:END\"\nSecAction \"id:2,phase:1\"\nSecAction \"id:3,phase:2\"\nSecMarker end\nSecAction \"id:4,phase:1\"",
+        &["2:1 Warning the rule never runs: the `skipAfter` at rules:1:25 always skips it"],
+    ),
+    ("SecRule ARGS a \"id:1,phase:2,skipAfter:END\"\nSecAction \"id:2,phase:2\"\nSecMarker END", &[]),
+    (
+        "SecAction \"id:1,phase:2,chain,skipAfter:END\"\nSecRule ARGS a\nSecAction \"id:2,phase:2\"\nSecMarker END",
+        &[],
+    ),
+    (
         "SecMarker END\nSecAction \"id:1,phase:1,skipAfter:END\"",
         &["2:25 Warning no `SecMarker END` follows, so all the rest of the phase is skipped"],
     ),
