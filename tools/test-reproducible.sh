@@ -6,12 +6,14 @@ repository=$(cd "$(dirname "$0")/.." && pwd)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 home=${CARGO_HOME:-$HOME/.cargo}
+commit=$(git -C "$repository" rev-parse HEAD)
 
 build() {
     local copy=$1
     shift
     mkdir -p "$(dirname "$copy")"
     git clone --quiet "$repository" "$copy"
+    git -C "$copy" checkout --quiet --detach "$commit"
     # Only where the sources of the dependencies are seen to be: nothing is fetched again.
     mkdir -p "$copy.home"
     ln -s "$home/registry" "$copy.home/registry"
