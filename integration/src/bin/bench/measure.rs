@@ -146,11 +146,15 @@ pub(crate) fn soak(subject: &Subject, probes: &[Probe], plan: &Plan) -> Vec<(u64
     let mut points = vec![(0, subject.memory())];
     let mut sent = 0;
     for tenth in 1..=10 {
-        while sent < plan.soak * tenth / 10 {
+        // Each tenth sends something, so that there is a slope however few are asked for.
+        loop {
             for probe in probes {
                 let status = probe.statuses.iter().find(|(name, _)| *name == subject.name);
                 let status = status.expect("the subject is probed").1;
                 sent += subject.client.run(&probe.bytes, status, plan.slice).latencies.len() as u64;
+            }
+            if sent >= plan.soak * tenth / 10 {
+                break;
             }
         }
         points.push((sent, subject.memory()));

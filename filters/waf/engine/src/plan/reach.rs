@@ -9,7 +9,6 @@
 //! earlier phase or the host left one out, all of its rules are visited; and so are all that come after a `ctl` that takes out a rule
 //! which is relied on here.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use portcullis_seclang::ast::{AllowScope, Collection};
@@ -59,7 +58,7 @@ impl Reach {
     pub(super) fn of(plan: &Plan) -> Self {
         let mut walk = Walk {
             plan,
-            read: BTreeSet::new(),
+            read: vec![false; plan.tx.len()],
             reach: Reach { relied: vec![0; plan.rules.len().div_ceil(64)], ..Reach::default() },
         };
         let mut state = vec![Known::Unset; plan.tx.len()];
@@ -80,21 +79,22 @@ impl Reach {
 struct Walk<'p> {
     plan: &'p Plan,
     /// The variables that were asked for in this phase.
-    read: BTreeSet<u32>,
+    read: Vec<bool>,
     reach: Reach,
 }
 
 impl Walk<'_> {
     /// Goes through a phase that begins with this state. The state that it ends with.
     fn phase(&mut self, phase: &PhasePlan, entry: State) -> State {
-        self.read.clear();
+        self.read.fill(false);
         let mut fates = Vec::with_capacity(phase.entries.len());
-        let mut jumps: BTreeMap<usize, Option<State>> = BTreeMap::new();
+        // For each place what is known on the ways that skip to it; the last is the end.
+        let mut jumps: Vec<Option<State>> = vec![None; phase.entries.len() + 1];
         let mut ends: Option<State> = None;
         let mut state = Some(entry.clone());
         let mut building = Building::default();
         for (place, entry) in phase.entries.iter().enumerate() {
-            join(&mut state, jumps.remove(&place).flatten());
+            join(&mut state, jumps.get_mut(place).and_then(Option::take));
             let Entry::Rule(id) = entry else {
                 fates.push(Fate::Open);
                 continue;
@@ -127,13 +127,11 @@ impl Walk<'_> {
                         join(&mut ends, Some(now.clone()));
                     }
                     match (quiet, skip_to) {
-                        (Some(_), Some(to)) => {
-                            join(jumps.entry(to.max(place + 1)).or_default(), state.take())
-                        }
+                        (Some(_), Some(to)) => jump(&mut jumps, to.max(place + 1), state.take()),
                         (Some(_), None) => {}
                         (None, _) => {
                             for to in targets(rule, phase, place) {
-                                join(jumps.entry(to).or_default(), Some(now.clone()));
+                                jump(&mut jumps, to, Some(now.clone()));
                             }
                         }
                     }
@@ -141,11 +139,12 @@ impl Walk<'_> {
             }
         }
         self.prepared(&mut building);
-        jumps.into_values().for_each(|left| join(&mut state, left));
+        join(&mut state, jumps.pop().flatten());
         join(&mut state, ends);
-        let supposed = self.read.iter().filter_map(|slot| match entry.get(*slot as usize)? {
-            Known::Unset => Some((TxSlot(*slot), None)),
-            Known::Is(value) => Some((TxSlot(*slot), Some(value.to_vec().into()))),
+        let read = self.read.iter().zip(&entry).zip(0..).filter(|((read, _), _)| **read);
+        let supposed = read.filter_map(|((_, known), slot)| match known {
+            Known::Unset => Some((TxSlot(slot), None)),
+            Known::Is(value) => Some((TxSlot(slot), Some(value.to_vec().into()))),
             Known::Open => None,
         });
         self.reach.supposed.push(supposed.collect());
@@ -205,7 +204,7 @@ impl Walk<'_> {
     /// What is known of a variable; `None` if nothing is. Notes that it was asked for.
     fn known<'s>(&mut self, state: &'s State, slot: TxSlot) -> Option<&'s Known> {
         let known = state.get(slot.0 as usize).filter(|known| **known != Known::Open)?;
-        self.read.insert(slot.0);
+        self.read.get_mut(slot.0 as usize).into_iter().for_each(|read| *read = true);
         Some(known)
     }
 
@@ -305,7 +304,16 @@ impl Walk<'_> {
     }
 }
 
+/// Skips to a place; what stands behind the end is the end.
+fn jump(jumps: &mut [Option<State>], to: usize, state: Option<State>) {
+    let last = jumps.len().saturating_sub(1);
+    if let Some(known) = jumps.get_mut(to.min(last)) {
+        join(known, state);
+    }
+}
+
 /// What is known where two ways meet.
+#[inline(never)]
 fn join(state: &mut Option<State>, other: Option<State>) {
     match (state.as_mut(), other) {
         (Some(state), Some(other)) => {
@@ -326,20 +334,19 @@ fn actions<'r>(rule: &'r Rule, phase: &'r PhasePlan) -> impl Iterator<Item = &'r
 }
 
 /// The places at which a phase may go on after a rule, other than the next.
-fn targets(rule: &Rule, phase: &PhasePlan, place: usize) -> BTreeSet<usize> {
-    let mut places = BTreeSet::from([place + 1]);
-    places.extend(actions(rule, phase).filter_map(|action| match action {
-        Action::SkipTo(to) => Some((*to).max(place + 1)),
-        _ => None,
-    }));
-    let counts = actions(rule, phase).filter_map(|action| match action {
-        Action::Skip(count) => Some(*count as usize),
-        _ => None,
-    });
-    let skipped: Vec<usize> = counts
-        .flat_map(|count| places.iter().map(move |place| place.saturating_add(count)).collect::<Vec<_>>())
-        .collect();
-    places.extend(skipped);
-    places.remove(&(place + 1));
+fn targets(rule: &Rule, phase: &PhasePlan, place: usize) -> Vec<usize> {
+    let mut places = vec![place + 1];
+    for action in actions(rule, phase) {
+        if let Action::SkipTo(to) = action {
+            places.push((*to).max(place + 1));
+        }
+    }
+    let plain = places.clone();
+    for action in actions(rule, phase) {
+        if let Action::Skip(count) = action {
+            places.extend(plain.iter().map(|place| place.saturating_add(*count as usize)));
+        }
+    }
+    places.retain(|to| *to != place + 1);
     places
 }
