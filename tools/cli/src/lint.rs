@@ -34,6 +34,8 @@ struct Report {
     errors: usize,
     warnings: usize,
     diagnostics: Vec<Diagnostic>,
+    /// Files that cannot be read, and why.
+    unreadable: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -54,11 +56,21 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Outcome,
         errors: 0,
         warnings: 0,
         diagnostics: Vec::new(),
+        unreadable: Vec::new(),
     };
     let mut texts = Vec::new();
     for name in &names {
         progress.set_message(name.clone());
-        let bytes = files::read(name, MAX_FILE_BYTES)?;
+        let bytes = match files::read(name, MAX_FILE_BYTES) {
+            Ok(bytes) => bytes,
+            // With nothing else to say, that is all there is.
+            Err(error) if names.len() == 1 => return Err(error),
+            Err(error) => {
+                texts.push(format!("\u{1b}[1;31merror\u{1b}[0m: {error}"));
+                report.unreadable.push(error.to_string());
+                continue;
+            }
+        };
         let source = Source::read(files::display(name), &bytes, &options);
         let checked = source.configs.iter().map(|found| Checked {
             file: source.name.clone(),
@@ -80,7 +92,8 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Outcome,
         progress.inc(1);
     }
     progress.finish_and_clear();
-    if report.configurations.is_empty() && report.diagnostics.is_empty() {
+    let is_silent = report.diagnostics.is_empty() && report.unreadable.is_empty();
+    if report.configurations.is_empty() && is_silent {
         let names: Vec<&str> = arguments.configs.iter().map(|name| files::display(name)).collect();
         let problem = "no configuration of a filter is in there: neither a filter's own, nor a manifest, \
                        nor Envoy's configuration with one, nor rules; --filter says what a file is";
@@ -91,6 +104,9 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Outcome,
     } else {
         texts.iter().try_for_each(|text| output.line(format_args!("{text}\n")))?;
         output.line(summary(&report))?;
+    }
+    if !report.unreadable.is_empty() {
+        return Ok(Outcome::Unreadable);
     }
     let is_refused = report.errors > 0 || arguments.deny_warnings && report.warnings > 0;
     Ok(if is_refused { Outcome::Findings } else { Outcome::Fine })

@@ -57,6 +57,8 @@ enum Outcome {
     Fine,
     /// A configuration is refused, a request is blocked, a token is not valid.
     Findings,
+    /// Some of the input could not be read; the rest is judged.
+    Unreadable,
 }
 
 fn main() -> ExitCode {
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
     match result {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::Findings) => ExitCode::from(1),
+        Ok(Outcome::Unreadable) => ExitCode::from(2),
         // `portcullis … | head`
         Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
         Err(error) => {
