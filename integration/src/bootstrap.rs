@@ -23,7 +23,14 @@ impl Config {
     /// # Panics
     /// If the file is no YAML or a module is not there.
     pub fn from_file(file: &Path) -> Self {
-        let mut bootstrap = read(file);
+        Self::from_bootstrap(read(file))
+    }
+
+    /// The same of a bootstrap that is in no file.
+    ///
+    /// # Panics
+    /// If a module is not there.
+    pub fn from_bootstrap(mut bootstrap: Value) -> Self {
         bootstrap["admin"]["address"] = address(([127, 0, 0, 1], 0).into());
         for listener in array(&mut bootstrap, "/static_resources/listeners") {
             listener["address"] = address(([127, 0, 0, 1], 0).into());

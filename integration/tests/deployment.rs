@@ -3,8 +3,9 @@
 mod chart;
 mod discovery;
 mod failure;
+mod files;
 mod images;
-mod manifests;
+pub(crate) mod manifests;
 mod observability;
 
 use sha2::{Digest, Sha256};

@@ -16,6 +16,7 @@ mod conformance;
 mod crash;
 mod deployment;
 mod harness;
+mod migrate;
 mod sdk;
 mod sizes;
 mod waf;

@@ -98,9 +98,9 @@ fn the_dry_run_overlay_only_watches() {
 #[derive(Debug)]
 pub(crate) struct Plugin {
     place: String,
-    module: String,
-    config: Value,
-    environment: Vec<String>,
+    pub(crate) module: String,
+    pub(crate) config: Value,
+    pub(crate) environment: Vec<String>,
 }
 
 pub(crate) fn plugins(place: &str, document: &Value) -> Vec<Plugin> {
@@ -213,9 +213,10 @@ pub(crate) fn merge(into: &mut Value, change: &Value) {
     }
 }
 
-fn secret(name: &str) -> &'static str {
+pub(crate) fn secret(name: &str) -> &'static str {
     match name {
         "AFFINITY_KEY" => "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+        name if name.starts_with("HTPASSWD") => "admin:{SHA}5kJ0V0l/4PT5OnM00iA7jhfugt8=",
         _ => "a-key-for-this-test-only",
     }
 }

@@ -15,6 +15,7 @@ mod jwt;
 mod keygen;
 mod lint;
 mod man;
+mod migrate;
 mod output;
 mod schema;
 
@@ -43,6 +44,7 @@ enum Command {
     Lint(lint::Arguments),
     Crs(crs::Arguments),
     Schema(schema::Arguments),
+    Migrate(migrate::Arguments),
     Keygen(keygen::Arguments),
     Cookie(cookie::Arguments),
     Jwt(jwt::Arguments),
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         Command::Cookie(arguments) => cookie::run(&arguments, &mut output),
         Command::Jwt(arguments) => jwt::run(&arguments, &mut output),
         Command::Schema(arguments) => schema::run(&arguments, &mut output),
+        Command::Migrate(arguments) => migrate::run(&arguments, &mut output),
         Command::Completions(arguments) => completions::run(&arguments, &mut output),
         Command::Man(arguments) => man::run(&arguments, &mut output),
     };

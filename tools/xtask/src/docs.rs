@@ -35,6 +35,7 @@ fn pages() -> Result<Vec<(String, String)>, String> {
         page::<portcullis_affinity::AffinityFilter>()?,
         page::<portcullis_authz::AuthzFilter>()?,
         ("docs/waf-support.md".to_owned(), support::page()),
+        annotations()?,
         (values::FILE.to_owned(), values::text()?),
     ])
 }
@@ -46,6 +47,19 @@ fn page<F: Filter>() -> Result<(String, String), String> {
     let (head, tail) = parts.ok_or_else(|| format!("{name} has no part from `{BEGIN}` to `{END}`"))?;
     let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<F::Config>();
     Ok((name, format!("{head}{BEGIN}\n\n{}\n{END}{tail}", reference(schema.as_value()))))
+}
+
+/// What becomes of ingress-nginx's annotations, from the crate that migrates them.
+fn annotations() -> Result<(String, String), String> {
+    const BEGIN: &str = "<!-- annotations: written by `make docs` -->";
+    const END: &str = "<!-- end of annotations -->";
+    let name = "docs/migrate/ingress-nginx.md".to_owned();
+    let text = read(&name)?;
+    let parts = text.split_once(BEGIN).and_then(|(head, rest)| Some((head, rest.split_once(END)?.1)));
+    let (head, tail) = parts.ok_or_else(|| format!("{name} has no part from `{BEGIN}` to `{END}`"))?;
+    let table = portcullis_migrate::annotations::markdown();
+    let page = format!("{head}{BEGIN}\n{table}\n{END}{tail}");
+    Ok((name, page))
 }
 
 fn read(page: &str) -> Result<String, String> {

@@ -11,7 +11,9 @@ mod responses;
 pub use credentials::{
     Basic, Consumer, CredentialKind, Hmac, HmacAlgorithm, HmacFormat, HmacKey, IpList, Requirement, Route,
 };
-pub use external_checks::{ExternalCheck, HttpCheck, OnCheckError, OpaCheck, Provider, RequestBody};
+pub use external_checks::{
+    AuthRequestCheck, ExternalCheck, HttpCheck, OnCheckError, OpaCheck, Provider, RequestBody,
+};
 pub use ignored::Ignored;
 pub(crate) use ignored::warn_of_targets;
 pub use paths::{PathNormalization, PathParameters};

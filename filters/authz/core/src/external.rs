@@ -1,5 +1,6 @@
 //! Checks by other services: what they are asked, and what is made of their answers. Asking is the host's.
 
+mod auth_request;
 mod http;
 mod opa;
 
@@ -7,6 +8,7 @@ use crate::compile::{is_header_name, is_name};
 use crate::config::{Action, ExternalCheck, OnCheckError, Policy, RequestBody};
 use crate::pattern::{Pattern, PatternSet};
 use crate::remote::in_range;
+use auth_request::AuthRequest;
 use http::HttpService;
 use opa::Opa;
 use portcullis_jwt::Claims;
@@ -39,6 +41,7 @@ pub struct Check {
 enum Service {
     Http(Box<HttpService>),
     Opa(Opa),
+    AuthRequest(Box<AuthRequest>),
 }
 
 /// A request that is checked.
@@ -164,8 +167,8 @@ impl Check {
         errors: &mut ConfigErrors,
     ) -> Option<Self> {
         let (kind, service, cluster, timeout, on_error, status_on_error, body) =
-            match (&config.http, &config.opa) {
-                (Some(http), None) => (
+            match (&config.http, &config.opa, &config.auth_request) {
+                (Some(http), None, None) => (
                     "http",
                     Service::Http(Box::new(HttpService::new(http, &path.field("http"), errors))),
                     &http.cluster,
@@ -174,7 +177,7 @@ impl Check {
                     http.status_on_error,
                     http.with_request_body,
                 ),
-                (None, Some(opa)) => (
+                (None, Some(opa), None) => (
                     "opa",
                     Service::Opa(Opa::new(opa, env, &path.field("opa"), errors)?),
                     &opa.cluster,
@@ -183,8 +186,25 @@ impl Check {
                     opa.status_on_error,
                     opa.with_request_body,
                 ),
-                (both, _) => {
-                    let found = if both.is_some() { "both http and opa" } else { "neither http nor opa" };
+                (None, None, Some(check)) => (
+                    "auth_request",
+                    Service::AuthRequest(Box::new(AuthRequest::new(
+                        check,
+                        &path.field("auth_request"),
+                        errors,
+                    ))),
+                    &check.cluster,
+                    &check.timeout,
+                    check.on_error,
+                    check.status_on_error,
+                    None,
+                ),
+                (http, opa, check) => {
+                    let is_there = [http.is_some(), opa.is_some(), check.is_some()];
+                    let found = match is_there.iter().filter(|is_there| **is_there).count() {
+                        0 => "none of http, opa and auth_request",
+                        _ => "more than one of http, opa and auth_request",
+                    };
                     errors.add(path, found, "one of them");
                     return None;
                 }
@@ -213,6 +233,7 @@ impl Check {
         match &self.service {
             Service::Http(http) => http.question(request),
             Service::Opa(opa) => opa.question(request),
+            Service::AuthRequest(check) => check.question(request),
         }
     }
 
@@ -229,6 +250,7 @@ impl Check {
         match &self.service {
             Service::Http(http) => http.answered(status, headers, body, request),
             Service::Opa(_) => opa::answered(status, body),
+            Service::AuthRequest(check) => check.answered(status, headers, request),
         }
     }
 
@@ -237,6 +259,7 @@ impl Check {
         match &self.service {
             Service::Http(http) => Allowed { remove: http.owned(request), ..Allowed::default() },
             Service::Opa(_) => Allowed::default(),
+            Service::AuthRequest(check) => Allowed { remove: check.owned(request), ..Allowed::default() },
         }
     }
 }

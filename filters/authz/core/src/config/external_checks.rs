@@ -2,8 +2,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// A service that is asked whether a request may pass: what `provider.name` of a policy with the action `CUSTOM` names. One of `http`
-/// and `opa`.
+/// A service that is asked whether a request may pass: what `provider.name` of a policy with the action `CUSTOM` names. One of `http`,
+/// `opa` and `auth_request`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExternalCheck {
@@ -15,6 +15,9 @@ pub struct ExternalCheck {
     /// An Open Policy Agent, asked through its REST API.
     #[serde(default)]
     pub opa: Option<OpaCheck>,
+    /// A service made for nginx's `auth_request`, such as oauth2-proxy: what ingress-nginx's `auth-url` names.
+    #[serde(default)]
+    pub auth_request: Option<AuthRequestCheck>,
 }
 
 /// A service that speaks the HTTP protocol of Envoy's `ext_authz`: it gets the request's method, its path behind `path_prefix`, `Host`,
@@ -90,6 +93,45 @@ pub struct OpaCheck {
     pub with_request_body: Option<RequestBody>,
 }
 
+/// A service made for nginx's `auth_request`: it is asked at one URL, whatever the request's path is, and gets all of the client's
+/// headers, no body, and `X-Original-URL`, `X-Original-Method`, `X-Real-IP`, `X-Forwarded-For` and `X-Auth-Request-Redirect`, as
+/// from ingress-nginx. Any 2xx allows the request, 401 and 403 deny it, everything else is an error. Texts may have `{scheme}`,
+/// `{host}`, `{path}` (with the query), `{escaped_path}`, `{method}` and `{address}` of the request in them.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuthRequestCheck {
+    /// The Envoy cluster of the service. For `https` it has to do TLS, and to verify the certificate.
+    pub cluster: String,
+    /// Where it is asked: a URL, whose host it gets as `Host`.
+    pub url: String,
+    /// The method. Default: `GET`.
+    #[serde(default = "default_method")]
+    pub method: String,
+    /// How long it may take: 1ms to 1m. Default: `200ms`.
+    #[serde(default = "default_timeout")]
+    pub timeout: String,
+    /// What happens where it answers another status, not in time, or not at all. Default: `deny`.
+    #[serde(default)]
+    pub on_error: OnCheckError,
+    /// The status of the answer where that denies: 400 to 599. Default: 500, as nginx.
+    #[serde(default = "default_status_of_nginx")]
+    pub status_on_error: u16,
+    /// Headers that it gets in place of the client's, with their values.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Headers of an allowing answer that replace those of the request. The client's own headers of these names are removed,
+    /// whether or not the service answers with them.
+    #[serde(default)]
+    pub allowed_upstream_headers: Vec<String>,
+    /// Where 401 sends the client, with a 302: `https://login.example/start?rd={scheme}://{host}{escaped_path}`. Default: the 401
+    /// itself, with the service's `WWW-Authenticate`.
+    #[serde(default)]
+    pub signin: Option<String>,
+    /// Whether the service's `Set-Cookie` also goes along with 401 and 403. With an allowing answer it always does. Default: false.
+    #[serde(default)]
+    pub always_set_cookie: bool,
+}
+
 /// The body of a request, for a check.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -126,4 +168,12 @@ fn default_timeout() -> String {
 
 fn default_status_on_error() -> u16 {
     403
+}
+
+fn default_method() -> String {
+    "GET".to_owned()
+}
+
+fn default_status_of_nginx() -> u16 {
+    500
 }

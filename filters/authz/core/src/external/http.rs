@@ -149,20 +149,25 @@ impl HttpService {
 
     /// The request's own headers that only the service may write.
     pub(super) fn owned(&self, request: &Headers) -> Vec<String> {
-        let mut owned: Vec<String> = Vec::new();
-        for (name, _) in request.iter() {
-            let spelt: Vec<u8> = with_hyphens(name).collect();
-            let is_owned = self.upstream.matches_text(name) || self.upstream.matches_text(&spelt);
-            if is_free(name) && is_owned {
-                sorted::insert(&mut owned, text(name));
-            }
-        }
-        owned
+        owned(&self.upstream, request)
     }
 }
 
+/// The request's own headers that a service writes, in their spellings with underscores, too.
+pub(super) fn owned(upstream: &PatternSet, request: &Headers) -> Vec<String> {
+    let mut owned: Vec<String> = Vec::new();
+    for (name, _) in request.iter() {
+        let spelt: Vec<u8> = with_hyphens(name).collect();
+        let is_owned = upstream.matches_text(name) || upstream.matches_text(&spelt);
+        if is_free(name) && is_owned {
+            sorted::insert(&mut owned, text(name));
+        }
+    }
+    owned
+}
+
 /// Of headers that are repeated the last, which is what remains where each replaces the others.
-fn last_of_each(headers: Vec<(String, Vec<u8>)>) -> Vec<(String, Vec<u8>)> {
+pub(super) fn last_of_each(headers: Vec<(String, Vec<u8>)>) -> Vec<(String, Vec<u8>)> {
     let mut kept: Vec<(String, Vec<u8>)> = Vec::with_capacity(headers.len());
     for (name, value) in headers {
         kept.retain(|(other, _)| *other != name);
