@@ -110,6 +110,34 @@ cli: ## Build the command line tool, dist/portcullis
 	@mkdir -p dist
 	@$(call publish,portcullis,dist/portcullis,release,$(TARGET_DIR))
 
+PLAYWRIGHT_VERSION := 1.56.1
+BINDGEN := .tools/cargo/bin/wasm-bindgen
+ZOPFLI_VERSION := 0.8.4
+BINDGEN_VERSION := $(shell sed -n 's/^wasm-bindgen = "=\(.*\)"/\1/p' Cargo.toml)
+
+.PHONY: playground-files
+playground-files:
+	@rustup target list --installed | grep -qx wasm32-unknown-unknown || rustup target add wasm32-unknown-unknown
+	@$(BINDGEN) --version 2>/dev/null | grep -q '$(BINDGEN_VERSION)$$' || \
+	    cargo install --quiet --debug --force --root .tools/cargo --version $(BINDGEN_VERSION) wasm-bindgen-cli
+	@tools/crs/install.sh .tools/crs --optional
+	@test -x .tools/cargo/bin/zopfli || \
+	    cargo install --quiet --root .tools/cargo --version $(ZOPFLI_VERSION) zopfli
+	@tools/playground/build.sh dist/playground .tools/crs .tools/cargo/bin
+
+.PHONY: playground
+playground: playground-files ## Build the playground, the filters in a browser, and serve it at localhost:8000 (PORT=8000)
+	@echo "Serving dist/playground at http://127.0.0.1:$(or $(PORT),8000)/ until Ctrl-C"
+	@python3 -m http.server --bind 127.0.0.1 --directory dist/playground $(or $(PORT),8000)
+
+.PHONY: test-playground
+test-playground: playground-files ## Test the playground in a real Chromium, with screenshots in target/playground/
+	@test -d .tools/playground/node_modules/playwright-core || \
+	    npm install --silent --no-audit --no-fund --prefix .tools/playground playwright-core@$(PLAYWRIGHT_VERSION)
+	@tools/playground/chromium.sh > /dev/null
+	@CHROMIUM=$$(tools/playground/chromium.sh) NODE_PATH=.tools/playground/node_modules \
+	    node tools/playground/test.cjs dist/playground $(TARGET_DIR)/playground
+
 .PHONY: images
 images: modules ## Put the filters into OCI images, with checksums and bills of materials: dist/images/
 	@cargo run --quiet --package images -- dist dist/images

@@ -185,7 +185,7 @@ pub use setup::{Loaded, Setup, load};
 pub use task::{Background, Handle, OnError, Task};
 pub use watch::Watch;
 
-/// Makes the crate a module that runs the given [`Filter`]. Does nothing where the target is not WebAssembly, so that
+/// Makes the crate a module that runs the given [`Filter`]. Does nothing where the target is not `wasm32-wasip1`, so that
 /// the same crate is a plain library in tests. A filter with [`Filter::HEADERS_ONLY`] is exported so:
 /// `export_filter!(Mine, headers_only)`.
 #[macro_export]

@@ -18,14 +18,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let crs = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../../.tools/crs");
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed={}", crs.display());
+    println!("cargo:rerun-if-env-changed={WITHOUT}");
     let out = PathBuf::from(env::var("OUT_DIR")?).join("crs");
     if out.exists() {
         fs::remove_dir_all(&out)?;
     }
     fs::create_dir_all(&out)?;
+    let files = if env::var_os(WITHOUT).is_some() { Vec::new() } else { files(&crs)? };
     let mut list = String::from("&[\n");
     let mut loaded = MemoryFiles::default();
-    for (name, path) in files(&crs)? {
+    for (name, path) in files {
         let packed = out.join(name.replace('/', "-"));
         let text = without_comments(&fs::read(path)?);
         fs::write(&packed, &text)?;
@@ -40,6 +42,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("left_out.rs"), format!("&{left_out:?}"))?;
     Ok(())
 }
+
+/// Set, the Core Rule Set is left out: the playground loads it where it is asked for.
+const WITHOUT: &str = "PORTCULLIS_WITHOUT_CRS";
 
 /// Files that need what a filter has not, a GeoIP database and DNS. Core Rule Set 3 only; nothing in it runs by default but the check
 /// of addresses that other rules of it have put on a list.

@@ -9,6 +9,7 @@ mod completions;
 mod cookie;
 mod crs;
 mod error;
+mod explain;
 mod files;
 mod filter;
 mod jwt;
@@ -17,6 +18,7 @@ mod lint;
 mod man;
 mod migrate;
 mod output;
+mod replay;
 mod schema;
 
 use clap::{Parser, Subcommand};
@@ -43,6 +45,8 @@ struct Cli {
 enum Command {
     Lint(lint::Arguments),
     Crs(crs::Arguments),
+    Explain(Box<explain::Arguments>),
+    Replay(replay::Arguments),
     Schema(schema::Arguments),
     Migrate(migrate::Arguments),
     Keygen(keygen::Arguments),
@@ -74,6 +78,8 @@ fn main() -> ExitCode {
         Command::Keygen(arguments) => keygen::run(&arguments, &mut output),
         Command::Cookie(arguments) => cookie::run(&arguments, &mut output),
         Command::Jwt(arguments) => jwt::run(&arguments, &mut output),
+        Command::Explain(arguments) => explain::run(&arguments, &mut output),
+        Command::Replay(arguments) => replay::run(&arguments, &mut output),
         Command::Schema(arguments) => schema::run(&arguments, &mut output),
         Command::Migrate(arguments) => migrate::run(&arguments, &mut output),
         Command::Completions(arguments) => completions::run(&arguments, &mut output),

@@ -18,10 +18,12 @@
 //! ```
 
 mod chain;
+pub mod config;
 mod exchange;
 mod explainer;
 mod explanation;
 mod kind;
+pub mod replay;
 pub mod request;
 mod summary;
 mod timeline;

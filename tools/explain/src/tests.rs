@@ -41,7 +41,7 @@ fn a_rule_tells_what_it_saw() {
     assert_eq!(explanation.decision.details.as_deref(), Some("waf_3"));
     assert_eq!(detail(&explanation, "rule 2 in phase 2: An attack", "ARGS:q"), "an%41TTACK");
     assert_eq!(detail(&explanation, "rule 2", "as urlDecodeUni, lowercase"), "anattack");
-    assert_eq!(detail(&explanation, "rule 2", "@contains"), "attack");
+    assert_eq!(detail(&explanation, "rule 2", "matches"), "@contains attack");
     assert_eq!(detail(&explanation, "rule 2", "tx.score"), "0 → 5");
     assert_eq!(detail(&explanation, "rule 3 in phase 2: Score 5", "action"), "deny");
     let tones: Vec<(u64, Tone)> = [1, 2, 3]

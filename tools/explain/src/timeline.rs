@@ -223,7 +223,8 @@ fn rule(step: &RuleStep) -> Entry {
         }
         let shown: String = found.argument.chars().take(LONGEST_ARGUMENT).collect();
         let dots = if shown.len() < found.argument.len() { "…" } else { "" };
-        entry = entry.with(format!("  {}", found.operator), format!("{shown}{dots}"));
+        let operator = format!("{} {shown}{dots}", found.operator);
+        entry = entry.with("  matches", operator.trim_end());
     }
     if step.more_matches > 0 {
         entry = entry.with("more values", step.more_matches.to_string());

@@ -70,6 +70,7 @@ impl Report<'_> {
             Filter::Authz => self.load::<portcullis_authz::AuthzFilter>(json),
         }
         self.repeated_members();
+        #[cfg(feature = "plain-secrets")]
         doubts::secrets(self);
     }
 

@@ -39,6 +39,16 @@ impl Filter {
         }
     }
 
+    /// The fields of its configuration. Not from the schema, whose code is large and would go into the playground.
+    fn fields(self) -> Vec<String> {
+        match self {
+            Self::Waf => fields_of::<portcullis_waf::WafFilter>(),
+            Self::Canary => fields_of::<portcullis_canary::CanaryFilter>(),
+            Self::Affinity => fields_of::<portcullis_affinity::AffinityFilter>(),
+            Self::Authz => fields_of::<portcullis_authz::AuthzFilter>(),
+        }
+    }
+
     /// The filter that a module's file or image, a root id or a plugin's name says: a part of the name is the filter's, as in
     /// `oci://registry.example.com/portcullis/waf:0.1.0`, `dist/waf.wasm`, `portcullis-waf`.
     pub(crate) fn named(text: &str) -> Option<Self> {
@@ -51,15 +61,8 @@ impl Filter {
     /// The filters whose configuration has most of these members, and how many.
     pub(crate) fn shaped<'a>(members: impl Iterator<Item = &'a str> + Clone) -> (Vec<Self>, usize) {
         let known = Self::ALL.map(|filter| {
-            let schema = filter.schema();
-            let fields = schema.get("properties").and_then(serde_json::Value::as_object);
-            (
-                filter,
-                members
-                    .clone()
-                    .filter(|name| fields.is_some_and(|fields| fields.contains_key(*name)))
-                    .count(),
-            )
+            let fields = filter.fields();
+            (filter, members.clone().filter(|name| fields.iter().any(|field| field == name)).count())
         });
         let most = known.iter().map(|(_, count)| *count).max().unwrap_or_default();
         let best = known.iter().filter(|(_, count)| *count == most).map(|(filter, _)| *filter).collect();
@@ -71,6 +74,13 @@ impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// The names that a configuration with an unknown field is told to use instead.
+fn fields_of<F: sdk_shim::Filter>() -> Vec<String> {
+    let Err(refused) = sdk_shim_config::parse::<F::Config>(br#"{"?": 0}"#) else { return Vec::new() };
+    let expected = refused.iter().map(|error| error.expected().to_owned()).collect::<String>();
+    expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 fn schema_of<F: sdk_shim::Filter>() -> Schema {

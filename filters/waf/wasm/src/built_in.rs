@@ -3,6 +3,7 @@
 use portcullis_engine::operators::KnownPatterns;
 use portcullis_seclang::loader::{LoadError, Loader, MemoryFiles};
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 /// The Core Rule Set that was found when the module was built; empty if there was none.
 const CORE_RULE_SET: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/crs/files.rs"));
@@ -25,15 +26,29 @@ const OWN: [(&str, &[u8]); 4] = [
 /// Under this name coraza-proxy-wasm has a setup that differs from the Core Rule Set's in comments only.
 const DEMO_SETUP: &str = "@crs-setup-demo-conf";
 
+/// Takes files in place of the Core Rule Set that this was built with, by their virtual names (`@crs-setup-conf`,
+/// `@owasp_crs/…`): for tools, once, before anything is loaded. What is taken stays in memory until the process ends.
+pub fn replace_core_rule_set(files: Vec<(String, Vec<u8>)>) {
+    let files = files.into_iter().map(|(name, text)| (&*name.leak(), &*text.leak()));
+    // A second call changes nothing: what is loaded refers to the first.
+    let _ = REPLACED.set(files.collect());
+}
+
+static REPLACED: OnceLock<Vec<(&'static str, &'static [u8])>> = OnceLock::new();
+
+fn core_rule_set() -> &'static [(&'static str, &'static [u8])] {
+    REPLACED.get().map_or(CORE_RULE_SET, Vec::as_slice)
+}
+
 /// Whether the Core Rule Set is there.
 pub(crate) fn has_core_rule_set() -> bool {
-    !CORE_RULE_SET.is_empty()
+    !core_rule_set().is_empty()
 }
 
 /// Whether it knows `early_blocking`, as the Core Rule Set 4 does.
 pub(crate) fn has_early_blocking() -> bool {
     let word = b"tx.early_blocking";
-    CORE_RULE_SET.iter().any(|(_, text)| text.windows(word.len()).any(|part| part == word))
+    core_rule_set().iter().any(|(_, text)| text.windows(word.len()).any(|part| part == word))
 }
 
 /// The files as a rule set sees them, under names such as `@recommended-conf` and `@owasp_crs/*.conf`.
@@ -48,7 +63,7 @@ impl BuiltIn {
     pub fn new(own_text: &str, extra: &[(String, String)]) -> Self {
         let own_phases: Vec<&str> = own_text.lines().filter_map(default_action_phase).collect();
         let mut files = MemoryFiles::default();
-        for (name, text) in OWN.iter().chain(CORE_RULE_SET) {
+        for (name, text) in OWN.iter().chain(core_rule_set()) {
             if *name == SETUP {
                 let text = without_default_actions(text, &own_phases);
                 files.insert(DEMO_SETUP, text.clone());

@@ -12,7 +12,7 @@ mod report;
 mod rule_sets;
 
 pub use audit_log::{AuditLogConfig, CollectorConfig};
-pub use built_in::{BuiltIn, KNOWN_PATTERNS};
+pub use built_in::{BuiltIn, KNOWN_PATTERNS, replace_core_rule_set};
 pub use config::{Config, Mode, RouteDirectives};
 pub use core_rule_set::{AnomalyThreshold, CoreRuleSet, Exclusion, Plugin, RuleSelection};
 

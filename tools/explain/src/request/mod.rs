@@ -5,6 +5,7 @@ mod raw;
 mod words;
 
 pub use curl::from_arguments;
+pub(crate) use raw::split_target;
 
 use sdk_shim_testing::Message;
 
@@ -46,7 +47,16 @@ pub fn parse(text: &[u8], files: &Files<'_>) -> Result<Request, String> {
     raw::parse(text)
 }
 
+/// Reads a response from raw HTTP, from `HTTP/1.1 200 OK` on.
+///
+/// # Errors
+/// What was found, and what was expected, with the line.
+pub fn parse_response(text: &[u8]) -> Result<Message, String> {
+    raw::response(text)
+}
+
 /// Puts a request together, with what a proxy adds to it.
+#[derive(Default)]
 pub(crate) struct Parts {
     pub(crate) method: String,
     pub(crate) scheme: String,

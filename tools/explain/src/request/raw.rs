@@ -1,6 +1,7 @@
 //! Raw HTTP/1.x, as Burp and ZAP show it, and the request in what `curl -v` prints.
 
 use super::{MAX_HEADERS, Parts, Request, is_token};
+use sdk_shim_testing::Message;
 
 pub(super) fn parse(text: &[u8]) -> Result<Request, String> {
     let sent = sent_by_curl(text);
@@ -14,31 +15,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Request, String> {
     let (head, mut body) = split_head(text);
     let mut lines = head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let (method, target, protocol) = request_line(lines.next().unwrap_or_default())?;
-    let mut headers: Vec<(String, Vec<u8>)> = Vec::new();
-    for (number, line) in lines.enumerate() {
-        let number = number + 2;
-        if let [b' ' | b'\t', ..] = line
-            && let Some((_, value)) = headers.last_mut()
-        {
-            // Obsolete folding (RFC 9112 5.2).
-            value.push(b' ');
-            value.extend_from_slice(line.trim_ascii());
-            continue;
-        }
-        let colon = line.iter().skip(1).position(|byte| *byte == b':').map(|at| at + 1);
-        let (name, value) = colon.and_then(|at| line.split_at_checked(at)).unwrap_or((line, b""));
-        // As Burp and browsers show HTTP/2.
-        let is_pseudo = name.first() == Some(&b':');
-        if value.is_empty() || !is_token(name.get(usize::from(is_pseudo)..).unwrap_or_default()) {
-            let found = String::from_utf8_lossy(line.get(..60).unwrap_or(line)).into_owned();
-            return Err(format!("line {number}: found {found:?}, expected a header, `name: value`"));
-        }
-        if headers.len() == MAX_HEADERS {
-            return Err(format!("line {number}: found another header, expected at most {MAX_HEADERS}"));
-        }
-        let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-        headers.push((name, value.get(1..).unwrap_or_default().trim_ascii().to_vec()));
-    }
+    let mut headers = headers(lines)?;
     let take = |headers: &mut Vec<(String, Vec<u8>)>, wanted: &str| {
         let at = headers.iter().position(|(name, _)| name == wanted)?;
         Some(headers.remove(at).1)
@@ -85,6 +62,52 @@ pub(super) fn parse(text: &[u8]) -> Result<Request, String> {
         remarks,
     };
     Ok(parts.build())
+}
+
+/// The headers on the lines behind the first.
+fn headers<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Result<Vec<(String, Vec<u8>)>, String> {
+    let mut headers: Vec<(String, Vec<u8>)> = Vec::new();
+    for (number, line) in lines.enumerate() {
+        let number = number + 2;
+        if let [b' ' | b'\t', ..] = line
+            && let Some((_, value)) = headers.last_mut()
+        {
+            // Obsolete folding (RFC 9112 5.2).
+            value.push(b' ');
+            value.extend_from_slice(line.trim_ascii());
+            continue;
+        }
+        let colon = line.iter().skip(1).position(|byte| *byte == b':').map(|at| at + 1);
+        let (name, value) = colon.and_then(|at| line.split_at_checked(at)).unwrap_or((line, b""));
+        // As Burp and browsers show HTTP/2.
+        let is_pseudo = name.first() == Some(&b':');
+        if value.is_empty() || !is_token(name.get(usize::from(is_pseudo)..).unwrap_or_default()) {
+            let found = String::from_utf8_lossy(line.get(..60).unwrap_or(line)).into_owned();
+            return Err(format!("line {number}: found {found:?}, expected a header, `name: value`"));
+        }
+        if headers.len() == MAX_HEADERS {
+            return Err(format!("line {number}: found another header, expected at most {MAX_HEADERS}"));
+        }
+        let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+        headers.push((name, value.get(1..).unwrap_or_default().trim_ascii().to_vec()));
+    }
+    Ok(headers)
+}
+
+/// A response, from `HTTP/1.1 200 OK` on.
+pub(super) fn response(text: &[u8]) -> Result<Message, String> {
+    let (head, body) = split_head(text);
+    let mut lines = head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let line = String::from_utf8_lossy(lines.next().unwrap_or_default()).into_owned();
+    let status =
+        line.strip_prefix("HTTP/").and_then(|rest| rest.split_ascii_whitespace().nth(1)?.parse().ok());
+    let status: u16 = status.filter(|status| (100..600).contains(status)).ok_or_else(|| {
+        let found: String = line.chars().take(60).collect();
+        format!("line 1: found {found:?}, expected a status line such as `HTTP/1.1 200 OK`")
+    })?;
+    let mut message = Message::response(status).with_body(body);
+    message.headers.extend(headers(lines)?);
+    Ok(message)
 }
 
 /// What stands behind `> ` in the output of `curl -v`.
@@ -141,7 +164,7 @@ fn request_line(line: &[u8]) -> Result<(String, Vec<u8>, String), String> {
 }
 
 /// Scheme, authority and path of a target in absolute form.
-pub(super) fn split_target(target: &[u8]) -> (Option<String>, Option<Vec<u8>>, Vec<u8>) {
+pub(crate) fn split_target(target: &[u8]) -> (Option<String>, Option<Vec<u8>>, Vec<u8>) {
     for scheme in ["http", "https"] {
         let prefix = format!("{scheme}://");
         let Some((start, rest)) = target.split_at_checked(prefix.len()) else { continue };
