@@ -4,11 +4,12 @@ use integration::prelude::*;
 use integration::{bootstrap, manifest};
 
 /// One for each filter, and for the ways to use it; one for all.
-const BOOTSTRAPS: [&str; 8] = [
+const BOOTSTRAPS: [&str; 9] = [
     "affinity-hash.yaml",
     "affinity-override-host.yaml",
     "affinity.yaml",
     "all.yaml",
+    "authz-credentials.yaml",
     "authz-jwt.yaml",
     "authz.yaml",
     "canary.yaml",
@@ -43,6 +44,11 @@ fn all_yaml_is_valid_and_serves() {
 #[test]
 fn authz_yaml_is_valid_and_serves() {
     is_valid_and_serves("authz.yaml");
+}
+
+#[test]
+fn authz_credentials_yaml_is_valid_and_serves() {
+    is_valid_and_serves("authz-credentials.yaml");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Passwords, signed requests, paths and logs, in Envoy.
 
+use base64::prelude::{BASE64_STANDARD as BASE64, Engine as _};
 use integration::config::native as envoy_filter;
 use integration::prelude::*;
 use std::process::Command;
@@ -40,10 +41,14 @@ fn date(offset: &str) -> String {
 }
 
 fn signed(body: &str, signed_body: &str, date: &str) -> Request {
+    signed_for("/orders?x=1", SECRET, body, signed_body, date)
+}
+
+fn signed_for(path: &str, secret: &str, body: &str, signed_body: &str, date: &str) -> Request {
     let digest = format!("SHA-256={}", openssl(&[], signed_body));
-    let text = format!("@request-target: post /orders?x=1\ndate: {date}\ndigest: {digest}");
-    let signature = openssl(&["-hmac", &format!("'{SECRET}'")], &text);
-    Request::post("/orders?x=1", body).header("date", date).header("digest", digest).header(
+    let text = format!("@request-target: post {path}\ndate: {date}\ndigest: {digest}");
+    let signature = openssl(&["-hmac", &format!("'{secret}'")], &text);
+    Request::post(path, body).header("date", date).header("digest", digest).header(
         "authorization",
         format!("hmac username=\"billing\", algorithm=\"hmac-sha256\", headers=\"@request-target date digest\", signature=\"{signature}\""),
     )
@@ -314,6 +319,54 @@ fn metadata_of_other_filters() {
     for (key, value, expected) in cases {
         let answer = envoy.client_of(&format!("{key} {value}")).send(Request::get("/"));
         assert_eq!(answer.status, expected, "{key}: {value}");
+    }
+    envoy.assert_no_vm_failure();
+}
+
+#[test]
+fn the_shipped_configuration_does_what_it_says() {
+    let app = [Upstream::start("a"), Upstream::start("b")];
+    let envoy = Config::bootstrap("authz-credentials.yaml").upstreams("app", &app).start();
+    let basic = |request: Request, credentials: &str| {
+        request.header("authorization", format!("Basic {}", BASE64.encode(credentials)))
+    };
+    let keyed = |path: &str, key: &str| Request::get(path).header("x-api-key", key);
+    let (ada, bob) = ("ada:ada-demo-password", "bob:bob-demo-password");
+    let hook = |secret: &str, body: &str, date: &str| {
+        signed_for("/webhooks/billing", secret, body, "{\"paid\": true}", date)
+    };
+    let (secret, now) = ("billing-demo-secret-of-32-bytes.", date("now"));
+    let cases = [
+        (Request::get("/healthz"), 200, "via_upstream", ""),
+        (Request::post("/healthz", ""), 401, "authz_denied_requirement[none]", ""),
+        (Request::get("/"), 401, "authz_denied_requirement[none]", ""),
+        (keyed("/", "mobile-demo-key"), 200, "via_upstream", "apps"),
+        (keyed("/", "wrong"), 401, "authz_denied_api_key[invalid]", ""),
+        (Request::get("/?api_key=mobile-demo-key"), 200, "via_upstream", "apps"),
+        (keyed("/staff/", "mobile-demo-key"), 403, "authz_denied_requirement[staff]", ""),
+        (basic(Request::get("/"), bob), 200, "via_upstream", "staff"),
+        (basic(Request::get("/staff/"), ada), 200, "via_upstream", "staff,admins"),
+        (Request::get("/staff/"), 401, "authz_denied_requirement[staff]", ""),
+        (basic(Request::get("/"), "ada:wrong"), 401, "authz_denied_basic[invalid]", ""),
+        (basic(Request::get("/wiki/"), "anybody:else"), 200, "via_upstream", ""),
+        (basic(Request::new("DELETE", "/"), ada), 200, "via_upstream", "staff,admins"),
+        (basic(Request::new("DELETE", "/"), bob), 403, "authz_denied_policy[only-admins-delete]", ""),
+        (hook(secret, "{\"paid\": true}", &now), 200, "via_upstream", "partners"),
+        (hook(secret, "{\"paid\": 1000}", &now), 401, "authz_denied_hmac[invalid]", ""),
+        (hook(secret, "{\"paid\": true}", &date("-10 minutes")), 401, "authz_denied_hmac[expired]", ""),
+        (hook("another secret", "{\"paid\": true}", &now), 401, "authz_denied_hmac[invalid]", ""),
+        (Request::post("/webhooks/billing", "{}"), 401, "authz_denied_requirement[billing]", ""),
+    ];
+    for (request, status, details, groups) in cases {
+        // A client's own word for its groups is no group.
+        let answer = envoy.send(request.clone().header("x-groups", "admins"));
+        let line = envoy.access_log(&answer.id);
+        assert_eq!(answer.status, status, "{request:?}: {line}");
+        assert!(line.details().contains(details), "{request:?}: {line}");
+        let seen = app.iter().flat_map(|app| app.seen(&answer.id)).next();
+        assert_eq!(seen.is_some(), status == 200, "{request:?}");
+        let told = seen.map(|seen| seen.header_values("x-groups").concat()).unwrap_or_default();
+        assert_eq!(told, groups, "{request:?}");
     }
     envoy.assert_no_vm_failure();
 }
