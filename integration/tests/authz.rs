@@ -2,6 +2,7 @@
 
 mod credentials;
 mod external;
+mod identities;
 mod jwks;
 mod native;
 pub(crate) mod native_jwt;
