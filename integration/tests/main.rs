@@ -15,6 +15,7 @@ mod configs;
 mod conformance;
 mod crash;
 mod deployment;
+mod explain;
 mod harness;
 mod migrate;
 mod sdk;
