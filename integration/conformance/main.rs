@@ -11,6 +11,7 @@
     reason = "a broken expectation must stop the run where it broke"
 )]
 
+mod authz;
 mod blocking;
 mod canary;
 mod crs;
@@ -105,6 +106,12 @@ const SUITES: &[Suite] = &[
         data: "derived",
         run: Run::InUnitTests("portcullis-authz-core", "tests::foreign"),
     },
+    Suite {
+        name: "authz",
+        data: "derived",
+        run: Run::InUnitTests("portcullis-authz-core", "tests::normalization"),
+    },
+    Suite { name: "authz", data: "derived", run: Run::Envoy(authz::suite) },
     Suite { name: "jwt", data: "wycheproof", run: Run::InUnitTests("portcullis-jwt", "tests::foreign") },
     Suite { name: "jwt", data: "wycheproof", run: Run::Envoy(signatures::suite) },
 ];

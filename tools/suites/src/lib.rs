@@ -3,6 +3,8 @@
 #![allow(clippy::panic, reason = "a broken expectation must stop the test where it broke")]
 
 pub mod ftw;
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "of the data, whose form is known")]
+pub mod istio;
 mod known;
 mod random;
 
