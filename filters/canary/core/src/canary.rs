@@ -294,7 +294,7 @@ impl Canary {
             }
             if draw.condition.as_ref().is_some_and(|condition| !condition.holds(drawn.inputs)) {
                 #[cfg(feature = "trace")]
-                if let Some(condition) = &draw.condition {
+                if let Some(condition) = draw.condition.as_ref().filter(|_| trace::is_heard()) {
                     trace::release(release, "match", "out", trace::why_not(condition, drawn.inputs));
                 }
                 continue;

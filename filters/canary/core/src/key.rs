@@ -106,7 +106,9 @@ impl Keys {
                 }
                 Key::Claim(id) => {
                     #[cfg(feature = "trace")]
-                    if let Some(value) = drawn.inputs.claim(*id).filter(|value| !value.is_empty()) {
+                    if trace::is_heard()
+                        && let Some(value) = drawn.inputs.claim(*id).filter(|value| !value.is_empty())
+                    {
                         let value = value.to_vec();
                         trace::key(source, drawn.inputs, &value);
                     }
@@ -130,7 +132,9 @@ impl Keys {
                 }
                 Key::SourceIp => {
                     #[cfg(feature = "trace")]
-                    if let Some(text) = drawn.inputs.source_ip_text().map(<[u8]>::to_vec) {
+                    if trace::is_heard()
+                        && let Some(text) = drawn.inputs.source_ip_text().map(<[u8]>::to_vec)
+                    {
                         trace::key(source, drawn.inputs, &text);
                     }
                     if let Some(text) = drawn.inputs.source_ip_text() {

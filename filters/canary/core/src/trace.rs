@@ -6,6 +6,7 @@ use crate::key::Key;
 use crate::patterns::Subject;
 use crate::wish::Verdict;
 use crate::{Reason, Release};
+pub(crate) use portcullis_trace::is_heard;
 use portcullis_trace::{Step, note};
 
 /// A release was looked at.
@@ -20,6 +21,9 @@ pub(crate) fn release(release: &Release, by: &str, result: &str, why: impl Into<
 
 /// A header or cookie of the request was asked about a release.
 pub(crate) fn wish(of: &Release, by: &str, read: Option<(Verdict, Reason)>) {
+    if !is_heard() {
+        return;
+    }
     match read {
         Some((Verdict::In, reason)) => release(of, by, "in", reason.as_str()),
         Some((Verdict::Out, reason)) => release(of, by, "out", reason.as_str()),
