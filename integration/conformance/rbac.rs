@@ -4,7 +4,7 @@
 
 use integration::prelude::*;
 use integration::raw::Connection;
-use integration::rbac;
+use integration::{paths, rbac};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Mutex;
@@ -45,6 +45,7 @@ pub(crate) fn run(golden: &Path, every: usize) -> Outcome {
     }
     let envoy = config.start();
     let outcome = Mutex::new(Outcome::default());
+    let repeats = paths::rbac_matches_headers_one_by_one();
     let total: usize = cases.iter().map(|case| case.weight).sum();
     for (index, case) in cases.iter().enumerate() {
         let mut random = Random(seed.wrapping_mul(1_000_003).wrapping_add(index as u64));
@@ -66,7 +67,13 @@ pub(crate) fn run(golden: &Path, every: usize) -> Outcome {
                         Side { connection: client.raw(), client }
                     });
                     for _ in 0..share {
-                        compare(case, uris.as_deref(), &shape(case, &mut random), &mut sides, outcome);
+                        compare(
+                            case,
+                            uris.as_deref(),
+                            &shape(case, repeats, &mut random),
+                            &mut sides,
+                            outcome,
+                        );
                     }
                 });
             }
@@ -184,7 +191,8 @@ impl Shape {
     }
 }
 
-fn shape(case: &Case, random: &mut Random) -> Shape {
+/// `repeats`: whether header names may come twice.
+fn shape(case: &Case, repeats: bool, random: &mut Random) -> Shape {
     let methods = ["GET", "GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"];
     let rule = (!case.rules.is_empty()).then(|| random.pick(&case.rules));
     // Mostly what the rule that the request names compares with.
@@ -203,6 +211,10 @@ fn shape(case: &Case, random: &mut Random) -> Shape {
     for _ in 0..random.below(4) {
         let value = near_miss(values, |_| true, random);
         headers.push((*random.pick(&["x-foo", "x-foo", "X-Bar"]), value.trim().to_owned()));
+    }
+    if !repeats {
+        let mut names = BTreeSet::new();
+        headers.retain(|(name, _)| names.insert(*name));
     }
     Shape {
         method: (*random.pick(&methods)).to_owned(),

@@ -16,6 +16,28 @@ pub fn envoy() -> PathBuf {
     named
 }
 
+/// The version of [`envoy`]: major, minor, patch.
+///
+/// # Panics
+/// If it does not say it.
+pub fn envoy_version() -> [u32; 3] {
+    let output = Command::new(envoy()).arg("--version").output().expect("envoy --version runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    // "envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL"
+    let version = text.split('/').nth(1).map(|text| text.split('.').map(str::parse).collect());
+    let version: Option<Result<Vec<u32>, _>> = version;
+    version
+        .and_then(Result::ok)
+        .and_then(|parts| parts.try_into().ok())
+        .expect("a version in envoy --version")
+}
+
+/// Whether [`envoy`]'s RBAC matches repeated headers one by one. Those before 1.38 join them first, so that a second header
+/// keeps a rule from matching (envoy.reloadable_features.rbac_match_headers_individually).
+pub fn rbac_matches_headers_one_by_one() -> bool {
+    envoy_version() >= [1, 38, 0]
+}
+
 /// The compiled module of that name: `waf` is `dist/waf.wasm`, `examples/deny` is `dist/examples/deny.wasm`
 /// (`dist` is overridden by `PORTCULLIS_MODULES`).
 ///

@@ -19,8 +19,13 @@ fn every_matcher_decides_as_rbac() {
         .start();
     let mut differences = Vec::new();
     let mut outcomes = BTreeSet::new();
+    let repeated_headers_count = paths::rbac_matches_headers_one_by_one();
     for rule in &rules {
         for request in &rule.requests {
+            let names: BTreeSet<_> = request.headers.iter().map(|(name, _)| name).collect();
+            if names.len() < request.headers.len() && !repeated_headers_count {
+                continue;
+            }
             let request = request.clone().header(rbac::RULE_HEADER, rule.name);
             let [ours, native] = ["ours", "native"].map(|listener| {
                 let answer = envoy.client_of(listener).send(request.clone());

@@ -13,7 +13,8 @@ pub(crate) struct Instance {
     /// A name of its own: the module's, and a number from the second on.
     pub(crate) name: String,
     pub(crate) config: Value,
-    /// The environment variables that it reads.
+    /// The environment variables that its module's filters read: all have all of them, because some versions of Envoy (1.36)
+    /// run filters in one VM whose variables differ, with those of the first.
     pub(crate) variables: Vec<String>,
 }
 
@@ -31,9 +32,10 @@ impl Instances {
         for module in MODULES {
             for location in plan.hosts.values().flat_map(|host| &host.locations) {
                 if let Some(config) = config(location, module, act) {
-                    instances.add(plan, module, config);
+                    instances.add(module, config);
                 }
             }
+            instances.name_variables(plan, module);
         }
         instances
     }
@@ -51,17 +53,28 @@ impl Instances {
         wanted.filter_map(find).collect()
     }
 
-    fn add(&mut self, plan: &Plan, module: &'static str, config: Value) {
+    fn add(&mut self, module: &'static str, config: Value) {
         let mut same = self.0.iter().filter(|instance| instance.module == module);
         if same.clone().any(|instance| instance.config == config) {
             return;
         }
         let number = same.by_ref().count() + 1;
         let name = if number == 1 { module.to_owned() } else { format!("{module}-{number}") };
-        let text = config.to_string();
-        let reads = |variable: &&String| text.contains(&format!("\"${{{variable}}}\""));
-        let variables = plan.variables.keys().filter(reads).cloned().collect();
-        self.0.push(Instance { module, name, config, variables });
+        self.0.push(Instance { module, name, config, variables: Vec::new() });
+    }
+
+    fn name_variables(&mut self, plan: &Plan, module: &str) {
+        let of_module = |instance: &&mut Instance| instance.module == module;
+        let texts: Vec<String> =
+            self.0.iter_mut().filter(of_module).map(|instance| instance.config.to_string()).collect();
+        let reads = |variable: &&String| {
+            let reference = format!("\"${{{variable}}}\"");
+            texts.iter().any(|text| text.contains(&reference))
+        };
+        let variables: Vec<String> = plan.variables.keys().filter(reads).cloned().collect();
+        for instance in self.0.iter_mut().filter(of_module) {
+            instance.variables.clone_from(&variables);
+        }
     }
 }
 
