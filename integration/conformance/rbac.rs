@@ -104,7 +104,8 @@ fn cases(golden: &Path) -> Vec<Case> {
         .map(|name| {
             let policies = rbac::golden_policies(golden, name);
             let mut values = Vec::new();
-            texts(&policies, &mut values);
+            texts(&policies["policies"], &mut values);
+            values.extend(in_other_domains(&values, rbac::trust_domains(name)));
             let native = rbac::golden_filters(golden, name);
             let name = (*name).to_owned();
             Case { name, ours: module(policies), native, values, rules: Vec::new(), weight: 1 }
@@ -130,6 +131,12 @@ fn cases(golden: &Path) -> Vec<Case> {
         weight: 13,
     });
     cases
+}
+
+/// The principals among the texts, in each of these trust domains.
+fn in_other_domains(values: &[String], domains: &[&str]) -> Vec<String> {
+    let rests = values.iter().filter_map(|value| value.split_once('/'));
+    rests.flat_map(|(_, rest)| domains.iter().map(move |domain| format!("{domain}/{rest}"))).collect()
 }
 
 /// All texts in lists: those are what policies compare with.
@@ -250,7 +257,8 @@ fn near_miss(values: &[String], fits: impl Fn(&String) -> bool, random: &mut Ran
     }
 }
 
-/// Whose certificates the clients have: none, one without names, and names that the policies say or nearly say.
+/// Whose certificates the clients have: none, one without names, and names that the policies say or nearly
+/// say.
 fn identities(values: &[String], random: &mut Random) -> Vec<Option<Vec<String>>> {
     let mut identities = vec![None, Some(Vec::new())];
     for _ in 0..10 {
@@ -263,6 +271,11 @@ fn identities(values: &[String], random: &mut Random) -> Vec<Option<Vec<String>>
         };
         identities.push(Some(vec![uri]));
     }
+    // Few near misses are right in all five segments.
+    let principals = values.iter().filter(|value| value.split('/').count() == 5);
+    let exact: BTreeSet<String> =
+        principals.map(|value| format!("spiffe://{}", value.replace('*', "old"))).collect();
+    identities.extend(exact.into_iter().take(12).map(|uri| Some(vec![uri])));
     identities
 }
 
