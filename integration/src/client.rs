@@ -7,9 +7,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http_body_util::BodyExt;
-use http_body_util::channel::{Channel, Sender};
+use hyper::body::Frame;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
@@ -17,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::certs::Identity;
+use crate::frames::{Frames, Sender};
 use crate::raw::{self, Connection, Failure};
 use crate::request::{Body, ID_HEADER, Request, Response, from_map, lossy, to_map};
 use crate::runtime::{PATIENCE, block_on, spawn};
@@ -136,11 +136,11 @@ impl Client {
                 .map_err(protocol)?;
         let connection = spawn(connection);
         let (head, body) = self.http2_parts(&request, &id)?;
-        let (sender, channel) = Channel::<Bytes, Failure>::new(1);
+        let (sender, frames) = Frames::new();
         let writing = (!matches!(body, Body::None)).then(|| spawn(write_body(sender, body)));
         let outcome = async {
             let (head, body) =
-                http2.send_request(head.map(|()| channel)).await.map_err(protocol)?.into_parts();
+                http2.send_request(head.map(|()| frames)).await.map_err(protocol)?.into_parts();
             let body = body.collect().await.map_err(protocol)?;
             let trailers = body.trailers().map(from_map).unwrap_or_default();
             let (status, headers) = (head.status.as_u16(), from_map(&head.headers));
@@ -169,22 +169,22 @@ impl Client {
     }
 }
 
-async fn write_body(mut sender: Sender<Bytes, Failure>, body: Body) {
+async fn write_body(sender: Sender<Failure>, body: Body) {
     // A failed send means that the stream has ended; the response, or its absence, says how.
     match body {
         Body::None => {}
         Body::Sized(body) => {
-            let _ = sender.send_data(body).await;
+            let _ = sender.send(Ok(Frame::data(body))).await;
         }
         Body::Chunked(chunks, trailers) => {
             for (pause, chunk) in chunks {
                 tokio::time::sleep(pause).await;
-                if sender.send_data(chunk).await.is_err() {
+                if sender.send(Ok(Frame::data(chunk))).await.is_err() {
                     return;
                 }
             }
             if let (false, Ok(trailers)) = (trailers.is_empty(), to_map(&trailers)) {
-                let _ = sender.send_trailers(trailers).await;
+                let _ = sender.send(Ok(Frame::trailers(trailers))).await;
             }
         }
     }

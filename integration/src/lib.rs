@@ -65,6 +65,7 @@ pub mod client;
 pub mod config;
 pub mod discovery;
 pub mod envoy;
+mod frames;
 pub mod jwks;
 pub mod manifest;
 pub mod paths;

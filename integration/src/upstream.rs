@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
 pub use self::reply::Reply;
@@ -128,7 +129,7 @@ impl Upstream {
         let mut serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
         let held = match &mut *serving {
             Serving::Stopped(socket) => socket.take(),
-            Serving::Running(_) => None,
+            Serving::Running(..) => None,
         };
         if let Some(socket) = held {
             *serving = Serving::start(socket, Arc::clone(&self.state));
@@ -197,32 +198,37 @@ impl Seen {
 
 #[derive(Debug)]
 enum Serving {
-    Running(JoinHandle<Infallible>),
+    Running(JoinHandle<()>, Option<oneshot::Sender<Infallible>>),
     Stopped(Option<TcpSocket>),
 }
 
 impl Serving {
     fn start(socket: TcpSocket, state: Arc<State>) -> Self {
         let listener = block_on(async { socket.listen(1024) }).expect("a bound socket listens");
-        Self::Running(spawn(accept(listener, state)))
+        let (stop, stopped) = oneshot::channel();
+        Self::Running(spawn(accept(listener, state, stopped)), Some(stop))
     }
 }
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        if let Self::Running(task) = self {
-            task.abort();
-            // The port is free only when the task has let go of it.
+        if let Self::Running(task, stop) = self {
+            drop(stop.take());
+            // The port is free, and no connection open, only when the task has ended.
             poll(Duration::from_secs(5), || task.is_finished().then_some(()));
         }
     }
 }
 
-/// Ending this task ends its connections, which are in the set.
-async fn accept(listener: TcpListener, state: Arc<State>) -> Infallible {
+/// Serves until the sender of `stopped` is gone.
+async fn accept(listener: TcpListener, state: Arc<State>, mut stopped: oneshot::Receiver<Infallible>) {
     let mut connections = JoinSet::new();
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = &mut stopped => break,
+        };
+        let Ok((stream, _)) = accepted else { continue };
         let state = Arc::clone(&state);
         connections.spawn(async move {
             let _ = stream.set_nodelay(true);
@@ -234,6 +240,10 @@ async fn accept(listener: TcpListener, state: Arc<State>) -> Infallible {
         });
         while connections.try_join_next().is_some() {}
     }
+    drop(listener);
+    // To abort a task is not to end it: on a busy machine Envoy would find a connection open that is about to break, and does not
+    // try again what was sent on one.
+    connections.shutdown().await;
 }
 
 /// True if the connection begins as HTTP/2's preface does; no method of HTTP/1.1 does.

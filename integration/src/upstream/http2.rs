@@ -1,10 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http_body_util::BodyExt;
-use http_body_util::channel::{Channel, Sender};
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body, Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
@@ -12,6 +10,7 @@ use tokio::net::TcpStream;
 use super::reply::{Broken, Conversation};
 use super::state::State;
 use super::{NAME_HEADER, Reply, Seen};
+use crate::frames::{Frames, Sender};
 use crate::request::{from_map, to_map};
 use crate::runtime::spawn;
 
@@ -24,7 +23,7 @@ pub(super) async fn serve(stream: TcpStream, state: Arc<State>) {
     let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
 
-type Answer = hyper::Response<Channel<Bytes, Broken>>;
+type Answer = hyper::Response<Frames<Broken>>;
 
 async fn respond(state: Arc<State>, request: hyper::Request<Incoming>) -> Result<Answer, Broken> {
     let (head, body) = request.into_parts();
@@ -32,8 +31,8 @@ async fn respond(state: Arc<State>, request: hyper::Request<Incoming>) -> Result
     let reply = state.reply_to(index);
     let early = reply.early;
     if let Some(conversation) = reply.conversation.clone() {
-        let (sender, channel) = Channel::new(1);
-        let answer = head_of(&reply, &state.name, channel);
+        let (sender, frames) = Frames::new();
+        let answer = head_of(&reply, &state.name, frames);
         spawn(converse(state, index, body, sender, conversation));
         return Ok(answer);
     }
@@ -55,7 +54,7 @@ async fn converse(
     state: Arc<State>,
     index: usize,
     mut body: Incoming,
-    mut sender: Sender<Bytes, Broken>,
+    sender: Sender<Broken>,
     conversation: Conversation,
 ) {
     let mut unread = Vec::new();
@@ -71,7 +70,7 @@ async fn converse(
         };
         for answer in answers {
             tokio::time::sleep(state.reply_to(index).delay).await;
-            if sender.send_data(answer).await.is_err() {
+            if sender.send(Ok(Frame::data(answer))).await.is_err() {
                 return;
             }
         }
@@ -81,7 +80,7 @@ async fn converse(
         let reply = state.reply_to(index);
         tokio::time::sleep(reply.delay).await;
         if let Ok(trailers) = to_map(&reply.trailers) {
-            let _ = sender.send_trailers(trailers).await;
+            let _ = sender.send(Ok(Frame::trailers(trailers))).await;
         }
     }
 }
@@ -127,8 +126,8 @@ fn seen(head: &hyper::http::request::Parts) -> Seen {
 }
 
 fn answer(reply: Reply, name: &str) -> Answer {
-    let (sender, channel) = Channel::new(1);
-    let mut answer = head_of(&reply, name, channel);
+    let (sender, frames) = Frames::new();
+    let mut answer = head_of(&reply, name, frames);
     if let Some(length) = reply.content_length() {
         answer.headers_mut().entry("content-length").or_insert_with(|| length.into());
     }
@@ -138,26 +137,26 @@ fn answer(reply: Reply, name: &str) -> Answer {
     answer
 }
 
-fn head_of(reply: &Reply, name: &str, channel: Channel<Bytes, Broken>) -> Answer {
-    let mut answer = hyper::Response::new(channel);
+fn head_of(reply: &Reply, name: &str, frames: Frames<Broken>) -> Answer {
+    let mut answer = hyper::Response::new(frames);
     *answer.status_mut() = reply.status.try_into().expect("a status code");
     *answer.headers_mut() = to_map(&reply.headers).unwrap_or_else(|e| panic!("{e}"));
     answer.headers_mut().insert(NAME_HEADER, name.parse().expect("a plain name"));
     answer
 }
 
-async fn write_body(mut sender: Sender<Bytes, Broken>, reply: Reply) {
+async fn write_body(sender: Sender<Broken>, reply: Reply) {
     for (pause, chunk) in reply.body {
         tokio::time::sleep(pause).await;
-        if sender.send_data(chunk).await.is_err() {
+        if sender.send(Ok(Frame::data(chunk))).await.is_err() {
             return;
         }
     }
     if let Some(broken) = reply.broken {
         // What was sent must reach the wire before the reset takes the stream away.
         tokio::time::sleep(Duration::from_millis(50)).await;
-        sender.abort(broken);
+        let _ = sender.send(Err(broken)).await;
     } else if let (false, Ok(trailers)) = (reply.trailers.is_empty(), to_map(&reply.trailers)) {
-        let _ = sender.send_trailers(trailers).await;
+        let _ = sender.send(Ok(Frame::trailers(trailers))).await;
     }
 }
