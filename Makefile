@@ -112,7 +112,6 @@ cli: ## Build the command line tool, dist/portcullis
 
 PLAYWRIGHT_VERSION := 1.56.1
 BINDGEN := .tools/cargo/bin/wasm-bindgen
-ZOPFLI_VERSION := 0.8.4
 BINDGEN_VERSION := $(shell sed -n 's/^wasm-bindgen = "=\(.*\)"/\1/p' Cargo.toml)
 
 .PHONY: playground-files
@@ -121,9 +120,7 @@ playground-files:
 	@$(BINDGEN) --version 2>/dev/null | grep -q '$(BINDGEN_VERSION)$$' || \
 	    cargo install --quiet --debug --force --root .tools/cargo --version $(BINDGEN_VERSION) wasm-bindgen-cli
 	@tools/crs/install.sh .tools/crs --optional
-	@test -x .tools/cargo/bin/zopfli || \
-	    cargo install --quiet --root .tools/cargo --version $(ZOPFLI_VERSION) zopfli
-	@tools/playground/build.sh dist/playground .tools/crs .tools/cargo/bin
+	@tools/playground/build.sh dist/playground .tools/crs $(BINDGEN)
 
 .PHONY: playground
 playground: playground-files ## Build the playground, the filters in a browser, and serve it at localhost:8000 (PORT=8000)

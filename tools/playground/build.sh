@@ -1,23 +1,34 @@
 #!/bin/sh
 # Puts the playground into the directory $1: the page, the filters, and, where there is one in $2, the Core Rule Set as a
-# file of its own. $3 has wasm-bindgen and zopfli.
+# file of its own. $3 has wasm-bindgen.
 set -eu
 target=$1
 crs=$2
-tools=$3
+bindgen=$3
 page=$(dirname "$0")/page
-wasm=${CARGO_TARGET_DIR:-target}/playground/wasm32-unknown-unknown/playground/portcullis_playground.wasm
+built=${CARGO_TARGET_DIR:-target}
+triple=wasm32-unknown-unknown
+# The same module wherever it is built: messages of panics name files, not whose home they are in.
+remap="\"--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo\",\"--remap-path-prefix=$PWD=/portcullis\""
 
 # A directory of its own: the modules are built with the Core Rule Set inside.
-PORTCULLIS_WITHOUT_CRS=1 CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/playground cargo build --quiet \
-    --package portcullis-playground --lib --target wasm32-unknown-unknown --profile playground
+PORTCULLIS_WITHOUT_CRS=1 CARGO_TARGET_DIR=$built/playground cargo build --quiet --locked --target "$triple" \
+    --config "target.$triple.rustflags=[$remap]" --profile playground --lib \
+    --package portcullis-playground --package portcullis-playground-unpack
+cargo build --quiet --locked --package portcullis-playground-unpack --features pack --bin pack
 mkdir -p "$target"
 rm -f "$target"/*
-"$tools/wasm-bindgen" --target web --no-typescript --out-dir "$target" "$wasm" 2>/dev/null
-# Packed here, so that it is small whatever a server compresses; the worker unpacks it.
-"$tools/zopfli" "$target/portcullis_playground_bg.wasm"
-mv "$target/portcullis_playground_bg.wasm.gz" "$target/filters.bin"
-rm "$target/portcullis_playground_bg.wasm"
+for module in portcullis_playground portcullis_playground_unpack; do
+    "$bindgen" --target web --no-typescript --out-dir "$target" \
+        "$built/playground/$triple/playground/$module.wasm" 2>/dev/null
+done
 cp "$page"/* "$target"/
 python3 "$(dirname "$0")/crs.py" "$crs" "$target/crs.json"
+# Packed here, so that it is small whatever a server compresses; the worker unpacks it.
+"$built/debug/pack" "$target/portcullis_playground_bg.wasm" "$target/filters.bin"
+rm "$target/portcullis_playground_bg.wasm"
+if [ -f "$target/crs.json" ]; then
+    "$built/debug/pack" "$target/crs.json" "$target/crs.bin"
+    rm "$target/crs.json"
+fi
 python3 "$(dirname "$0")/size.py" "$target"

@@ -5,8 +5,9 @@ import gzip
 import pathlib
 import sys
 
-LIMIT = 1_000_000
-LAZY = {"crs.json"}
+# A tenth below what is promised, 1 MB: the filters grow.
+LIMIT = 900_000
+LAZY = {"crs.bin"}
 
 
 def main():
@@ -14,10 +15,9 @@ def main():
     first = sum(size for name, size in sizes.items() if name not in LAZY)
     for name in sorted(sizes, key=sizes.get, reverse=True):
         print(f"{sizes[name]:>9,} bytes  {name}{' (only with the Core Rule Set)' if name in LAZY else ''}")
-    print(f"{first:>9,} bytes  first load, compressed with gzip")
+    print(f"{first:>9,} bytes  first load")
     if first > LIMIT:
         sys.exit(f"found {first:,} bytes, expected at most {LIMIT:,}")
-
 
 
 def size(path):

@@ -61,11 +61,11 @@ test("all four filters have an example that comes to a decision", async (page) =
 });
 
 test("the Core Rule Set is loaded only where it is asked for", async (page) => {
-  assert.ok(!requested.includes("/crs.json"));
-  if (!fs.existsSync(path.join(directory, "crs.json"))) return console.log("    skipped: built without the Core Rule Set");
+  assert.ok(!requested.includes("/crs.bin"));
+  if (!fs.existsSync(path.join(directory, "crs.bin"))) return console.log("    skipped: built without the Core Rule Set");
   await page.selectOption("#example", { label: "waf: the OWASP Core Rule Set" });
   await verdict(page, "blocked with 403: by rule 949110");
-  assert.ok(requested.includes("/crs.json"));
+  assert.ok(requested.includes("/crs.bin"));
   await page.locator("#timeline li", { hasText: "rule 942100 in phase 2" }).first().waitFor();
 });
 
@@ -97,6 +97,17 @@ test("a link holds everything", async (page) => {
   await page.goto(`${page.origin}/#1@@@`);
   await page.locator("#config").waitFor();
   assert.ok((await page.inputValue("#config")).length > 0, "a broken link opens an example");
+});
+
+test("what is doubtful is said: a secret in plain text, a chain that contradicts itself", async (page) => {
+  const warning = (text) => page.locator("#problems li[data-severity=warning]", { hasText: text }).waitFor({ timeout: PATIENCE });
+  await page.fill("#config", '{"api_keys": {"keys": [{"consumer": "ops", "secret": "a-key-that-everybody-can-read"}]}}');
+  await warning("a secret in plain text");
+  await page.fill("#config", '{"api_keys": {"keys": [{"consumer": "ops", "secret": "${OPS_KEY}"}]}}');
+  await page.locator("#remarks", { hasText: "OPS_KEY" }).waitFor({ timeout: PATIENCE });
+  assert.equal(await page.locator("#problems li").count(), 0);
+  await page.fill("#config", 'SecRuleEngine On\nSecRule REQUEST_METHOD "@streq GET" "id:1,phase:1,deny,chain"\nSecRule REQUEST_METHOD "@streq POST"');
+  await warning("the chain never matches");
 });
 
 test("what takes too long is stopped, and the page works on", async (page) => {

@@ -1,21 +1,16 @@
 mod affinity;
 mod canary;
 
+use crate::configuration::Configuration;
 use crate::error::Error;
 use crate::filter::FilterName;
-use crate::{Outcome, Output, clock, files};
-use portcullis_lint::{Config, Filter, Found, MAX_FILE_BYTES, ReadOptions, Source};
-use serde_json::json;
+use crate::{Outcome, Output, clock};
+use portcullis_lint::Filter;
+use serde_json::{Value, json};
 
 /// Look into the cookies of affinity and canary
-#[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
 #[derive(Debug, clap::Subcommand)]
-enum Command {
+pub(crate) enum Command {
     Open(Open),
 }
 
@@ -24,7 +19,7 @@ enum Command {
 /// For affinity's sealed cookies, and for canary's signed cookies and tokens. Keys and names come from --config, whose
 /// `${NAME}`s are environment variables here, or from --key and so on. Exit status 1 if the cookie does not count.
 #[derive(Debug, clap::Args)]
-struct Open {
+pub(crate) struct Open {
     /// The cookie: its value, or a whole `name=value; …`
     cookie: String,
     /// A file with the filter's configuration, in any form that `lint` reads
@@ -50,57 +45,43 @@ struct Open {
     now: Option<String>,
 }
 
-pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Outcome, Error> {
-    let Command::Open(open) = &arguments.command;
+/// What a cookie says.
+struct Opened {
+    verdict: &'static str,
+    /// What the verdict means, where its name does not say it.
+    meaning: &'static str,
+    content: Value,
+    lines: Vec<(&'static str, String)>,
+}
+
+pub(crate) fn run(command: &Command, output: &mut Output) -> Result<Outcome, Error> {
+    let Command::Open(open) = command;
     let now = clock::parse(open.now.as_deref())?;
-    let (filter, json, found) = match &open.config {
-        Some(name) => {
-            let found = configuration(name, open.filter)?;
-            let Config::Json(json) = &found.config else {
-                return Err(Error::unusable(name, "rules, which have no cookie"));
-            };
-            (found.filter, json.clone(), Some(found))
-        }
-        None => {
-            let filter = open.filter.map_or(Filter::Affinity, Filter::from);
-            (filter, given(open, filter)?.to_string().into_bytes(), None)
-        }
+    let filter = open.filter.map(Filter::from);
+    let config = match (&open.config, filter) {
+        (Some(name), Some(filter)) => Configuration::read(name, &[filter])?,
+        (Some(name), None) => Configuration::read(name, &[Filter::Affinity, Filter::Canary])?,
+        (None, filter) => given(open, filter.unwrap_or(Filter::Affinity))?,
     };
-    let environment = |name: &str| {
-        let written = found.as_ref().and_then(|found| found.variables.value(name)).map(str::to_owned);
-        written.or_else(|| std::env::var(name).ok())
+    let Opened { verdict, meaning, content, lines } = match config.filter {
+        Filter::Affinity => affinity::open(open, &config, now)?,
+        Filter::Canary => canary::open(open, &config, now)?,
+        other => return Err(Error::misuse(format!("{other} has no cookies"))),
     };
-    match filter {
-        Filter::Affinity => affinity::open(open, &json, &environment, now, output),
-        Filter::Canary => canary::open(open, &json, &environment, now, output),
-        other => Err(Error::misuse(format!("{other} has no cookies"))),
+    if output.is_json() {
+        output.json(&json!({ "filter": config.filter.name(), "verdict": verdict, "content": content }))?;
+    } else {
+        output.line(format_args!("verdict   {verdict}{meaning}"))?;
+        lines.iter().try_for_each(|(name, value)| output.line(format_args!("{name:<9} {value}")))?;
     }
+    Ok(if verdict == "valid" { Outcome::Fine } else { Outcome::Findings })
 }
 
-/// The configuration in a file that is for a filter with cookies.
-fn configuration(name: &str, filter: Option<FilterName>) -> Result<Found, Error> {
-    let bytes = files::read(name, MAX_FILE_BYTES)?;
-    let wanted = filter.map(Filter::from);
-    let source = Source::read(files::display(name), &bytes, &ReadOptions { filter: wanted });
-    let fits = |found: &Found| match wanted {
-        Some(filter) => found.filter == filter,
-        None => matches!(found.filter, Filter::Affinity | Filter::Canary),
-    };
-    let mut fitting: Vec<Found> = source.configs.into_iter().filter(fits).collect();
-    match (fitting.pop(), fitting.is_empty()) {
-        (Some(found), true) => Ok(found),
-        (Some(_), false) => {
-            Err(Error::unusable(name, "several configurations: --filter says which is meant"))
-        }
-        (None, _) => Err(Error::unusable(name, "no configuration of affinity or canary is in there")),
-    }
-}
-
-fn given(open: &Open, filter: Filter) -> Result<serde_json::Value, Error> {
+fn given(open: &Open, filter: Filter) -> Result<Configuration, Error> {
     // `${` would be a reference.
     let keys: Vec<String> = open.key.iter().map(|key| key.replace("${", "$${")).collect();
     if filter == Filter::Canary {
-        return Ok(json!({ "releases": [], "token": { "keys": keys } }));
+        return Ok(Configuration::of(filter, &json!({ "releases": [], "token": { "keys": keys } })));
     }
     let Some(audience) = &open.audience else {
         return Err(Error::misuse("affinity's cookies are sealed for an audience: --audience, or --config"));
@@ -109,5 +90,5 @@ fn given(open: &Open, filter: Filter) -> Result<serde_json::Value, Error> {
     if let (Some(name), Some(members)) = (&open.name, config.as_object_mut()) {
         members.insert("cookie".to_owned(), json!({ "name": name }));
     }
-    Ok(config)
+    Ok(Configuration::of(filter, &config))
 }

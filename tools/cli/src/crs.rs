@@ -9,20 +9,14 @@ use portcullis_waf::BuiltIn;
 use std::path::Path;
 
 /// Look at the OWASP Core Rule Set, and make exclusions from it
-#[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
 #[derive(Debug, clap::Subcommand)]
-enum Command {
+pub(crate) enum Command {
     Info(info::Arguments),
     Exclude(exclude::Arguments),
 }
 
-pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Outcome, Error> {
-    match &arguments.command {
+pub(crate) fn run(command: &Command, output: &mut Output) -> Result<Outcome, Error> {
+    match command {
         Command::Info(arguments) => info::run(arguments, output),
         Command::Exclude(arguments) => exclude::run(arguments, output),
     }

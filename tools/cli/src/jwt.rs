@@ -1,30 +1,33 @@
+mod judge;
+mod rules;
+
 use crate::error::Error;
 use crate::{Outcome, Output, clock, files};
-use portcullis_authz_core::jwt::{Claims, Jwks, MAX_JWKS_BYTES, Software, Token, TokenError};
-use portcullis_authz_core::{CLOCK_SKEW_SECONDS, bare_audience};
+use judge::{Judge, Keys, Step, Verdict, Wanted};
+use portcullis_authz_core::jwt::{Jwks, MAX_JWKS_BYTES};
+use rules::Rule;
 use serde::Serialize;
 use serde_json::json;
 
 /// Look at tokens (JWT) as authz does
-#[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
 #[derive(Debug, clap::Subcommand)]
-enum Command {
+pub(crate) enum Command {
     Check(Check),
 }
 
 /// Check a token: each check and its result
 ///
-/// Exit status 1 if authz would refuse the token.
+/// Against what the options say, or with --config against each rule of authz' `request_authentication`, or of Istio's
+/// RequestAuthentication in its `spec`. Exit status 1 if authz would refuse the token.
 #[derive(Debug, clap::Args)]
-struct Check {
+pub(crate) struct Check {
     /// The token, @FILE for a file with it, or - for standard input; with or without `Bearer `
     token: String,
-    /// The issuer's keys: a file with a JWKS. Without it the signature is not checked
+    /// A file with authz' configuration, in any form that `lint` reads: which rule takes the token, and why others do not
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["issuer", "audience"])]
+    config: Option<String>,
+    /// The issuer's keys: a file with a JWKS. Without it the signature is not checked. With --config, for rules whose keys are
+    /// fetched
     #[arg(long, value_name = "FILE")]
     jwks: Option<String>,
     /// The issuer that it has to be of
@@ -41,139 +44,111 @@ struct Check {
 /// The largest file with a token.
 const MAX_FILE_BYTES: usize = 64 << 10;
 
+/// What a rule makes of the token.
 #[derive(Debug, Serialize)]
-struct Step {
-    check: &'static str,
-    result: Verdict,
-    why: String,
+struct Judged {
+    /// Where the rule stands in the configuration.
+    rule: String,
+    accepted: bool,
+    checks: Vec<Step>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Verdict {
-    Ok,
-    Failed,
-    Skipped,
-}
-
-pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Outcome, Error> {
-    let Command::Check(check) = &arguments.command;
-    let text = match check.token.strip_prefix('@') {
-        Some(name) => String::from_utf8_lossy(&files::read(name, MAX_FILE_BYTES)?).into_owned(),
-        None if check.token == "-" => {
-            String::from_utf8_lossy(&files::read("-", MAX_FILE_BYTES)?).into_owned()
-        }
-        None => check.token.clone(),
-    };
-    let text = text.trim();
-    let text = text.strip_prefix("Bearer ").unwrap_or(text);
+pub(crate) fn run(command: &Command, output: &mut Output) -> Result<Outcome, Error> {
+    let Command::Check(check) = command;
+    let text = read_token(&check.token)?;
     let now = clock::parse(check.now.as_deref())?.as_secs();
     let jwks = check.jwks.as_deref().map(read_jwks).transpose()?;
-    let (steps, claims) = judge(text, check, jwks.as_ref(), now);
-    let is_refused = steps.iter().any(|step| step.result == Verdict::Failed);
+    let rules = check.config.as_deref().map(|name| rules::read(name, jwks.as_ref())).transpose()?;
+    let (judge, mut checks) = Judge::new(text.as_bytes(), now);
+    let Some(rules) = rules else {
+        let given = Wanted {
+            issuer: check.issuer.clone(),
+            audiences: check.audience.clone(),
+            keys: jwks.map_or_else(
+                || Keys::Missing("no --jwks: anybody may have written this token".to_owned()),
+                Keys::Known,
+            ),
+        };
+        checks.extend(judge.check(&given, ["no --issuer", "no --audience"]));
+        return single(&checks, &judge, output);
+    };
+    let judged: Vec<Judged> = rules
+        .iter()
+        .map(|Rule { path, wanted }| {
+            let checks = judge.check(wanted, ["", "the rule takes any"]);
+            Judged { rule: path.clone(), accepted: judge.is_readable() && accepted(&checks), checks }
+        })
+        .collect();
+    several(&checks, &judged, &judge, output)
+}
+
+/// What is said where the options say what is wanted.
+fn single(checks: &[Step], judge: &Judge<'_>, output: &mut Output) -> Result<Outcome, Error> {
+    let accepted = accepted(checks);
     if output.is_json() {
-        let claims = claims.map(|claims| claims.members);
-        output.json(&json!({ "accepted": !is_refused, "checks": steps, "claims": claims }))?;
+        output.json(&json!({ "accepted": accepted, "checks": checks, "claims": judge.claims() }))?;
     } else {
-        for Step { check, result, why } in &steps {
-            let (color, word) = match result {
-                Verdict::Ok => ("32", "ok"),
-                Verdict::Failed => ("31", "FAILED"),
-                Verdict::Skipped => ("33", "skipped"),
-            };
-            output.line(format_args!("\u{1b}[{color}m{word:<7}\u{1b}[0m {check:<10} {why}"))?;
-        }
-        output.line(if is_refused {
-            "authz refuses this token"
-        } else {
+        checks.iter().try_for_each(|step| write(step, output))?;
+        output.line(if accepted {
             "nothing is wrong with this token"
+        } else {
+            "authz refuses this token"
         })?;
     }
-    Ok(if is_refused { Outcome::Findings } else { Outcome::Fine })
+    Ok(if accepted { Outcome::Fine } else { Outcome::Findings })
+}
+
+/// What is said where a configuration does.
+fn several(
+    checks: &[Step],
+    rules: &[Judged],
+    judge: &Judge<'_>,
+    output: &mut Output,
+) -> Result<Outcome, Error> {
+    let takes = rules.iter().find(|rule| rule.accepted);
+    if output.is_json() {
+        let rule = takes.map(|rule| &rule.rule);
+        output.json(&json!({
+            "accepted": takes.is_some(), "rule": rule, "checks": checks, "rules": rules, "claims": judge.claims(),
+        }))?;
+    } else {
+        checks.iter().try_for_each(|step| write(step, output))?;
+        for rule in rules.iter().filter(|rule| !rule.checks.is_empty()) {
+            output.line(format_args!("\n\u{1b}[1m{}\u{1b}[0m", rule.rule))?;
+            rule.checks.iter().try_for_each(|step| write(step, output))?;
+        }
+        match takes {
+            Some(rule) => output.line(format_args!("\n{} takes this token", rule.rule))?,
+            None => output.line("\nno rule takes this token: authz refuses it")?,
+        }
+    }
+    Ok(if takes.is_some() { Outcome::Fine } else { Outcome::Findings })
+}
+
+fn accepted(checks: &[Step]) -> bool {
+    checks.iter().all(|step| step.result != Verdict::Failed)
+}
+
+fn write(Step { check, result, why }: &Step, output: &mut Output) -> Result<(), Error> {
+    let (color, word) = match result {
+        Verdict::Ok => ("32", "ok"),
+        Verdict::Failed => ("31", "FAILED"),
+        Verdict::Skipped => ("33", "skipped"),
+    };
+    output.line(format_args!("\u{1b}[{color}m{word:<7}\u{1b}[0m {check:<10} {why}"))
+}
+
+fn read_token(argument: &str) -> Result<String, Error> {
+    let text = match argument.strip_prefix('@') {
+        Some(name) => String::from_utf8_lossy(&files::read(name, MAX_FILE_BYTES)?).into_owned(),
+        None if argument == "-" => String::from_utf8_lossy(&files::read("-", MAX_FILE_BYTES)?).into_owned(),
+        None => argument.to_owned(),
+    };
+    let text = text.trim();
+    Ok(text.strip_prefix("Bearer ").unwrap_or(text).to_owned())
 }
 
 fn read_jwks(name: &str) -> Result<Jwks, Error> {
     let bytes = files::read(name, MAX_JWKS_BYTES)?;
     Jwks::parse(&bytes).map_err(|error| Error::unusable(files::display(name), error.to_string()))
-}
-
-/// The checks in authz's order. Those that need what an earlier one refused are left out.
-fn judge(text: &str, check: &Check, jwks: Option<&Jwks>, now: u64) -> (Vec<Step>, Option<Claims>) {
-    let mut steps = Vec::new();
-    let mut say = |check, result, why: String| steps.push(Step { check, result, why });
-    let of = |error: TokenError| error.text().to_owned();
-    let token = match Token::parse(text.as_bytes()) {
-        Ok(token) => token,
-        Err(error) => {
-            say("form", Verdict::Failed, of(error));
-            return (steps, None);
-        }
-    };
-    let kid = token.kid.as_deref().map_or("no kid".to_owned(), |kid| format!("kid {kid:?}"));
-    say("form", Verdict::Ok, format!("{} bytes, {}, {kid}", text.len(), token.algorithm.name()));
-    let claims = match Claims::parse(&token.payload) {
-        Ok(claims) => {
-            let (issuer, subject) = (&claims.issuer, &claims.subject);
-            say("claims", Verdict::Ok, format!("issuer {issuer:?}, subject {subject:?}"));
-            Some(claims)
-        }
-        Err(error) => {
-            say("claims", Verdict::Failed, of(error));
-            None
-        }
-    };
-    if let Some(claims) = &claims {
-        match &check.issuer {
-            None => say("issuer", Verdict::Skipped, "no --issuer".to_owned()),
-            Some(issuer) if *issuer == claims.issuer => say("issuer", Verdict::Ok, format!("{issuer:?}")),
-            Some(issuer) => {
-                say("issuer", Verdict::Failed, format!("found {:?}, expected {issuer:?}", claims.issuer));
-            }
-        }
-        let fits =
-            |wanted: &String| claims.audiences.iter().any(|it| bare_audience(it) == bare_audience(wanted));
-        let shown = format!("{:?}", claims.audiences);
-        match check.audience.iter().find(|wanted| fits(wanted)) {
-            _ if check.audience.is_empty() => {
-                say("audience", Verdict::Skipped, format!("no --audience; the token's: {shown}"))
-            }
-            Some(audience) => say("audience", Verdict::Ok, format!("{audience:?}")),
-            None => say(
-                "audience",
-                Verdict::Failed,
-                format!("found {shown}, expected one of {:?}", check.audience),
-            ),
-        }
-        let until = if claims.expires == 0 {
-            "no exp: it never expires".to_owned()
-        } else {
-            clock::format(claims.expires)
-        };
-        match claims.check_time(now, CLOCK_SKEW_SECONDS) {
-            Ok(()) => say(
-                "time",
-                Verdict::Ok,
-                format!("expires: {until}; clocks may be {CLOCK_SKEW_SECONDS} s apart"),
-            ),
-            Err(error) => {
-                let from = clock::format(claims.not_before);
-                say(
-                    "time",
-                    Verdict::Failed,
-                    format!("{}: from {from}, until {until}, now {}", of(error), clock::format(now)),
-                );
-            }
-        }
-    }
-    match (jwks, token.signature()) {
-        (_, Err(error)) => say("signature", Verdict::Failed, of(error)),
-        (None, Ok(_)) => {
-            say("signature", Verdict::Skipped, "no --jwks: anybody may have written this token".to_owned())
-        }
-        (Some(jwks), Ok(signature)) => match jwks.verify(&signature, token.signing_input, &mut Software) {
-            Ok(()) => say("signature", Verdict::Ok, format!("by a key of {}", jwks.keys().len())),
-            Err(error) => say("signature", Verdict::Failed, of(error)),
-        },
-    }
-    (steps, claims)
 }

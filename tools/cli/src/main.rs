@@ -2,10 +2,9 @@
 //!
 //! Each subcommand is a file: its arguments, and a `run` that says how it ended. What decides is in the filters' own crates.
 
-#![allow(dead_code, reason = "what several subcommands share, before all of them are there")]
-
 mod clock;
 mod completions;
+mod configuration;
 mod cookie;
 mod crs;
 mod error;
@@ -44,14 +43,17 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Lint(lint::Arguments),
-    Crs(crs::Arguments),
+    #[command(subcommand)]
+    Crs(crs::Command),
     Explain(Box<explain::Arguments>),
     Replay(replay::Arguments),
     Schema(schema::Arguments),
     Migrate(migrate::Arguments),
     Keygen(keygen::Arguments),
-    Cookie(cookie::Arguments),
-    Jwt(jwt::Arguments),
+    #[command(subcommand)]
+    Cookie(cookie::Command),
+    #[command(subcommand)]
+    Jwt(jwt::Command),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
@@ -74,10 +76,10 @@ fn main() -> ExitCode {
     let mut output = Output::new(cli.json);
     let result = match cli.command {
         Command::Lint(arguments) => lint::run(&arguments, &mut output),
-        Command::Crs(arguments) => crs::run(&arguments, &mut output),
+        Command::Crs(command) => crs::run(&command, &mut output),
         Command::Keygen(arguments) => keygen::run(&arguments, &mut output),
-        Command::Cookie(arguments) => cookie::run(&arguments, &mut output),
-        Command::Jwt(arguments) => jwt::run(&arguments, &mut output),
+        Command::Cookie(command) => cookie::run(&command, &mut output),
+        Command::Jwt(command) => jwt::run(&command, &mut output),
         Command::Explain(arguments) => explain::run(&arguments, &mut output),
         Command::Replay(arguments) => replay::run(&arguments, &mut output),
         Command::Schema(arguments) => schema::run(&arguments, &mut output),

@@ -70,7 +70,6 @@ impl Report<'_> {
             Filter::Authz => self.load::<portcullis_authz::AuthzFilter>(json),
         }
         self.repeated_members();
-        #[cfg(feature = "plain-secrets")]
         doubts::secrets(self);
     }
 

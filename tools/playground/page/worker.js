@@ -1,23 +1,28 @@
 // The filters run here, so that the page can end them when they take too long.
 import init, { read_request, run, set_core_rule_set } from "./portcullis_playground.js";
+import initUnpack, { unpack } from "./portcullis_playground_unpack.js";
 
+const unpacker = initUnpack();
 const ready = load();
 
-// Packed in a file that no server unpacks on its way.
 async function load() {
-  const packed = await fetch("filters.bin");
-  if (!packed.ok) throw new Error("the filters are not there: `make playground` builds them");
-  const unpacked = packed.body.pipeThrough(new DecompressionStream("gzip"));
-  await init({ module_or_path: new Response(unpacked, { headers: { "content-type": "application/wasm" } }) });
+  const module = await packed("filters.bin", "the filters are not there: `make playground` builds them");
+  await init({ module_or_path: module });
+}
+
+// A file that is packed for LZMA, which neither servers nor browsers unpack on its way.
+async function packed(name, missing) {
+  const [response] = await Promise.all([fetch(name), unpacker]);
+  if (!response.ok) throw new Error(missing);
+  return unpack(new Uint8Array(await response.arrayBuffer()));
 }
 
 let coreRuleSet;
 
-// Some 120 KB, compressed, that only its users load.
+// Some 90 KB that only its users load.
 function loadCoreRuleSet() {
-  coreRuleSet ??= fetch("crs.json").then(async (response) => {
-    if (!response.ok) throw new Error("this page was built without the Core Rule Set");
-    const problem = set_core_rule_set(await response.text());
+  coreRuleSet ??= packed("crs.bin", "this page was built without the Core Rule Set").then((text) => {
+    const problem = set_core_rule_set(new TextDecoder().decode(text));
     if (problem) throw new Error(problem);
   });
   return coreRuleSet;

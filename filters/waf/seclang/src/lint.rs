@@ -2,6 +2,8 @@
 //!
 //! [`check`] looks at a complete rule set: a single file of a larger one has markers and rules elsewhere.
 
+mod bodies;
+mod contradiction;
 mod phases;
 mod rule;
 
@@ -27,8 +29,10 @@ pub fn check(ruleset: &Ruleset) -> Vec<Lint> {
     linter.skips();
     linter.unreachable();
     linter.references();
+    linter.bodies();
     for (rule, span) in ruleset.rules() {
         linter.chain(rule, span);
+        linter.contradictions(rule);
         linter.rule(rule, rule, span);
         for link in &rule.links {
             linter.rule(link, rule, link.span);
@@ -129,6 +133,18 @@ pub enum LintKind {
         /// The operator.
         operator: &'static str,
     },
+    /// Two links of a chain that no value satisfies.
+    Contradiction {
+        /// The variable that both look at.
+        variable: &'static str,
+        /// The operator before it, as `file:line:column`.
+        other: String,
+    },
+    /// A rule on a body that is not read.
+    BodyNotRead {
+        /// The directive that would have it read.
+        directive: &'static str,
+    },
     /// Text that can't occur: capitals after `t:lowercase`, or the other way round.
     ArgumentNeverMatches {
         /// The transformation.
@@ -194,6 +210,15 @@ impl fmt::Display for LintKind {
             }
             K::TransformationWithoutEffect { transformation, operator } => {
                 write!(f, "`t:{transformation}` has no effect: `@{operator}` has no regard to case")
+            }
+            K::Contradiction { variable, other } => {
+                write!(
+                    f,
+                    "the chain never matches: no `{variable}` satisfies this and the operator at {other}"
+                )
+            }
+            K::BodyNotRead { directive } => {
+                write!(f, "the rule never matches: without `{directive} On` there is no body to look at")
             }
             K::ArgumentNeverMatches { transformation } => {
                 write!(f, "the operator can never match: no such text is left after `t:{transformation}`")

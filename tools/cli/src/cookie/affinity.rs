@@ -1,19 +1,15 @@
-use super::Open;
+use super::{Open, Opened};
+use crate::clock;
+use crate::configuration::Configuration;
 use crate::error::Error;
-use crate::{Outcome, Output, clock};
 use portcullis_affinity_core::{Affinity, Pin, Rejection, Session, Target};
 use sdk_shim::{ConfigErrors, Environment};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-pub(super) fn open(
-    open: &Open,
-    config: &[u8],
-    environment: &Environment<'_>,
-    now: Duration,
-    output: &mut Output,
-) -> Result<Outcome, Error> {
-    let affinity = load(config, environment)?;
+pub(super) fn open(open: &Open, config: &Configuration, now: Duration) -> Result<Opened, Error> {
+    let environment = |name: &str| config.variable(name);
+    let affinity = load(&config.json, &environment)?;
     let name = &affinity.config().cookie.name;
     let header =
         if open.cookie.contains('=') { open.cookie.clone() } else { format!("{name}={}", open.cookie) };
@@ -27,23 +23,19 @@ pub(super) fn open(
         }
         Session::Rejected(rejection) => {
             // What is over can be read all the same.
-            let pin = match session(&load(&without_timeouts(config), environment)?) {
+            let pin = match session(&load(&without_timeouts(&config.json), &environment)?) {
                 Session::Pinned(pin) => Some(pin),
                 _ => None,
             };
             (Some(rejection), pin)
         }
     };
-    let verdict = rejection.map_or("valid", Rejection::as_str);
-    if output.is_json() {
-        output.json(&json!({ "filter": "affinity", "verdict": verdict, "content": pin.map(|pin| content(&pin, &affinity)) }))?;
-    } else {
-        output.line(format_args!("verdict   {verdict}{}", rejection.map(meaning).unwrap_or_default()))?;
-        for (name, value) in pin.iter().flat_map(|pin| lines(pin, &affinity)) {
-            output.line(format_args!("{name:<9} {value}"))?;
-        }
-    }
-    Ok(if rejection.is_none() { Outcome::Fine } else { Outcome::Findings })
+    Ok(Opened {
+        verdict: rejection.map_or("valid", Rejection::as_str),
+        meaning: rejection.map(meaning).unwrap_or_default(),
+        content: json!(pin.as_ref().map(|pin| content(pin, &affinity))),
+        lines: pin.iter().flat_map(|pin| lines(pin, &affinity)).collect(),
+    })
 }
 
 fn load(config: &[u8], environment: &Environment<'_>) -> Result<Affinity, Error> {

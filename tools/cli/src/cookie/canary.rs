@@ -1,20 +1,16 @@
-use super::Open;
+use super::{Open, Opened};
+use crate::clock;
+use crate::configuration::Configuration;
 use crate::error::Error;
-use crate::{Outcome, Output, clock};
 use portcullis_canary_core::{Config, Signed};
-use sdk_shim::{ConfigErrors, Environment};
+use sdk_shim::ConfigErrors;
 use serde_json::json;
 use std::time::Duration;
 
-pub(super) fn open(
-    open: &Open,
-    config: &[u8],
-    environment: &Environment<'_>,
-    now: Duration,
-    output: &mut Output,
-) -> Result<Outcome, Error> {
+pub(super) fn open(open: &Open, config: &Configuration, now: Duration) -> Result<Opened, Error> {
     let mut errors = ConfigErrors::new();
-    let config: Option<Config> = sdk_shim_config::parse_with(config, environment, &mut errors);
+    let environment = |name: &str| config.variable(name);
+    let config: Option<Config> = sdk_shim_config::parse_with(&config.json, &environment, &mut errors);
     let refused = |errors: &ConfigErrors| Error::unusable("the configuration", errors.to_string());
     let Some(config) = config.filter(|_| errors.is_empty()) else { return Err(refused(&errors)) };
     let Some(token) = &config.token else {
@@ -30,7 +26,7 @@ pub(super) fn open(
         (None, _) => Some(pair.trim()),
     });
     let signed =
-        Signed::open(token, environment, value.unwrap_or_default()).map_err(|errors| refused(&errors))?;
+        Signed::open(token, &environment, value.unwrap_or_default()).map_err(|errors| refused(&errors))?;
     let (verdict, content, lines) = match signed {
         None => ("not_signed", json!(null), Vec::new()),
         Some(Signed::Token { release, expires }) => {
@@ -50,11 +46,5 @@ pub(super) fn open(
             ("valid", content, vec![("into", into.join(", ")), ("out of", out_of.join(", "))])
         }
     };
-    if output.is_json() {
-        output.json(&json!({ "filter": "canary", "verdict": verdict, "content": content }))?;
-    } else {
-        output.line(format_args!("verdict   {verdict}"))?;
-        lines.iter().try_for_each(|(name, value)| output.line(format_args!("{name:<9} {value}")))?;
-    }
-    Ok(if verdict == "valid" { Outcome::Fine } else { Outcome::Findings })
+    Ok(Opened { verdict, meaning: "", content, lines })
 }

@@ -2,9 +2,11 @@
 
 mod record;
 mod report;
+mod suggestion;
 
 pub use record::{Format, Record, read_har, read_line};
-pub use report::{BlockedPath, Replay, Report, RuleReport, Suggestion};
+pub use report::{BlockedPath, Replay, Report, RuleReport};
+pub use suggestion::Suggestion;
 
 /// The longest line of a log that is read, in bytes.
 pub const MAX_LINE_BYTES: usize = 1 << 20;

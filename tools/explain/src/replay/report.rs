@@ -1,3 +1,4 @@
+use super::suggestion::{FEW_RULES, Place, Suggestion, normalized};
 use crate::{Chain, Exchange, Explanation, FilterKind, RuleStep, Step};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,23 +67,6 @@ pub struct BlockedPath {
     pub requests: usize,
 }
 
-/// An exclusion for what looks like a false positive.
-#[derive(Clone, Debug, Serialize)]
-pub struct Suggestion {
-    /// The rule.
-    pub rule: u64,
-    /// Where it matches.
-    pub target: String,
-    /// The path, where it is one alone.
-    pub path: Option<String>,
-    /// Why it looks like a false positive.
-    pub why: String,
-    /// As an element of `crs.exclusions`.
-    pub exclusion: serde_json::Value,
-    /// As a rule, for `directives_map`; its id has to be one that is free.
-    pub directive: String,
-}
-
 #[derive(Default)]
 struct Seen {
     message: String,
@@ -91,30 +75,12 @@ struct Seen {
     blocked: usize,
     clients: BTreeSet<IpAddr>,
     paths: BTreeSet<String>,
-    targets: BTreeMap<String, SeenTarget>,
-}
-
-#[derive(Default)]
-struct SeenTarget {
-    /// Requests in which hardly anything else matched.
-    low: usize,
-    requests: usize,
-    clients: BTreeSet<IpAddr>,
-    paths: BTreeSet<String>,
+    targets: BTreeMap<String, Place>,
 }
 
 /// The most rules, and paths, that are counted; the most clients, paths and targets of each.
 const MAX_COUNTED: usize = 10_000;
 const MAX_EACH: usize = 1_000;
-
-/// From how many clients a match has to come to look like the application's own traffic.
-const MANY_CLIENTS: usize = 3;
-
-/// In how many requests.
-const MANY_REQUESTS: usize = 5;
-
-/// How many detecting rules a request with a low score matches: an attack is mostly seen by several.
-const FEW_RULES: usize = 2;
 
 impl Replay {
     /// Requests through these filters.
@@ -157,6 +123,7 @@ impl Replay {
         };
         let detecting: BTreeSet<u64> = rules().filter(|rule| detects(rule)).map(|rule| rule.id).collect();
         let is_low = detecting.len() <= FEW_RULES;
+        let normal = normalized(exchange.request.header(":path").unwrap_or_default());
         let mut counted = BTreeSet::new();
         for rule in rules().filter(|rule| counted.insert(rule.id)) {
             if self.rules.len() >= MAX_COUNTED && !self.rules.contains_key(&rule.id) {
@@ -181,11 +148,8 @@ impl Replay {
                     self.report.uncounted += 1;
                     continue;
                 }
-                let target = seen.targets.entry(target.to_owned()).or_default();
-                target.requests += 1;
-                target.low += usize::from(is_low);
-                insert(&mut target.clients, exchange.client);
-                insert(&mut target.paths, path.to_owned());
+                let place = seen.targets.entry(target.to_owned()).or_default();
+                place.count(normal.as_deref(), exchange.client, is_low);
             }
         }
     }
@@ -207,20 +171,18 @@ impl Replay {
             .collect();
         report.paths.sort_by_key(|path| std::cmp::Reverse(path.requests));
         let suggestions = self.rules.iter().flat_map(|(id, seen)| {
-            seen.targets.iter().filter_map(|(target, counts)| counts.suggestion(*id, target))
+            seen.targets.iter().flat_map(|(target, place)| place.suggestions(*id, target))
         });
-        let mut suggestions: Vec<(usize, Suggestion)> = suggestions.collect();
-        suggestions.sort_by_key(|(requests, _)| std::cmp::Reverse(*requests));
-        report.suggestions = suggestions.into_iter().map(|(_, suggestion)| suggestion).collect();
-        for (suggestion, id) in report.suggestions.iter_mut().zip(FIRST_FREE_ID..) {
-            suggestion.directive = suggestion.directive(id);
-        }
+        let mut suggestions: Vec<Suggestion> = suggestions.collect();
+        suggestions.sort_by_key(|suggestion| std::cmp::Reverse(suggestion.requests));
+        let ids = FIRST_FREE_ID..;
+        report.suggestions = suggestions.into_iter().zip(ids).map(|(it, id)| it.with_id(id)).collect();
         report
     }
 }
 
 /// Ids of one's own: up to 99,999 (ModSecurity reference, "id").
-const FIRST_FREE_ID: u64 = 99_000;
+const FIRST_FREE_ID: usize = 99_000;
 
 impl Seen {
     fn report(&self, id: u64) -> RuleReport {
@@ -237,51 +199,6 @@ impl Seen {
             paths: self.paths.len(),
             targets,
             example: self.example.chars().take(200).collect(),
-        }
-    }
-}
-
-impl SeenTarget {
-    fn suggestion(&self, rule: u64, target: &str) -> Option<(usize, Suggestion)> {
-        let is_usual = self.clients.len() >= MANY_CLIENTS && self.requests >= MANY_REQUESTS;
-        // What is mostly seen beside other rules is an attack, however often it comes.
-        let is_alone = self.low * 10 >= self.requests * 9;
-        // Only what names a place can be left out of a rule.
-        let has_place = target.contains(':');
-        if !is_usual || !is_alone || !has_place {
-            return None;
-        }
-        let path = match (self.paths.len(), self.paths.first()) {
-            (1, Some(path)) => Some(path.clone()),
-            _ => None,
-        };
-        let why = format!(
-            "{} requests of {} clients on {} path{}, with hardly another rule in them",
-            self.requests,
-            self.clients.len(),
-            self.paths.len(),
-            if self.paths.len() == 1 { "" } else { "s" },
-        );
-        let mut exclusion = serde_json::json!({"rules": [rule], "targets": [target]});
-        if let (Some(path), Some(object)) = (&path, exclusion.as_object_mut()) {
-            object.insert("path".to_owned(), path.clone().into());
-        }
-        let target = target.to_owned();
-        Some((self.requests, Suggestion { rule, target, path, why, exclusion, directive: String::new() }))
-    }
-}
-
-impl Suggestion {
-    fn directive(&self, id: u64) -> String {
-        let change = format!("ctl:ruleRemoveTargetById={};{}", self.rule, self.target);
-        let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
-        match &self.path {
-            Some(path) => format!(
-                "SecRule REQUEST_FILENAME \"@streq {}\" \"id:{id},phase:1,pass,nolog,t:none,{}\"",
-                quoted(path),
-                quoted(&change)
-            ),
-            None => format!("SecAction \"id:{id},phase:1,pass,nolog,{}\"", quoted(&change)),
         }
     }
 }

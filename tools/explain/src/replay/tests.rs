@@ -107,3 +107,59 @@ fn what_many_clients_send_looks_like_a_false_positive_and_an_attack_does_not() {
     mended.replay(&get(1, "/?id=1+union+select+a+from+b"));
     assert_eq!(mended.report().blocked, 1);
 }
+
+/// Requests as client and target; the paths of the exclusions that they suggest.
+type Narrow<'a> = (&'a str, Vec<(u8, String)>, &'a [&'a str]);
+
+#[test]
+fn an_exclusion_is_for_one_rule_one_variable_and_one_path() {
+    let clients = |targets: &[&str]| -> Vec<(u8, String)> {
+        (1..=6).flat_map(|client| targets.iter().map(move |it| (client, (*it).to_owned()))).collect()
+    };
+    let each = |directory: &str| (1..=6).map(|n| (n, format!("{directory}{n}?q=selection"))).collect();
+    let cases: &[Narrow<'_>] = &[
+        ("a path", clients(&["/a?q=selection"]), &["/a"]),
+        ("two paths are two exclusions", clients(&["/a?q=selection", "/b/c?q=selection"]), &["/a", "/b/c"]),
+        (
+            "a path that came once is none",
+            [clients(&["/a?q=selection"]), vec![(9, "/b?q=select".into())]].concat(),
+            &["/a"],
+        ),
+        ("a path for each item", each("/items/"), &["/items/*"]),
+        ("but never all paths", each("/"), &[]),
+        ("one client", vec![(1, "/a?q=selection".to_owned()); 9], &[]),
+        ("decoded and normalised", clients(&["/x/../a%20b?q=selection", "/a%20b?q=selection"]), &["/a b"]),
+        (
+            "a path that no exclusion can name",
+            clients(&["/it's?q=selection", "/%ff?q=selection", "/b*?q=selection"]),
+            &[],
+        ),
+        ("a variable that no exclusion can name", clients(&["/a?it's=selection"]), &[]),
+    ];
+    for (name, requests, expected) in cases {
+        let waf = |rules: &str| {
+            let explainer = Explainer::load(FilterKind::Waf, rules.as_bytes(), &|_| None);
+            Replay::new(Chain(vec![explainer.unwrap_or_else(|errors| panic!("{name}: {errors}"))]))
+        };
+        let run = |rules: &str| {
+            let mut replay = waf(rules);
+            for (client, target) in requests {
+                let line =
+                    format!("198.51.100.{client} - - [x] \"GET {target} HTTP/1.1\" 200 1 \"-\" \"ua\"");
+                replay.replay(&read_line(line.as_bytes()).unwrap_or_else(|| panic!("{line}")).exchange);
+            }
+            replay.report()
+        };
+        let report = run(RULES);
+        let mut paths: Vec<_> = report.suggestions.iter().map(|it| it.path.as_str()).collect();
+        paths.sort_unstable();
+        assert_eq!(paths, *expected, "{name}: {:#?}", report.suggestions);
+        assert!(report.suggestions.iter().all(|it| it.rule == 10 && it.target == "ARGS:q"), "{name}");
+        // With them these requests pass, and no other one.
+        let directives =
+            report.suggestions.iter().map(|it| serde_json::json!(it.directive).to_string() + ",");
+        let rules = RULES.replacen("\"SecAction", &(directives.collect::<String>() + "\"SecAction"), 1);
+        let excluded: usize = report.suggestions.iter().map(|it| it.requests).sum();
+        assert_eq!(run(&rules).blocked, report.blocked - excluded, "{name}");
+    }
+}

@@ -83,6 +83,59 @@ const CASES: &[(&str, &[&str])] = &[
     ),
     ("SecRule ARGS \"@streq Ab\" \"id:1,phase:2,t:lowercase,t:trim\"", &[]),
     ("SecRule ARGS \"@streq %{TX.a}\" \"id:1,phase:2,t:lowercase\"", &[]),
+    // Chains that contradict themselves.
+    (
+        "SecRule REQUEST_METHOD \"@streq GET\" \"id:1,phase:1,chain\"\nSecRule REQUEST_METHOD \"@streq POST\"",
+        &[
+            "2:25 Warning the chain never matches: no `REQUEST_METHOD` satisfies this and the operator at rules:1:25",
+        ],
+    ),
+    (
+        "SecRule REQUEST_METHOD \"@rx ^(?:GET|HEAD)$\" \"id:1,phase:1,chain\"\nSecRule ARGS a chain\nSecRule REQUEST_METHOD \"!@rx ^(?:GET|HEAD)$\"",
+        &[
+            "3:25 Warning the chain never matches: no `REQUEST_METHOD` satisfies this and the operator at rules:1:25",
+        ],
+    ),
+    (
+        "SecRule REQUEST_FILENAME \"@beginsWith /api/\" \"id:1,phase:1,chain\"\nSecRule REQUEST_FILENAME \"@streq /admin\"",
+        &[
+            "2:27 Warning the chain never matches: no `REQUEST_FILENAME` satisfies this and the operator at rules:1:27",
+        ],
+    ),
+    (
+        "SecRule &ARGS:a \"@gt 3\" \"id:1,phase:1,chain\"\nSecRule &ARGS:A \"!@ge 4\"",
+        &["2:18 Warning the chain never matches: no `ARGS` satisfies this and the operator at rules:1:18"],
+    ),
+    ("SecRule &ARGS \"@gt 3\" \"id:1,phase:1,chain\"\nSecRule &ARGS \"@lt 5\"", &[]),
+    ("SecRule ARGS \"@streq a\" \"id:1,phase:1,chain\"\nSecRule ARGS \"@streq b\"", &[]),
+    ("SecRule TX:a \"@streq a\" \"id:1,phase:1,setvar:tx.a=b,chain\"\nSecRule TX:a \"@streq b\"", &[]),
+    (
+        "SecRule REQUEST_URI \"@contains a\" \"id:1,phase:1,chain\"\nSecRule REQUEST_URI \"!@contains a\" t:lowercase",
+        &[],
+    ),
+    (
+        "SecRule REQUEST_URI \"@beginsWith /a\" \"id:1,phase:1,chain\"\nSecRule REQUEST_URI \"@beginsWith /a/b\"",
+        &[],
+    ),
+    // Bodies that are not read.
+    (
+        "SecRequestBodyAccess Off\nSecRule REQUEST_BODY|ARGS_POST a \"id:1,phase:2\"\nSecRule ARGS a \"id:2,phase:2\"",
+        &[
+            "2:1 Warning the rule never matches: without `SecRequestBodyAccess On` there is no body to look at",
+        ],
+    ),
+    (
+        "SecRuleEngine On\nSecRule RESPONSE_BODY a \"id:1,phase:4\"",
+        &[
+            "2:1 Warning the rule never matches: without `SecResponseBodyAccess On` there is no body to look at",
+        ],
+    ),
+    ("SecRule RESPONSE_BODY a \"id:1,phase:4\"", &[]),
+    ("SecRuleEngine On\nSecResponseBodyAccess On\nSecRule RESPONSE_BODY a \"id:1,phase:4\"", &[]),
+    (
+        "SecRuleEngine On\nSecAction \"id:2,phase:1,ctl:responseBodyAccess=On\"\nSecRule RESPONSE_BODY a \"id:1,phase:4\"",
+        &[],
+    ),
 ];
 
 /// A loader whose globs find nothing.
