@@ -33,9 +33,10 @@ fn check<F: Filter>(place: &str, config: &str) {
 fn the_configurations_of_the_readme_load() {
     let readme = read("README.md").unwrap();
     let configs = blocks(&readme, "json");
-    let [waf, canary, affinity, authz] = configs.as_slice() else {
-        panic!("four configurations, not {configs:?}")
+    let [crs, waf, canary, affinity, authz] = configs.as_slice() else {
+        panic!("five configurations, not {configs:?}")
     };
+    check::<portcullis_waf::WafFilter>("README.md", crs);
     check::<portcullis_waf::WafFilter>("README.md", waf);
     check::<portcullis_canary::CanaryFilter>("README.md", canary);
     check::<portcullis_affinity::AffinityFilter>("README.md", affinity);
