@@ -11,19 +11,28 @@ use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::{Capture, Class, ClassBytes, ClassBytesRange, Hir, Look, Repetition};
 
 use super::ast::{Assertion, Ast, Mode, Node};
+use super::stages::Stages;
 use super::{GROUPS, Groups, LimitExceeded, parse};
 use crate::operators::byte_set::ByteSet;
+
+#[cfg(test)]
+mod tests;
 
 /// The largest automaton of one pattern, in bytes before states are shared. The largest of the CRS takes less than a tenth.
 const SIZE_LIMIT: usize = 4 << 20;
 /// The largest table that one pattern may keep between searches, in bytes, unless its automaton needs more for a search at
 /// all; a pattern that would need more runs slower instead.
 const CACHE_LIMIT: usize = 256 << 10;
+/// From which size on, in bytes, a part of a sequence is worth a stage of its own.
+const STAGES_FROM: usize = 16 << 10;
 
 /// A regular pattern, compiled.
 #[derive(Debug)]
 pub(super) struct Automaton {
-    whether: Searcher,
+    /// Tell whether the pattern matches, where that is cheaper.
+    stages: Option<Stages>,
+    /// There unless `stages` are, until it is needed.
+    whole: Option<Searcher>,
     captures: Option<Box<Captures>>,
 }
 
@@ -32,7 +41,8 @@ pub(super) struct Automaton {
 struct Captures {
     /// Finds where a match starts from where it ends.
     start: Searcher,
-    groups: PikeVM,
+    /// For patterns that have groups.
+    groups: Option<PikeVM>,
 }
 
 #[derive(Debug)]
@@ -62,14 +72,37 @@ pub(super) fn check(ast: &Ast) -> Result<usize, Refusal> {
 impl Automaton {
     /// `None` for a pattern that [`check`] refuses.
     pub(super) fn new(ast: &Ast) -> Option<Self> {
-        let hir = hir(&ast.root, true)?;
-        let config = thompson::Config::new().utf8(false).which_captures(WhichCaptures::None);
-        let whether = Searcher::new(&hir, &config, MatchKind::LeftmostFirst)?;
-        Some(Self { whether, captures: None })
+        let stages = match parts(&ast.root, (size(&ast.root) / 8).max(STAGES_FROM))? {
+            parts if parts.len() > 1 => Some(Stages::new(parts, CACHE_LIMIT)?),
+            _ => None,
+        };
+        let whole = if stages.is_none() { Some(Searcher::whole(&ast.root)?) } else { None };
+        Some(Self { stages, whole, captures: None })
     }
 
-    pub(super) fn is_match(&mut self, input: &[u8]) -> Result<bool, LimitExceeded> {
-        Ok(self.whether.end(&Input::new(input).earliest(true))?.is_some())
+    /// Whether it matches anywhere. `pattern` is this automaton's.
+    pub(super) fn is_match(&mut self, pattern: &[u8], input: &[u8]) -> Result<bool, LimitExceeded> {
+        if let Some(stages) = &mut self.stages
+            && let Ok(found) = stages.is_match(input)
+        {
+            return Ok(found);
+        }
+        Ok(self.whole(pattern)?.end(&Input::new(input).earliest(true))?.is_some())
+    }
+
+    /// It is so large that finding groups with it may take long.
+    pub(super) fn is_staged(&self) -> bool {
+        self.stages.is_some()
+    }
+
+    fn whole(&mut self, pattern: &[u8]) -> Result<&mut Searcher, LimitExceeded> {
+        match &mut self.whole {
+            Some(whole) => Ok(whole),
+            none => {
+                let ast = parse::parse(pattern).map_err(|_| LimitExceeded)?;
+                Ok(none.insert(Searcher::whole(&ast.root).ok_or(LimitExceeded)?))
+            }
+        }
     }
 
     /// The leftmost match that starts at `start` or later. `pattern` is this automaton's.
@@ -79,7 +112,7 @@ impl Automaton {
         input: &[u8],
         start: usize,
     ) -> Result<Option<Groups>, LimitExceeded> {
-        let Some(end) = self.whether.end(&Input::new(input).range(start..))? else { return Ok(None) };
+        let Some(end) = self.whole(pattern)?.end(&Input::new(input).range(start..))? else { return Ok(None) };
         let captures = match &mut self.captures {
             Some(captures) => captures,
             none => none.insert(Box::new(Captures::new(pattern).ok_or(LimitExceeded)?)),
@@ -90,30 +123,44 @@ impl Automaton {
     /// Bytes of memory.
     pub(super) fn memory(&self) -> usize {
         let captures = self.captures.as_ref();
-        self.whether.memory() + captures.map_or(0, |c| c.start.memory() + c.groups.get_nfa().memory_usage())
+        self.stages.as_ref().map_or(0, Stages::memory)
+            + self.whole.as_ref().map_or(0, Searcher::memory)
+            + captures.map_or(0, |captures| captures.memory())
     }
 }
 
 impl Captures {
     fn new(pattern: &[u8]) -> Option<Self> {
-        let hir = hir(&parse::parse(pattern).ok()?.root, true)?;
+        let ast = parse::parse(pattern).ok()?;
+        let hir = hir(&ast.root, true)?;
         let config = thompson::Config::new().utf8(false).reverse(true).which_captures(WhichCaptures::None);
         let start = Searcher::new(&hir, &config, MatchKind::All)?;
+        if ast.groups == 0 {
+            return Some(Self { start, groups: None });
+        }
         let config = thompson::Config::new().utf8(false).which_captures(WhichCaptures::All);
         let nfa = NFA::compiler().configure(config).build_from_hir(&hir).ok()?;
         let groups = PikeVM::builder().build_from_nfa(nfa).ok()?;
-        Some(Self { start, groups })
+        Some(Self { start, groups: Some(groups) })
+    }
+
+    fn memory(&self) -> usize {
+        self.start.memory() + self.groups.as_ref().map_or(0, |vm| vm.get_nfa().memory_usage())
     }
 
     /// The groups of the match that ends at `end` and starts nowhere before `start`.
     fn find(&mut self, input: &[u8], start: usize, end: usize) -> Result<Groups, LimitExceeded> {
         let backwards = Input::new(input).range(start..end).anchored(Anchored::Yes);
         let start = self.start.start(&backwards)?.ok_or(LimitExceeded)?;
+        let mut groups: Groups = [None; GROUPS];
+        let Some(vm) = &self.groups else {
+            let [whole, ..] = &mut groups;
+            *whole = Some((start, end));
+            return Ok(groups);
+        };
         let mut slots = [None; 2 * GROUPS];
         let input = Input::new(input).range(start..end).anchored(Anchored::Yes);
-        let mut cache = self.groups.create_cache();
-        self.groups.search_slots(&mut cache, &input, &mut slots).ok_or(LimitExceeded)?;
-        let mut groups: Groups = [None; GROUPS];
+        vm.search_slots(&mut vm.create_cache(), &input, &mut slots).ok_or(LimitExceeded)?;
         for (group, &[from, to]) in groups.iter_mut().zip(slots.as_chunks::<2>().0) {
             *group = from.zip(to).map(|(from, to)| (from.get(), to.get()));
         }
@@ -122,6 +169,11 @@ impl Captures {
 }
 
 impl Searcher {
+    fn whole(root: &Node) -> Option<Self> {
+        let config = thompson::Config::new().utf8(false).which_captures(WhichCaptures::None);
+        Self::new(&hir(root, true)?, &config, MatchKind::LeftmostFirst)
+    }
+
     fn new(hir: &Hir, config: &thompson::Config, kind: MatchKind) -> Option<Self> {
         let nfa = NFA::compiler().configure(config.clone()).build_from_hir(hir).ok()?;
         let config =
@@ -146,6 +198,20 @@ impl Searcher {
     fn memory(&self) -> usize {
         self.fixed_memory + self.cache.memory_usage()
     }
+}
+
+/// The parts of a sequence that [`Stages`] are to run, cut before its nodes of at least this size; any other pattern as one part.
+/// `None`: the pattern needs backtracking.
+fn parts(root: &Node, least: usize) -> Option<Vec<Hir>> {
+    let Node::Concat(nodes) = root else { return Some(vec![hir(root, true)?]) };
+    let mut parts: Vec<Vec<Hir>> = Vec::new();
+    for (node, next) in sequence(nodes, true) {
+        match parts.last_mut() {
+            Some(part) if size(node) < least => part.push(next?),
+            _ => parts.push(vec![next?]),
+        }
+    }
+    Some(parts.into_iter().map(Hir::concat).collect())
 }
 
 /// How large the automaton of a node is at most, in bytes.
@@ -184,13 +250,7 @@ fn hir(node: &Node, last: bool) -> Option<Hir> {
             Assertion::NotWordBoundary => Look::WordAsciiNegate,
         }),
         Node::Concat(nodes) => {
-            let mut parts = Vec::with_capacity(nodes.len());
-            let mut rest = nodes.as_slice();
-            while let [node, tail @ ..] = rest {
-                rest = tail;
-                parts.push(in_sequence(node, tail, last)?);
-            }
-            Hir::concat(parts)
+            Hir::concat(sequence(nodes, last).map(|(_, part)| part).collect::<Option<_>>()?)
         }
         Node::Alternate(nodes) => {
             Hir::alternation(nodes.iter().map(|node| hir(node, last)).collect::<Option<_>>()?)
@@ -202,6 +262,14 @@ fn hir(node: &Node, last: bool) -> Option<Hir> {
         Node::Repeat { .. } => in_sequence(node, &[], last)?,
         Node::Look { .. } | Node::Atomic(_) | Node::BackReference { .. } => return None,
     })
+}
+
+/// Each node with its translation.
+fn sequence(nodes: &[Node], last: bool) -> impl Iterator<Item = (&Node, Option<Hir>)> {
+    nodes
+        .iter()
+        .enumerate()
+        .map(move |(index, node)| (node, in_sequence(node, nodes.get(index + 1..).unwrap_or_default(), last)))
 }
 
 /// For `node`, which `following` comes after in the same sequence.

@@ -23,6 +23,8 @@ thread_local! {
 
 /// How many steps the backtracking matcher may take to find the groups of a match. On short values it is by far the fastest.
 const QUICK_STEPS: usize = 5_000;
+/// And how many for each byte where the alternative is an automaton that makes a state for nearly each byte, at a microsecond.
+const STEPS_FOR_EACH_BYTE: usize = 64;
 
 /// A regular pattern, whose matcher is made when it is needed.
 #[derive(Clone, Debug)]
@@ -84,14 +86,20 @@ impl Matcher {
         }
         self.search(|compiled| match compiled.is_inexact_for(input) {
             true => Ok(compiled.program(&self.pattern)?.search(input, 0)?.is_some()),
-            false => compiled.automaton.is_match(input),
+            false => compiled.automaton.is_match(&self.pattern, input),
         })
     }
 
     pub(super) fn find_at(&self, input: &[u8], start: usize) -> Result<Option<Groups>, LimitExceeded> {
         self.search(|compiled| {
             let is_inexact = compiled.is_inexact_for(input);
-            let steps = if is_inexact { MATCH_LIMIT } else { QUICK_STEPS };
+            let steps = match is_inexact {
+                true => MATCH_LIMIT,
+                false if compiled.automaton.is_staged() => {
+                    QUICK_STEPS + STEPS_FOR_EACH_BYTE.saturating_mul(input.len())
+                }
+                false => QUICK_STEPS,
+            };
             match compiled.program(&self.pattern).and_then(|it| it.search_within(steps, input, start)) {
                 Err(LimitExceeded) if !is_inexact => compiled.automaton.find_at(&self.pattern, input, start),
                 found => found,

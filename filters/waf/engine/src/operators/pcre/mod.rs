@@ -17,6 +17,7 @@ mod matchers;
 mod parse;
 mod program;
 mod required;
+mod stages;
 mod vm;
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ pub(super) struct Program {
     pub(super) slots: usize,
     /// The bytes that a match can start with; `None` if it can be empty.
     pub(super) first: Option<ByteSet>,
+    /// Bytes.
+    memory: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub(super) enum Inst {
     Jump(usize),
     /// Try the first target, then the second.
     Split(usize, usize),
+    /// Try those of many targets that the next byte allows.
+    Choice(Box<Choice>),
     /// A loop over single bytes, which needs no instruction for each turn.
     Loop {
         set: ByteSet,
@@ -58,18 +62,74 @@ pub(super) enum Inst {
     Accept,
 }
 
+/// Where to go on from a choice, in the order in which it is tried, by the next byte.
+#[derive(Clone, Debug)]
+pub(super) struct Choice {
+    /// Lists of targets.
+    lists: Vec<Box<[usize]>>,
+    /// Which of the lists a byte has.
+    by_byte: Box<[u8; 256]>,
+}
+
+/// From how many branches on a choice is a [`Choice`].
+const MANY: usize = 5;
+
 pub(super) fn compile(ast: &Ast) -> Result<Program, PatternErrorKind> {
     let mut compiler = Compiler { code: Vec::new(), slots: 2 * (ast.groups + 1) };
     compiler.node(&ast.root)?;
     compiler.push(Inst::Accept)?;
     let first = (!can_be_empty(&ast.root)).then(|| first_bytes(&ast.root));
-    Ok(Program { code: compiler.code, groups: ast.groups + 1, slots: compiler.slots, first })
+    let choices = compiler.code.iter().map(|inst| match inst {
+        Inst::Choice(choice) => choice.memory(),
+        _ => 0,
+    });
+    let memory = size_of::<Program>() + compiler.code.len() * size_of::<Inst>() + choices.sum::<usize>();
+    Ok(Program { code: compiler.code, groups: ast.groups + 1, slots: compiler.slots, first, memory })
 }
 
 impl Program {
     /// Bytes of memory.
     pub(super) fn memory(&self) -> usize {
-        size_of::<Self>() + self.code.len() * size_of::<Inst>()
+        self.memory
+    }
+}
+
+impl Choice {
+    /// Of branches, each with its place.
+    fn new(branches: &[(&Node, usize)]) -> Self {
+        let firsts: Vec<(ByteSet, usize)> = branches
+            .iter()
+            .map(|(node, at)| (if can_be_empty(node) { ByteSet::FULL } else { first_bytes(node) }, *at))
+            .collect();
+        // The first list is for the end of the input.
+        let empty = branches.iter().filter(|(node, _)| can_be_empty(node)).map(|(_, at)| *at);
+        let mut lists: Vec<Box<[usize]>> = vec![empty.collect()];
+        let mut by_byte = Box::new([0; 256]);
+        for (byte, list) in (0..=u8::MAX).zip(by_byte.iter_mut()) {
+            let targets: Box<[usize]> =
+                firsts.iter().filter(|(first, _)| first.contains(byte)).map(|(_, at)| *at).collect();
+            let known = lists.iter().position(|known| *known == targets).unwrap_or(lists.len());
+            *list = u8::try_from(known).unwrap_or(u8::MAX);
+            if known == lists.len() && known < usize::from(u8::MAX) {
+                lists.push(targets);
+            }
+            // Should there be more, the last is for all that are left, and has all targets.
+            else if known == usize::from(u8::MAX) {
+                lists.push(branches.iter().map(|(_, at)| *at).collect());
+            }
+        }
+        Self { lists, by_byte }
+    }
+
+    pub(super) fn targets(&self, next: Option<u8>) -> &[usize] {
+        let list =
+            next.and_then(|byte| self.by_byte.get(usize::from(byte))).map_or(0, |list| usize::from(*list));
+        self.lists.get(list).map_or(&[], |targets| targets)
+    }
+
+    fn memory(&self) -> usize {
+        let targets = self.lists.iter().map(|targets| size_of::<Box<[usize]>>() + size_of_val(&**targets));
+        size_of::<Self>() + size_of_val(&*self.by_byte) + targets.sum::<usize>()
     }
 }
 
@@ -122,6 +182,19 @@ impl Compiler {
 
     fn alternate(&mut self, nodes: &[Node]) -> Result<(), PatternErrorKind> {
         let mut exits = Vec::new();
+        if nodes.len() >= MANY {
+            let choice = self.push(Inst::Accept)?;
+            let mut branches = Vec::with_capacity(nodes.len());
+            for node in nodes {
+                branches.push((node, self.code.len()));
+                self.node(node)?;
+                exits.push(self.push(Inst::Accept)?);
+            }
+            self.patch(choice, Inst::Choice(Box::new(Choice::new(&branches))));
+            let end = self.code.len();
+            exits.into_iter().for_each(|exit| self.patch(exit, Inst::Jump(end)));
+            return Ok(());
+        }
         let mut rest = nodes;
         while let [node, tail @ ..] = rest {
             rest = tail;

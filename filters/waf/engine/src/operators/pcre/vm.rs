@@ -89,10 +89,18 @@ impl Search<'_> {
                 },
                 Some(Inst::Assert(assertion)) => holds(*assertion, self.input, at).then_some((pc + 1, at)),
                 Some(Inst::Jump(target)) => Some((*target, at)),
-                Some(&Inst::Split(first, second)) => {
+                Some(&Inst::Split(first, second)) if self.can_go_on(first, at) => {
                     self.stack.push(Frame::Try { pc: second, at });
                     Some((first, at))
                 }
+                Some(&Inst::Split(_, second)) => Some((second, at)),
+                Some(Inst::Choice(choice)) => match choice.targets(self.input.get(at).copied()) {
+                    [] => None,
+                    [first, others @ ..] => {
+                        self.stack.extend(others.iter().rev().map(|&pc| Frame::Try { pc, at }));
+                        Some((*first, at))
+                    }
+                },
                 Some(Inst::Loop { set, min, max, mode }) => {
                     let (min, max, mode) = (*min, *max, *mode);
                     let rest = self.input.get(at..).unwrap_or_default();
@@ -165,7 +173,12 @@ impl Search<'_> {
                 Frame::Try { pc, at } => return Some((pc, at)),
                 Frame::Restore { slot, value } => self.restore(slot, value),
                 Frame::Shrink { pc, least, at } => {
-                    let at = at - 1;
+                    // Many loops are followed by a byte that few of those have which they took.
+                    let Some(back) = (least..at).rev().position(|at| self.can_go_on(pc, at)) else {
+                        continue;
+                    };
+                    self.steps = self.steps.saturating_sub(back / 16);
+                    let at = at - 1 - back;
                     if at > least {
                         self.stack.push(Frame::Shrink { pc, least, at });
                     }
@@ -183,6 +196,15 @@ impl Search<'_> {
             }
         }
         None
+    }
+
+    /// False only if the instruction fails there.
+    fn can_go_on(&self, pc: usize, at: usize) -> bool {
+        match self.program.code.get(pc) {
+            Some(Inst::Set(set)) => self.input.get(at).is_some_and(|&byte| set.contains(byte)),
+            Some(Inst::Choice(choice)) => !choice.targets(self.input.get(at).copied()).is_empty(),
+            _ => true,
+        }
     }
 
     fn set_slot(&mut self, slot: usize, value: Option<usize>) {

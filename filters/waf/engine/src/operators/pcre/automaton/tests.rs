@@ -1,0 +1,111 @@
+//! Stages against whole automata.
+
+use super::*;
+
+/// Cut wherever they can be, these say what they say as a whole.
+const PATTERNS: [&str; 9] = [
+    r"a(?:b|bb)(?:a|ab)*c",
+    r"(?:^|b).*(?:ab|ba)\b",
+    r"\ba+\b[^a]*\b(?:ab|c){2}",
+    r"(?:a|^)b?(?:c|\B)a?$",
+    r"(?:b.*|a)c*(?:ab|ba|ca){1,3}c",
+    r"(?:a[bc]*){2}(?:a[ab]{1,4}\b)",
+    r"\Aab?.?(?:\nc|b)\z",
+    r"a*b*c*",
+    r"(?:a.{3}|b.{4})(?:.a.{5}|b)(?:.c.{6}|a)a",
+];
+
+#[test]
+fn stages_match_what_the_whole_matches() {
+    let mut random = 1;
+    let mut matches = 0;
+    for text in PATTERNS {
+        let ast = parse::parse(text.as_bytes()).expect(text);
+        let mut whole = Searcher::whole(&ast.root).expect(text);
+        let parts = parts(&ast.root, 1).expect(text);
+        assert!(parts.len() > 1, "{text}");
+        // The least that a table can have room for; it has to be cleared all the time.
+        let mut small = Stages::new(parts.clone(), 0).expect(text);
+        let mut stages = Stages::new(parts, CACHE_LIMIT).expect(text);
+        let mut kept_up = 0;
+        for round in 0..2_000 {
+            let mut input = Vec::new();
+            for _ in 0..round % 40 {
+                input.push(b"aaabbbcc \n"[next(&mut random) % 10]);
+            }
+            let expected = whole.end(&Input::new(&input).earliest(true)).expect(text).is_some();
+            let shown = input.escape_ascii();
+            assert_eq!(stages.is_match(&input).expect(text), expected, "{text} in {shown}");
+            if let Ok(found) = small.is_match(&input) {
+                assert_eq!(found, expected, "{text} in {shown}, with a small table");
+                kept_up += 1;
+            }
+            matches += u32::from(expected);
+        }
+        assert!(kept_up > 300, "{text}: {kept_up}");
+    }
+    assert!((4_000..14_000).contains(&matches), "{matches}");
+}
+
+/// What the patterns of shell commands look for, and what stands around it.
+const PIECES: [&str; 28] = [
+    "env ",
+    "=",
+    ";",
+    "cat",
+    "wget ",
+    "time ",
+    "$(",
+    "python3",
+    "pip x",
+    "'",
+    "\\",
+    "a/b/",
+    "x=1 ",
+    "gcc",
+    "{",
+    " ",
+    "-",
+    "c$a",
+    "o$",
+    "m",
+    "\n",
+    "bu\"sy\"box",
+    "sh",
+    ")",
+    "ls,",
+    "/bin/",
+    "e",
+    "who",
+];
+
+#[test]
+fn stages_match_what_the_whole_matches_in_the_core_rule_set() {
+    let Some(rules) = suites::data("crs/rules") else { return };
+    let text =
+        std::fs::read_to_string(rules.join("REQUEST-932-APPLICATION-ATTACK-RCE.conf")).expect("a file");
+    let mut random = 1;
+    let (mut patterns, mut matches) = (0, 0);
+    for line in text.lines() {
+        let Some((_, rest)) = line.split_once("\"@rx ") else { continue };
+        let pattern = rest.trim_end_matches(['"', ' ', '\\']).replace("\\\"", "\"");
+        let ast = parse::parse(pattern.as_bytes()).expect("a pattern");
+        let automaton = Automaton::new(&ast).expect("a regular pattern");
+        let Some(mut stages) = automaton.stages else { continue };
+        patterns += 1;
+        let mut whole = Searcher::whole(&ast.root).expect("a regular pattern");
+        for round in 0..300 {
+            let input: String = (0..round % 20).map(|_| PIECES[next(&mut random) % PIECES.len()]).collect();
+            let expected = whole.end(&Input::new(&input).earliest(true)).expect("no limit").is_some();
+            assert_eq!(stages.is_match(input.as_bytes()).expect("few steps"), expected, "{line} in {input}");
+            matches += u32::from(expected);
+        }
+    }
+    assert!(patterns >= 5, "{patterns}");
+    assert!((patterns * 30..patterns * 250).contains(&matches), "{matches} with {patterns} patterns");
+}
+
+fn next(random: &mut u64) -> usize {
+    *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*random >> 33) as usize
+}

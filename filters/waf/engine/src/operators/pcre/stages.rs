@@ -1,0 +1,172 @@
+//! Tells whether a long sequence matches, by running its parts one after the other on automata of their own.
+//!
+//! A lazy DFA has a state for each combination of places where the whole pattern can be. With a choice of words behind a
+//! prefix that matches nearly anywhere, such as the Core Rule Set's patterns of shell commands, text can be written in which
+//! nearly every byte leads to a new combination, at a microsecond each. Here each part has a DFA that starts wherever the parts
+//! before it can end, so the combinations are not states but a list of those that are active: few, because
+//! most die after a byte or two, and each a state of a small DFA.
+//!
+//! Parts are cut before the large ones of the sequence. Greed plays no role, since only whether there is a match is asked, and
+//! look-around at a cut sees the whole input.
+
+use regex_automata::hybrid::LazyStateID;
+use regex_automata::hybrid::dfa::{Cache, DFA};
+use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
+use regex_automata::{Anchored, Input, MatchKind};
+use regex_syntax::hir::Hir;
+
+/// A search that has more work than this for each byte of the input, on average, is left to another matcher.
+const STEPS_FOR_EACH_BYTE: usize = 16;
+
+/// The parts of a pattern.
+#[derive(Debug)]
+pub(super) struct Stages(Vec<Stage>);
+
+/// The search took too much work.
+#[derive(Debug)]
+pub(super) struct GaveUp;
+
+#[derive(Debug)]
+struct Stage {
+    dfa: DFA,
+    cache: Cache,
+    /// Where in the part the search can be.
+    threads: Vec<Thread>,
+    /// Those of them that took a byte already, while the others wait.
+    moved: Vec<Thread>,
+    /// Bytes of all but the cache.
+    fixed_memory: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Thread {
+    state: LazyStateID,
+    /// Where it began. If several came to the same state, any of them.
+    from: usize,
+}
+
+impl Stages {
+    /// Of parts that follow each other. `cache`: how many bytes the table of one may take.
+    pub(super) fn new(parts: Vec<Hir>, cache: usize) -> Option<Self> {
+        let stage = |(index, part): (usize, &Hir)| Stage::new(part, cache, index > 0);
+        parts.iter().enumerate().map(stage).collect::<Option<_>>().map(Self)
+    }
+
+    pub(super) fn is_match(&mut self, input: &[u8]) -> Result<bool, GaveUp> {
+        let [first, rest @ ..] = self.0.as_mut_slice() else { return Ok(true) };
+        for stage in &mut *rest {
+            stage.threads.clear();
+            stage.moved.clear();
+        }
+        let mut state = first.start(input, 0, Anchored::No)?;
+        let mut steps = STEPS_FOR_EACH_BYTE.saturating_mul(input.len().saturating_add(256));
+        for at in 0..=input.len() {
+            state = first.next(state, input, at)?;
+            let mut ends = state.is_match();
+            for stage in &mut *rest {
+                if ends || !stage.threads.is_empty() {
+                    steps = steps.checked_sub(stage.threads.len() + 1).ok_or(GaveUp)?;
+                    ends = stage.step(input, at, ends)?;
+                }
+            }
+            if ends {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Bytes of memory.
+    pub(super) fn memory(&self) -> usize {
+        self.0.iter().map(|stage| stage.fixed_memory + stage.cache.memory_usage()).sum()
+    }
+}
+
+impl Stage {
+    /// `many`: it has more than one state at a time, so its table may not be cleared unnoticed.
+    fn new(part: &Hir, cache: usize, many: bool) -> Option<Self> {
+        let config = thompson::Config::new().utf8(false).which_captures(WhichCaptures::None);
+        let nfa = NFA::compiler().configure(config).build_from_hir(part).ok()?;
+        let config = DFA::config()
+            .match_kind(MatchKind::All)
+            .cache_capacity(cache)
+            .skip_cache_capacity_check(true)
+            .minimum_cache_clear_count(many.then_some(0));
+        let dfa = DFA::builder().configure(config).build_from_nfa(nfa).ok()?;
+        let cache = dfa.create_cache();
+        let fixed_memory = dfa.memory_usage() + dfa.get_nfa().memory_usage();
+        Some(Self { dfa, cache, threads: Vec::new(), moved: Vec::new(), fixed_memory })
+    }
+
+    fn start(&mut self, input: &[u8], at: usize, anchored: Anchored) -> Result<LazyStateID, GaveUp> {
+        let input = Input::new(input).range(at..).anchored(anchored);
+        self.dfa.start_state_forward(&mut self.cache, &input).map_err(|_| GaveUp)
+    }
+
+    /// After the byte at `at`, or after the end. A match shows one byte late.
+    fn next(&mut self, state: LazyStateID, input: &[u8], at: usize) -> Result<LazyStateID, GaveUp> {
+        let next = match input.get(at) {
+            Some(byte) => self.dfa.next_state(&mut self.cache, state, *byte),
+            None => self.dfa.next_eoi_state(&mut self.cache, state),
+        };
+        next.map_err(|_| GaveUp)
+    }
+
+    /// Where the part is at `to` if it began at `from`.
+    fn run(&mut self, input: &[u8], from: usize, to: usize) -> Result<LazyStateID, GaveUp> {
+        let mut state = self.start(input, from, Anchored::Yes)?;
+        for at in from..to {
+            state = self.next(state, input, at)?;
+        }
+        Ok(state)
+    }
+
+    /// Has all threads take the byte at `at`, or the end, and one more if the part can begin there. Whether the part can
+    /// end at `at`.
+    fn step(&mut self, input: &[u8], at: usize, begins: bool) -> Result<bool, GaveUp> {
+        let mut is_match = false;
+        let mut threads = std::mem::take(&mut self.threads);
+        if begins {
+            let state = match self.start(input, at, Anchored::Yes) {
+                Ok(state) => state,
+                Err(GaveUp) => {
+                    self.clear(input, at, &mut threads)?;
+                    self.start(input, at, Anchored::Yes)?
+                }
+            };
+            threads.push(Thread { state, from: at });
+        }
+        for index in 0..threads.len() {
+            let Some(Thread { state, from }) = threads.get(index).copied() else { break };
+            let state = match self.next(state, input, at) {
+                Ok(state) => state,
+                Err(GaveUp) => {
+                    self.clear(input, at, &mut threads)?;
+                    self.run(input, from, at + 1)?
+                }
+            };
+            is_match |= state.is_match();
+            if !state.is_dead() && !self.moved.iter().any(|thread| thread.state == state) {
+                self.moved.push(Thread { state, from });
+            }
+        }
+        threads.clear();
+        self.threads = std::mem::replace(&mut self.moved, threads);
+        Ok(is_match)
+    }
+
+    /// Clears the table, and finds the states anew of the threads that wait at `at` and of those that moved on.
+    #[cold]
+    fn clear(&mut self, input: &[u8], at: usize, waiting: &mut [Thread]) -> Result<(), GaveUp> {
+        self.cache.reset(&self.dfa);
+        let mut moved = std::mem::take(&mut self.moved);
+        for thread in waiting {
+            thread.state = self.run(input, thread.from, at)?;
+        }
+        for thread in &mut moved {
+            thread.state = self.run(input, thread.from, at + 1)?;
+        }
+        self.moved = moved;
+        Ok(())
+    }
+}
