@@ -23,8 +23,7 @@ impl Configuration {
         let name = files::display(name);
         let source = Source::read(name, &bytes, &ReadOptions { filter });
         if let Some(problem) = source.problems.first() {
-            let place = format!("{name}:{}:{}", problem.line, problem.column);
-            return Err(Error::unusable(place, &problem.message));
+            return Err(Error::misuse(problem.to_string()));
         }
         let mut fitting: Vec<Found> =
             source.configs.into_iter().filter(|found| filters.contains(&found.filter)).collect();

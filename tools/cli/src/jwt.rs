@@ -150,5 +150,7 @@ fn read_token(argument: &str) -> Result<String, Error> {
 
 fn read_jwks(name: &str) -> Result<Jwks, Error> {
     let bytes = files::read(name, MAX_JWKS_BYTES)?;
-    Jwks::parse(&bytes).map_err(|error| Error::unusable(files::display(name), error.to_string()))
+    Jwks::parse(&bytes).map_err(|error| {
+        Error::unusable(files::display(name), format!("found {error}, expected a JWKS (RFC 7517)"))
+    })
 }

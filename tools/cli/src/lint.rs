@@ -6,7 +6,6 @@ use portcullis_seclang::Loader;
 use portcullis_seclang::loader::FileSystem;
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
 
 /// Check configurations, as the filters check them when they load
 ///
@@ -46,7 +45,7 @@ struct Checked {
 }
 
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Outcome, Error> {
-    let names = expand(&arguments.configs)?;
+    let names = files::in_directories(&arguments.configs, &["yaml", "yml", "json", "conf", "hcl"])?;
     let options = ReadOptions { filter: arguments.filter.map(Into::into) };
     let loader = FileSystem::new(".");
     let progress = progress(names.len());
@@ -131,46 +130,6 @@ fn summary(report: &Report) -> String {
         count(report.errors, "error"),
         count(report.warnings, "warning")
     )
-}
-
-/// The files in directories, and the other names as they are.
-fn expand(names: &[String]) -> Result<Vec<String>, Error> {
-    let mut all = Vec::new();
-    for name in names {
-        if name != "-" && Path::new(name).is_dir() {
-            walk(Path::new(name), &mut all)?;
-        } else {
-            all.push(name.clone());
-        }
-    }
-    Ok(all)
-}
-
-fn walk(directory: &Path, all: &mut Vec<String>) -> Result<(), Error> {
-    let name = || directory.display().to_string();
-    let unreadable = |source| Error::Unreadable { name: name(), source };
-    let entries = std::fs::read_dir(directory).map_err(unreadable)?;
-    let mut paths: Vec<PathBuf> =
-        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(unreadable)?;
-    paths.sort();
-    for path in paths {
-        let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        // Templates of a chart are no YAML before they are rendered.
-        let is_templates = path.ends_with("templates") && directory.join("Chart.yaml").is_file();
-        // A link may lead back here.
-        if is_hidden || is_templates || path.is_symlink() {
-            continue;
-        }
-        if path.is_dir() {
-            walk(&path, all)?;
-        } else if path
-            .extension()
-            .is_some_and(|it| ["yaml", "yml", "json", "conf"].iter().any(|known| it == *known))
-        {
-            all.push(path.display().to_string());
-        }
-    }
-    Ok(())
 }
 
 /// A bar on a terminal, for more than a few files.

@@ -25,7 +25,7 @@ enum From {
 #[derive(Debug, clap::Args)]
 struct IngressNginx {
     /// Manifests in YAML or JSON: Ingresses, and the Secrets, ConfigMaps and Services that they refer to, and the
-    /// controller's ConfigMap; `-` is standard input (`kubectl get ingress,configmap,secret,service -A -o yaml`)
+    /// controller's ConfigMap; directories with them; `-` is standard input (`kubectl get ingress,configmap,secret,service -A -o yaml`)
     #[arg(required = true, value_name = "FILES")]
     files: Vec<String>,
     /// Where the result is to run
@@ -55,7 +55,7 @@ enum To {
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Outcome, Error> {
     let From::IngressNginx(arguments) = &arguments.from;
     let mut sources = Vec::with_capacity(arguments.files.len());
-    for name in &arguments.files {
+    for name in &files::in_directories(&arguments.files, &["yaml", "yml", "json"])? {
         let content = files::read(name, MAX_FILE_BYTES)?;
         sources.push(Source { name: files::display(name).to_owned(), content });
     }

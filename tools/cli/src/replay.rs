@@ -153,7 +153,15 @@ fn render(report: &Report, top: usize, is_log: bool, text: &mut String) {
         report.requests, report.blocked
     );
     if report.unreadable > 0 {
-        let _ = writeln!(text, "{} lines are no requests, or are cut off", report.unreadable);
+        let (count, is) = (
+            report.unreadable,
+            if report.unreadable == 1 {
+                "line is no request, or is"
+            } else {
+                "lines are no requests, or are"
+            },
+        );
+        let _ = writeln!(text, "{count} {is} cut off");
     }
     if is_log {
         let _ = writeln!(
@@ -204,20 +212,19 @@ fn table(title: &str, names: &[&str], rows: &[Vec<String>], top: usize, text: &m
         return;
     }
     let shown: Vec<Vec<String>> =
-        rows.iter().take(top).map(|row| row.iter().map(|cell| clean(cell)).collect()).collect();
+        rows.iter().take(top).map(|row| row.iter().map(|cell| shortened(&clean(cell))).collect()).collect();
     let widths: Vec<usize> = names
         .iter()
         .enumerate()
         .map(|(at, name)| {
             let cells = shown.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count());
-            cells.chain([name.len()]).max().unwrap_or_default().min(LONGEST_CELL)
+            cells.chain([name.len()]).max().unwrap_or_default()
         })
         .collect();
     let _ = writeln!(text, "\n\u{1b}[1m{title}\u{1b}[0m");
     let header: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     for row in std::iter::once(&header).chain(&shown) {
         let cells = row.iter().zip(&widths).map(|(cell, width)| {
-            let cell: String = cell.chars().take(LONGEST_CELL).collect();
             let is_number = cell.bytes().all(|byte| byte.is_ascii_digit());
             if is_number { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
         });
@@ -229,6 +236,13 @@ fn table(title: &str, names: &[&str], rows: &[Vec<String>], top: usize, text: &m
 }
 
 const LONGEST_CELL: usize = 60;
+
+fn shortened(cell: &str) -> String {
+    match cell.chars().count() > LONGEST_CELL {
+        true => cell.chars().take(LONGEST_CELL - 1).chain(['…']).collect(),
+        false => cell.to_owned(),
+    }
+}
 
 /// What a request says cannot steer a terminal.
 fn clean(text: &str) -> String {

@@ -31,11 +31,7 @@ pub fn check(source: &Source) -> Vec<Diagnostic> {
 /// # Errors
 /// What is wrong with each that is refused, and that there is none.
 pub fn load(source: &Source, env: &Environment<'_>) -> Result<LoadedConfig, Vec<String>> {
-    let mut errors: Vec<String> = source
-        .problems
-        .iter()
-        .map(|problem| format!("{}:{}:{}: {}", problem.file, problem.line, problem.column, problem.message))
-        .collect();
+    let mut errors: Vec<String> = source.problems.iter().map(ToString::to_string).collect();
     if source.configs.is_empty() && errors.is_empty() {
         errors.push(format!(
             "{}: found no configuration of a filter, expected one in JSON or YAML, a manifest, or SecLang rules",

@@ -1,4 +1,5 @@
 use serde::Serialize;
+use std::fmt;
 use std::ops::Range;
 
 /// What is wrong, or doubtful, and where.
@@ -38,6 +39,14 @@ pub enum Severity {
     Warning,
     /// The filter refuses it, and the proxy does not start or keeps what it had.
     Error,
+}
+
+impl fmt::Display for Diagnostic {
+    /// In one line: the place, what is wrong, and what to write instead.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)?;
+        if self.help.is_empty() { Ok(()) } else { write!(f, "; {}", self.help) }
+    }
 }
 
 /// The line and the column in characters of a byte, both from 1.

@@ -91,6 +91,8 @@ impl Source {
                 message: "found bytes that are no UTF-8: this is no text, or in another encoding".to_owned(),
                 help: "a text in UTF-8".to_owned(),
             });
+        } else if is_hcl(name, source.text.as_str()) {
+            source.refuse_hcl();
         } else {
             source.read_trees(options);
         }
@@ -111,6 +113,18 @@ impl Source {
                 }
             }
             Err(error) => self.refuse(error),
+        }
+    }
+
+    /// Consul's language, of which only what holds a filter is of interest.
+    fn refuse_hcl(&mut self) {
+        if let Some(offset) = self.text.as_str().find("builtin/wasm") {
+            self.refuse(SyntaxError {
+                offset,
+                message: "this is HCL, which is not read".to_owned(),
+                help: "the same in JSON: `consul config read -kind service-defaults -name NAME` once it is written, or `hcl2json`"
+                    .to_owned(),
+            });
         }
     }
 
@@ -180,6 +194,15 @@ pub(crate) fn without_surrogates(json: &str) -> String {
         }
     }
     text
+}
+
+/// A config entry of Consul as `consul config write` takes it: `EnvoyExtensions = [ {` and the like.
+fn is_hcl(name: &str, text: &str) -> bool {
+    let begins = |line: &str| {
+        let rest = line.trim_start().strip_prefix("EnvoyExtensions").map(str::trim_start);
+        rest.is_some_and(|rest| rest.starts_with(['=', '{']))
+    };
+    name.ends_with(".hcl") || text.contains("builtin/wasm") && text.lines().any(begins)
 }
 
 fn is_seclang(name: &str, text: &str) -> bool {

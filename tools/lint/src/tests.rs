@@ -201,3 +201,20 @@ fn what_is_doubtful_is_said_and_nothing_else() {
     }
     assert!(differing.is_empty(), "{}", differing.join("\n"));
 }
+
+#[test]
+fn hcl_is_told_from_other_texts_and_how_to_convert_it_said() {
+    let entry = "Kind = \"service-defaults\"\nName = \"web\"\nEnvoyExtensions = [\n  {\n    Name = \"builtin/wasm\"\n  }\n]\n";
+    for name in ["web.hcl", "standard input"] {
+        let source = read(name, entry);
+        let [problem] = source.problems.as_slice() else { panic!("{:?}", source.problems) };
+        assert_eq!((problem.line, problem.column), (5, 13), "{name}");
+        assert!(
+            problem.to_string().contains("this is HCL") && problem.help.contains("consul config read"),
+            "{problem}"
+        );
+    }
+    // Others use HCL, too.
+    let other = read("main.tf.hcl", "resource \"x\" \"y\" {\n  a = 1\n}\n");
+    assert_eq!((other.problems.len(), other.configs.len()), (0, 0));
+}

@@ -282,7 +282,7 @@ fn unescape(text: &str) -> Vec<u8> {
     out
 }
 
-/// Fields that blanks separate, and whether each was quoted.
+/// Fields that blanks separate, and whether each was in quotes.
 fn fields(text: &str) -> Vec<(String, bool)> {
     let mut fields = Vec::new();
     let mut rest = text.trim_start();
@@ -293,9 +293,10 @@ fn fields(text: &str) -> Vec<(String, bool)> {
                     .match_indices('"')
                     .map(|(at, _)| at)
                     .find(|at| !inner.get(..*at).is_some_and(|before| before.ends_with('\\')));
-                let end = end.unwrap_or(inner.len());
-                let field = inner.get(..end).unwrap_or_default();
-                ((field.to_owned(), true), inner.get(end + 1..).unwrap_or_default())
+                // Without its end the line is cut off, and nobody knows what else stood there.
+                let length = end.unwrap_or(inner.len());
+                let field = inner.get(..length).unwrap_or_default();
+                ((field.to_owned(), end.is_some()), inner.get(length + 1..).unwrap_or_default())
             }
             None => {
                 let (field, after) = rest.split_once(' ').unwrap_or((rest, ""));

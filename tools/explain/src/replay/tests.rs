@@ -37,9 +37,16 @@ fn lines_of_all_formats_are_read() {
         assert_eq!(found, [*method, *authority, *path, *agent], "{line}");
         assert_eq!(record.exchange.client.to_string(), *client, "{line}");
     }
-    for line in
-        ["", "nonsense", "[x] y", "{}", "{\"method\": 1}", "\u{0}\u{1}", "1.2.3.4 - - [x] \"-\" 400 0"]
-    {
+    for line in [
+        "",
+        "nonsense",
+        "1.2.3.4 - - [x] \"GET /cut-off",
+        "[x] y",
+        "{}",
+        "{\"method\": 1}",
+        "\u{0}\u{1}",
+        "1.2.3.4 - - [x] \"-\" 400 0",
+    ] {
         assert!(read_line(line.as_bytes()).is_none(), "{line}");
     }
 }

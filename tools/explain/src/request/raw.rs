@@ -102,8 +102,7 @@ pub(super) fn response(text: &[u8]) -> Result<Message, String> {
     let status =
         line.strip_prefix("HTTP/").and_then(|rest| rest.split_ascii_whitespace().nth(1)?.parse().ok());
     let status: u16 = status.filter(|status| (100..600).contains(status)).ok_or_else(|| {
-        let found: String = line.chars().take(60).collect();
-        format!("line 1: found {found:?}, expected a status line such as `HTTP/1.1 200 OK`")
+        format!("line 1: found {}, expected a status line such as `HTTP/1.1 200 OK`", shown(line.as_bytes()))
     })?;
     let mut message = Message::response(status).with_body(body);
     message.headers.extend(headers(lines)?);
@@ -139,10 +138,8 @@ fn split_head(text: &[u8]) -> (&[u8], &[u8]) {
 fn request_line(line: &[u8]) -> Result<(String, Vec<u8>, String), String> {
     let line = line.trim_ascii_end();
     let wrong = || {
-        let found = String::from_utf8_lossy(line.get(..60).unwrap_or(line)).into_owned();
-        format!(
-            "line 1: found {found:?}, expected a request line such as `GET /path HTTP/1.1`, or a curl command"
-        )
+        let expected = "expected a request line such as `GET /path HTTP/1.1`, or a curl command";
+        format!("line 1: found {}, {expected}", shown(line))
     };
     let (method, rest) = line
         .split_at_checked(line.iter().position(|byte| *byte == b' ').ok_or_else(wrong)?)
@@ -153,7 +150,10 @@ fn request_line(line: &[u8]) -> Result<(String, Vec<u8>, String), String> {
         Some((target, protocol)) if protocol.starts_with(b" HTTP/") => (target, protocol.trim_ascii()),
         _ => (rest, &b"HTTP/1.1"[..]),
     };
-    if !is_token(method) || target.is_empty() {
+    // RFC 9112 3.2; CONNECT has an authority there.
+    let (scheme, _, path) = split_target(target);
+    let is_target = scheme.is_some() || path.starts_with(b"/") || path == b"*" || method == b"CONNECT";
+    if !is_token(method) || !is_target || is_binary(line) {
         return Err(wrong());
     }
     let protocol = match protocol {
@@ -161,6 +161,18 @@ fn request_line(line: &[u8]) -> Result<(String, Vec<u8>, String), String> {
         other => String::from_utf8_lossy(other).into_owned(),
     };
     Ok((String::from_utf8_lossy(method).into_owned(), target.to_vec(), protocol))
+}
+
+/// What a line is called in messages.
+fn shown(line: &[u8]) -> String {
+    match is_binary(line) {
+        true => "a binary, and no text".to_owned(),
+        false => format!("{:?}", String::from_utf8_lossy(line.get(..60).unwrap_or(line))),
+    }
+}
+
+fn is_binary(line: &[u8]) -> bool {
+    line.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t' && *byte != b'\r')
 }
 
 /// Scheme, authority and path of a target in absolute form.

@@ -127,7 +127,9 @@ fn bytes_stay_as_they_are() {
 fn what_is_no_request_is_refused_with_its_line() {
     let cases: &[(&[u8], &str)] = &[
         (b"", "found nothing"),
-        (b"\x7fELF\x02\x01", "line 1"),
+        (b"\x7fELF\x02\x01 /", "line 1: found a binary"),
+        (b"Include other.conf\n", "line 1"),
+        (b"Dear Sir, dear Madam\n", "line 1"),
         (b"hello", "line 1"),
         (b"GET / HTTP/1.1\nhost: h\nnonsense\n", "line 3"),
         (b"GET / HTTP/1.1\nho st: h\n", "line 2"),
