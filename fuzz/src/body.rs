@@ -121,11 +121,11 @@ impl MultipartSink for Items {
         self.add(Item::PartHeader(part.to_vec(), line.to_vec()))
     }
 
-    fn part_name(&mut self, name: &[u8]) -> ControlFlow<()> {
+    fn part_name(&mut self, name: &[u8], _: Option<usize>) -> ControlFlow<()> {
         self.add(Item::PartName(name.to_vec()))
     }
 
-    fn part_filename(&mut self, filename: &[u8]) -> ControlFlow<()> {
+    fn part_filename(&mut self, filename: &[u8], _: Option<usize>) -> ControlFlow<()> {
         self.add(Item::PartFilename(filename.to_vec()))
     }
 }

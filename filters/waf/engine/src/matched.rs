@@ -39,6 +39,8 @@ pub struct MatchedRule {
     pub value: Vec<u8>,
     /// ModSecurity's sentence about the match: operator, parameter, variable and value.
     pub details: Vec<u8>,
+    /// ModSecurity v3's `ref`: where in the value and in the request the matches are, and the transformations.
+    pub reference: Vec<u8>,
     /// Whether the rule stopped the transaction.
     pub disruptive: bool,
     /// Whether the match belongs into the log: false for a rule with `nolog` that stopped the transaction.

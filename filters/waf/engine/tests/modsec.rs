@@ -234,6 +234,9 @@ fn run(case: &Case, file: &str, folder: &Path) -> Result<(), String> {
         }
         line.extend_from_slice(&matched.details);
         matched.write_details(b"", &mut line);
+        line.extend_from_slice(b" [ref \"");
+        line.extend_from_slice(&matched.reference);
+        line.extend_from_slice(b"\"]");
         line.push(b'\n');
         errors.push_str(&String::from_utf8_lossy(&line));
     }
@@ -292,7 +295,7 @@ fn feed(case: &Case, tx: &mut Transaction) -> u16 {
         server_port: case.server.port,
     });
     let request = &case.request;
-    let version = request.http_version.as_ref().map_or_else(|| "1.1".to_owned(), ToString::to_string);
+    let version = request.http_version.as_ref().map_or_else(String::new, ToString::to_string);
     let protocol = format!("HTTP/{version}");
     tx.request_line(request.method.as_bytes(), request.uri.as_bytes(), protocol.as_bytes());
     for (name, value) in &request.headers.0 {

@@ -248,11 +248,11 @@ impl MultipartSink for Counter {
         self.add(&[line])
     }
 
-    fn part_name(&mut self, name: &[u8]) -> ControlFlow<()> {
+    fn part_name(&mut self, name: &[u8], _: Option<usize>) -> ControlFlow<()> {
         self.add(&[name])
     }
 
-    fn part_filename(&mut self, filename: &[u8]) -> ControlFlow<()> {
+    fn part_filename(&mut self, filename: &[u8], _: Option<usize>) -> ControlFlow<()> {
         self.add(&[filename])
     }
 }

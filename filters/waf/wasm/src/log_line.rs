@@ -27,6 +27,9 @@ pub(crate) fn of(rule: &MatchedRule, blocks: bool, request: &Headers) -> String 
         write_escaped(value, QUOTE_AND_BACKSLASH, &mut text);
         text.extend_from_slice(b"\"]");
     }
+    text.extend_from_slice(b" [ref \"");
+    text.extend_from_slice(&rule.reference);
+    text.extend_from_slice(b"\"]");
     String::from_utf8_lossy(&text).into_owned()
 }
 

@@ -20,6 +20,7 @@ use std::ops::ControlFlow;
 
 pub use error::{BodyError, DispositionError};
 pub use json::parse as json;
+pub(crate) use multipart::offset_in;
 pub use multipart::{
     File, MultipartFlags, MultipartNote, MultipartSink, UnmatchedBoundary, parse as multipart,
 };

@@ -45,11 +45,11 @@ impl MultipartSink for Log {
         self.write(format!("header {} {}", show(part), show(line)))
     }
 
-    fn part_name(&mut self, name: &[u8]) -> ControlFlow<()> {
+    fn part_name(&mut self, name: &[u8], _: Option<usize>) -> ControlFlow<()> {
         self.write(format!("name {}", show(name)))
     }
 
-    fn part_filename(&mut self, filename: &[u8]) -> ControlFlow<()> {
+    fn part_filename(&mut self, filename: &[u8], _: Option<usize>) -> ControlFlow<()> {
         self.write(format!("filename {}", show(filename)))
     }
 }

@@ -95,6 +95,7 @@ impl Compiler<'_> {
             phase: draft.phase,
             disruptive,
             open: draft.open,
+            silent: false,
             quick: None,
             quiet: None,
             prepared: None,

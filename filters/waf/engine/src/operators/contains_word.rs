@@ -5,9 +5,16 @@
 
 use memchr::memmem;
 
+use super::Place;
+
 pub(super) fn matches(argument: &[u8], input: &[u8]) -> bool {
+    argument.is_empty() || argument == input || place(argument, input).is_some()
+}
+
+/// Of a match that is not the whole input.
+pub(super) fn place(argument: &[u8], input: &[u8]) -> Option<Place> {
     if argument.is_empty() || argument == input {
-        return true;
+        return None;
     }
     let mut from = 0;
     while let Some(found) = input.get(from..).and_then(|rest| memmem::find(rest, argument)) {
@@ -16,11 +23,11 @@ pub(super) fn matches(argument: &[u8], input: &[u8]) -> bool {
         let free_before = at.checked_sub(1).is_some_and(|index| is_free(input, index));
         let free_after = is_free(input, end);
         if at == 0 && free_after || end == input.len() && free_before || free_before && free_after {
-            return true;
+            return Some((at, argument.len()));
         }
         from = at + 1;
     }
-    false
+    None
 }
 
 fn is_free(input: &[u8], index: usize) -> bool {

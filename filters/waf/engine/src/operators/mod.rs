@@ -80,6 +80,12 @@ impl Resources for () {
     }
 }
 
+/// Offset and length of a match.
+pub(crate) type Place = (usize, usize);
+
+/// How many places of one value are told, at most.
+const MOST_PLACES: usize = 64;
+
 /// A compiled operator. Negation (`!@`) is the caller's.
 #[derive(Clone, Debug)]
 pub struct Operator(Kind);
@@ -90,18 +96,21 @@ enum Kind {
     Compare {
         matches: fn(argument: &[u8], input: &[u8]) -> bool,
         argument: Box<[u8]>,
+        /// Where the match is.
+        place: fn(argument: &[u8], input: &[u8]) -> Option<Place>,
         /// Whether a matching input holds the argument.
         holds_argument: bool,
     },
-    /// Looks at the input alone, of which it needs one of these bytes to match.
-    Check(fn(input: &[u8]) -> bool, Option<ByteSet>),
+    /// Looks at the input alone.
+    Check(fn(input: &[u8]) -> bool),
+    /// Finds a place in the input that is not as it should be, for which it needs one of these bytes.
+    Find(fn(input: &[u8]) -> Option<Place>, ByteSet),
     DetectSqli,
     DetectXss,
     IpMatch(ip_match::Networks),
     Number(NumberTest),
     Pm(pm::Pm),
     Rx(rx::Rx),
-    RxGlobal(rx_global::RxGlobal),
     ValidateByteRange(ByteSet),
     ValidateDtd(Box<Dtd>),
     Verify(verify_cc::Verify),
@@ -118,16 +127,22 @@ impl Operator {
     /// The name is unknown or needs what a WebAssembly filter does not have, the argument is not valid, or a file that
     /// it names is missing.
     pub fn compile(name: &str, argument: &[u8], resources: &dyn Resources) -> Result<Self, OperatorError> {
-        let compare =
-            |matches, holds_argument| Kind::Compare { matches, argument: argument.into(), holds_argument };
+        type Compares = fn(&[u8], &[u8]) -> bool;
+        type Places = fn(&[u8], &[u8]) -> Option<Place>;
+        let compare = |matches: Compares, place: Places, holds_argument| Kind::Compare {
+            matches,
+            argument: argument.into(),
+            place,
+            holds_argument,
+        };
         let lower = name.to_ascii_lowercase();
         Ok(Self(match lower.as_str() {
-            "beginswith" => compare(begins_with::matches, true),
-            "contains" => compare(contains::matches, true),
-            "containsword" => compare(contains_word::matches, true),
+            "beginswith" => compare(begins_with::matches, begins_with::place, true),
+            "contains" => compare(contains::matches, contains::place, true),
+            "containsword" => compare(contains_word::matches, contains_word::place, true),
             "detectsqli" => Kind::DetectSqli,
             "detectxss" => Kind::DetectXss,
-            "endswith" => compare(ends_with::matches, true),
+            "endswith" => compare(ends_with::matches, ends_with::place, true),
             "eq" => Kind::Number(eq::COMPARISON.with(argument)),
             "ge" => Kind::Number(ge::COMPARISON.with(argument)),
             "gt" => Kind::Number(gt::COMPARISON.with(argument)),
@@ -140,26 +155,24 @@ impl Operator {
             }
             "le" => Kind::Number(le::COMPARISON.with(argument)),
             "lt" => Kind::Number(lt::COMPARISON.with(argument)),
-            "nomatch" => Kind::Check(|_| false, None),
+            "nomatch" => Kind::Check(|_| false),
             "pm" => Kind::Pm(pm::Pm::from_phrases(argument)?),
             "pmfromdataset" => Kind::Pm(pm::Pm::from_items(dataset(argument, resources)?)?),
             "pmf" | "pmfromfile" => Kind::Pm(pm::Pm::from_file(&file(argument, resources)?)?),
             "rx" => Kind::Rx(rx::Rx::new(argument, resources.known_patterns())?),
-            "rxglobal" => Kind::RxGlobal(rx_global::RxGlobal::new(argument, resources.known_patterns())?),
-            "streq" => compare(str_eq::matches, true),
-            "strmatch" => compare(str_match::matches, true),
-            "unconditionalmatch" => Kind::Check(|_| true, None),
+            "rxglobal" => Kind::Rx(rx::Rx::global(argument, resources.known_patterns())?),
+            "streq" => compare(str_eq::matches, |_, _| None, true),
+            "strmatch" => compare(str_match::matches, |_, _| None, true),
+            "unconditionalmatch" => Kind::Check(|_| true),
             "validatebyterange" => Kind::ValidateByteRange(validate_byte_range::parse(argument)?),
             "validatedtd" => Kind::ValidateDtd(Box::new(Dtd::parse(&file(argument, resources)?)?)),
-            "validateurlencoding" => Kind::Check(validate_url_encoding::matches, Some(ByteSet::of(b"%"))),
-            "validateutf8encoding" => {
-                Kind::Check(validate_utf8_encoding::matches, Some(ByteSet::range(0x80, 0xff)))
-            }
+            "validateurlencoding" => Kind::Find(validate_url_encoding::place, ByteSet::of(b"%")),
+            "validateutf8encoding" => Kind::Find(validate_utf8_encoding::place, ByteSet::range(0x80, 0xff)),
             "verifycc" => Kind::Verify(verify_cc::Verify::new(argument, verify_cc::is_valid)?),
             "verifycpf" => Kind::Verify(verify_cc::Verify::new(argument, verify_cpf::is_valid)?),
             "verifyssn" => Kind::Verify(verify_cc::Verify::new(argument, verify_ssn::is_valid)?),
             "verifysvnr" => Kind::Verify(verify_cc::Verify::new(argument, verify_svnr::is_valid)?),
-            "within" => compare(within::matches, false),
+            "within" => compare(within::matches, within::place, false),
             _ => return Err(error::refusal(name)),
         }))
     }
@@ -168,7 +181,7 @@ impl Operator {
     #[must_use]
     pub fn takes_macro(name: &str) -> bool {
         let compiled = Self::compile(name, b"", &());
-        matches!(compiled, Ok(Self(Kind::Compare { .. } | Kind::Number(_) | Kind::Rx(_) | Kind::RxGlobal(_))))
+        matches!(compiled, Ok(Self(Kind::Compare { .. } | Kind::Number(_) | Kind::Rx(_))))
     }
 
     /// Whether the operator matches `input`. A pattern that takes too long does not match.
@@ -189,14 +202,14 @@ impl Operator {
     pub fn try_evaluate(&self, input: &[u8], captures: Option<&mut Captures>) -> Result<bool, LimitExceeded> {
         Ok(match &self.0 {
             Kind::Compare { matches, argument, .. } => matches(argument, input),
-            Kind::Check(matches, _) => matches(input),
+            Kind::Check(matches) => matches(input),
+            Kind::Find(place, _) => place(input).is_some(),
             Kind::DetectSqli => detect_sqli::matches(input, captures),
             Kind::DetectXss => detect_xss::matches(input, captures),
             Kind::IpMatch(networks) => networks.matches(input),
             Kind::Number(test) => test.matches(input),
             Kind::Pm(pm) => pm.matches(input, captures),
             Kind::Rx(rx) => rx.matches(input, captures)?,
-            Kind::RxGlobal(rx) => rx.matches(input, captures)?,
             Kind::ValidateByteRange(allowed) => validate_byte_range::matches(*allowed, input),
             Kind::ValidateDtd(dtd) => !matches!(dtd.validate(input, &Limits::default()), Validity::Valid),
             Kind::Verify(verify) => verify.matches(input, captures)?,
@@ -212,11 +225,27 @@ impl Operator {
         match &self.0 {
             Kind::Compare { matches, .. } => matches(argument, input),
             Kind::Number(test) => test.matches_with(argument, input),
-            Kind::Rx(_) => rx::Rx::ad_hoc(argument).is_ok_and(|rx| rx.matches(input, captures) == Ok(true)),
-            Kind::RxGlobal(_) => {
-                rx_global::RxGlobal::ad_hoc(argument).is_ok_and(|rx| rx.matches(input, captures) == Ok(true))
-            }
+            Kind::Rx(rx) => rx.ad_hoc(argument).is_ok_and(|rx| rx.matches(input, captures) == Ok(true)),
             _ => self.evaluate(input, captures),
+        }
+    }
+
+    /// Where in a matching input the match is, as ModSecurity v3 tells it in its log: of a pattern, the places of all groups. Operators
+    /// that look at the whole input tell none; of very many places only the first are told.
+    pub(crate) fn places(&self, input: &[u8]) -> Vec<Place> {
+        match &self.0 {
+            Kind::Compare { place, argument, .. } => place(argument, input).into_iter().collect(),
+            Kind::Find(place, _) => place(input).into_iter().collect(),
+            Kind::Pm(pm) => pm.place(input).into_iter().collect(),
+            Kind::Rx(rx) => rx.places(input),
+            Kind::ValidateByteRange(allowed) => validate_byte_range::places(*allowed, input),
+            Kind::Verify(verify) => verify.place(input).into_iter().collect(),
+            Kind::Check(..)
+            | Kind::DetectSqli
+            | Kind::DetectXss
+            | Kind::IpMatch(_)
+            | Kind::Number(_)
+            | Kind::ValidateDtd(_) => Vec::new(),
         }
     }
 
@@ -232,7 +261,6 @@ impl Operator {
     pub(crate) fn pattern_facts(&self) -> Option<(&[u8], usize, Requirement)> {
         match &self.0 {
             Kind::Rx(rx) => rx.pattern()?.facts(),
-            Kind::RxGlobal(rx) => rx.pattern()?.facts(),
             _ => None,
         }
     }
@@ -250,7 +278,7 @@ impl Operator {
     pub fn requirement(&self) -> Requirement {
         match &self.0 {
             Kind::Compare { argument, holds_argument: true, .. } => Requirement::any_of([argument.as_ref()]),
-            Kind::Check(_, Some(bytes)) => {
+            Kind::Find(_, bytes) => {
                 Requirement { bytes: Some(*bytes), min_length: 1, ..Requirement::default() }
             }
             Kind::Compare { .. } | Kind::Check(..) | Kind::Number(_) | Kind::ValidateDtd(_) => {
@@ -262,7 +290,6 @@ impl Operator {
             Kind::IpMatch(_) => Requirement { min_length: 2, ..Requirement::default() },
             Kind::Pm(pm) => pm.requirement(),
             Kind::Rx(rx) => rx.requirement(),
-            Kind::RxGlobal(rx) => rx.requirement(),
             Kind::ValidateByteRange(allowed) => {
                 Requirement { bytes: Some(allowed.complement()), min_length: 1, ..Requirement::default() }
             }

@@ -11,7 +11,7 @@ use aho_corasick::automaton::Automaton as _;
 use aho_corasick::nfa::contiguous::NFA;
 
 use super::on_demand::{Key, Measured, Store};
-use super::{Captures, OperatorError, Requirement};
+use super::{Captures, OperatorError, Place, Requirement};
 use crate::transformations::is_space;
 
 /// The longest list, in bytes of its phrases.
@@ -66,6 +66,13 @@ impl Pm {
             captures.set_only(phrase);
         }
         true
+    }
+
+    pub(super) fn place(&self, input: &[u8]) -> Option<Place> {
+        let input = Input::new(input);
+        let search = |automaton: &mut NFA| automaton.try_find(&input).ok().flatten();
+        let found = self.automaton.with(|| self.automaton(), search).flatten()?;
+        Some((found.start(), found.len()))
     }
 
     pub(super) fn requirement(&self) -> Requirement {

@@ -3,7 +3,7 @@
 //!
 //! Source: `validate_byte_range.cc`. Departure: a range that is none is refused; ModSecurity ignores it.
 
-use super::{ByteSet, OperatorError};
+use super::{ByteSet, MOST_PLACES, OperatorError, Place};
 
 pub(super) fn parse(argument: &[u8]) -> Result<ByteSet, OperatorError> {
     if argument.trim_ascii().is_empty() {
@@ -26,4 +26,10 @@ pub(super) fn parse(argument: &[u8]) -> Result<ByteSet, OperatorError> {
 
 pub(super) fn matches(allowed: ByteSet, input: &[u8]) -> bool {
     input.iter().any(|&byte| !allowed.contains(byte))
+}
+
+/// Of each byte outside.
+pub(super) fn places(allowed: ByteSet, input: &[u8]) -> Vec<Place> {
+    let outside = input.iter().enumerate().filter(|(_, byte)| !allowed.contains(**byte));
+    outside.take(MOST_PLACES).map(|(at, _)| (at, 1)).collect()
 }

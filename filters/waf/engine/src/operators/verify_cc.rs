@@ -6,7 +6,7 @@
 //! ModSecurity's `@verifyCPF` and its like cut it off, so that `^` holds everywhere.
 
 use super::pcre::{LimitExceeded, Pattern, PatternError};
-use super::{Captures, Requirement};
+use super::{Captures, Place, Requirement};
 
 #[derive(Clone, Debug)]
 pub(super) struct Verify {
@@ -26,21 +26,32 @@ impl Verify {
         input: &[u8],
         captures: Option<&mut Captures>,
     ) -> Result<bool, LimitExceeded> {
-        let Some(pattern) = &self.pattern else { return Ok(false) };
+        let Some((from, to)) = self.find(input)? else { return Ok(false) };
+        if let Some(captures) = captures {
+            captures.set_only(input.get(from..to).unwrap_or_default());
+        }
+        Ok(true)
+    }
+
+    /// Of the first valid number. ModSecurity's `@verifyCC` tells none.
+    pub(super) fn place(&self, input: &[u8]) -> Option<Place> {
+        let (from, to) = self.find(input).ok().flatten()?;
+        Some((from, to - from))
+    }
+
+    /// The start and the end of the first valid number.
+    fn find(&self, input: &[u8]) -> Result<Option<(usize, usize)>, LimitExceeded> {
+        let Some(pattern) = &self.pattern else { return Ok(None) };
         let mut start = 0;
         while start < input.len()
             && let Some([Some((from, to)), ..]) = pattern.find_at(input, start)?
         {
-            let found = input.get(from..to).unwrap_or_default();
-            if (self.is_valid)(found) {
-                if let Some(captures) = captures {
-                    captures.set_only(found);
-                }
-                return Ok(true);
+            if (self.is_valid)(input.get(from..to).unwrap_or_default()) {
+                return Ok(Some((from, to)));
             }
             start = from + 1;
         }
-        Ok(false)
+        Ok(None)
     }
 
     pub(super) fn requirement(&self) -> Requirement {

@@ -69,6 +69,10 @@ impl Plan {
     /// `prefilter` it visits all of them. `None` if the scan would be too large.
     pub(crate) fn link(&mut self, prefilter: bool) -> Option<()> {
         self.sources.find_tx(&self.tx);
+        for rule in &mut self.rules {
+            rule.silent =
+                self.phases.get(rule.phase as usize).is_some_and(|phase| quick::is_silent(rule, phase));
+        }
         self.check_places.clear();
         let mut reach = Reach::default();
         if prefilter {
@@ -191,6 +195,8 @@ pub(crate) struct Rule {
     pub(crate) disruptive: Option<Disruptive>,
     /// The chain has no end: the rule never matches.
     pub(crate) open: bool,
+    /// It has `nolog`, and stops nothing: no match is logged.
+    pub(crate) silent: bool,
     /// A test that tells at once whether the first link can match.
     pub(crate) quick: Option<Quick>,
     pub(crate) quiet: Option<Quiet>,

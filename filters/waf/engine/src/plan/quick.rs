@@ -69,13 +69,22 @@ impl Quiet {
             && link.meta.severity.is_none()
             && matches!(rule.disruptive, None | Some(Disruptive::Pass))
             && actions().all(harmless)
-            && actions()
-                .rfind(|action| matches!(action, A::Log | A::AuditLog | A::NoLog))
-                .is_some_and(|last| matches!(last, A::NoLog));
+            && rule.silent;
         let mut skips = actions().filter_map(|action| match action {
             A::SkipTo(place) => Some(*place),
             _ => None,
         });
         is_quiet.then(|| Quiet { skip_to: skips.next_back() })
     }
+}
+
+/// Whether no match of a rule is logged. The actions of its first link are the last to run.
+pub(super) fn is_silent(rule: &Rule, phase: &PhasePlan) -> bool {
+    use Action as A;
+    let Some(link) = rule.links.first() else { return true };
+    let stops = rule.links.iter().any(|link| link.block)
+        || matches!(rule.disruptive, Some(Disruptive::Deny | Disruptive::Drop | Disruptive::Redirect(_)));
+    let mut actions = phase.default_actions.iter().chain(&link.actions);
+    let last = actions.rfind(|action| matches!(action, A::Log | A::AuditLog | A::NoLog));
+    !stops && matches!(last, Some(A::NoLog))
 }

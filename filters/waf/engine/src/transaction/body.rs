@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use portcullis_seclang::ast::{BodyProcessor, VariableName};
 
 use super::arguments::Origin;
+use super::reference::BodyPlace;
 use super::{Hex, Transaction, ValueId, debug};
 use crate::body::{
     self, ArgumentSink, BodyError, File, Limits, MultipartFlags, MultipartNote, MultipartSink, XmlSink,
@@ -116,7 +117,7 @@ impl Transaction {
         let content_type = self.header(b"content-type").map(|id| self.bytes(id).to_vec()).unwrap_or_default();
         let mut flags = MultipartFlags::default();
         let mut sink = Sink::new(self, plan, Origin::Multipart);
-        sink.body_at = body.as_ptr().addr();
+        sink.body = body;
         let result = body::multipart(&content_type, body, limits, &mut flags, &mut sink);
         let files_size = sink.files_size;
         self.files_size = files_size;
@@ -211,19 +212,32 @@ impl Transaction {
     }
 }
 
+/// Of how many values of a multipart body the places are kept, for the log.
+const MOST_PLACES: usize = 4096;
+
 /// Takes what a body processor finds into the transaction.
 pub(crate) struct Sink<'t> {
     tx: &'t mut Transaction,
     plan: &'t Plan,
     origin: Origin,
     files_size: usize,
-    /// The address of the body, for the offsets that the debug log names.
-    body_at: usize,
+    /// The body, for the places of its parts.
+    body: &'t [u8],
+    /// Where the names of the current part are.
+    name_at: Option<usize>,
+    filename_at: Option<usize>,
 }
 
 impl<'t> Sink<'t> {
     pub(crate) fn new(tx: &'t mut Transaction, plan: &'t Plan, origin: Origin) -> Self {
-        Sink { tx, plan, origin, files_size: 0, body_at: 0 }
+        Sink { tx, plan, origin, files_size: 0, body: &[], name_at: None, filename_at: None }
+    }
+
+    /// Notes where the last member of a variable is.
+    fn place(&mut self, variable: VariableName, at: Option<usize>, len: usize) {
+        let Some(at) = at.filter(|_| self.tx.body_places.len() < MOST_PLACES) else { return };
+        let index = self.tx.members(variable).len().saturating_sub(1);
+        self.tx.body_places.push(BodyPlace { variable, index, at, len });
     }
 
     fn member(&mut self, variable: VariableName, key: &[u8], value: &[u8]) -> ControlFlow<()> {
@@ -239,9 +253,13 @@ impl ArgumentSink for Sink<'_> {
         if self.origin == Origin::Multipart {
             debug!(self.tx, 9, "Multipart: Added data to variable: {}", Hex(value));
         }
+        let place = body::offset_in(self.body, value).map(|at| (at, value.len()));
         let name = self.tx.memory.values.intern(name);
         let value = self.tx.memory.values.intern(value);
         if self.tx.add_argument(self.plan, self.origin, name, value) && !self.tx.memory.values.exhausted() {
+            if let Some((at, len)) = place {
+                self.place(VariableName::ArgsPost, Some(at), len);
+            }
             ControlFlow::Continue(())
         } else {
             ControlFlow::Break(())
@@ -262,34 +280,50 @@ impl MultipartSink for Sink<'_> {
             "Multipart: Added file part to the list: name \"{}\" file name \"{}\" (offset {}, length {})",
             Hex(file.name),
             Hex(file.filename),
-            file.content.as_ptr().addr().saturating_sub(self.body_at),
+            body::offset_in(self.body, file.content).unwrap_or_default(),
             file.content.len()
         );
         self.files_size += file.content.len();
         self.member(V::Files, file.name, file.filename)?;
+        self.place(V::Files, self.filename_at, file.filename.len());
         // The name of the field is the value, as the manual says of FILES_NAMES.
         self.member(V::FilesNames, file.name, file.name)?;
+        self.place(V::FilesNames, self.name_at, file.name.len());
         let mut digits = [0; 20];
         let size = i64::try_from(file.content.len()).unwrap_or(i64::MAX);
         self.member(V::FilesSizes, file.name, super::decimal(size, &mut digits))?;
+        let content_at = body::offset_in(self.body, file.content);
+        // ModSecurity reckons the start back from the end of the first line, without its line end.
+        let line = memchr::memchr(b'\n', file.content).and_then(|end| file.content.get(..end));
+        let line_end = if line.is_some_and(|line| !line.ends_with(b"\r")) { 1 } else { 2 };
+        self.place(V::FilesSizes, content_at.map(|at| at + line_end), file.content.len());
         if self.plan.sources.use_variable(V::FilesTmpContent) {
             self.member(V::FilesTmpContent, file.name, file.content)?;
+            self.place(V::FilesTmpContent, content_at, file.content.len());
         }
         ControlFlow::Continue(())
     }
 
     fn part_header(&mut self, part: &[u8], line: &[u8]) -> ControlFlow<()> {
-        self.member(VariableName::MultipartPartHeaders, part, line)
+        self.member(VariableName::MultipartPartHeaders, part, line)?;
+        self.place(VariableName::MultipartPartHeaders, body::offset_in(self.body, line), line.len());
+        ControlFlow::Continue(())
     }
 
-    fn part_name(&mut self, name: &[u8]) -> ControlFlow<()> {
+    fn part_name(&mut self, name: &[u8], at: Option<usize>) -> ControlFlow<()> {
         debug!(self.tx, 9, "Multipart: Content-Disposition name: {}.", Hex(name));
-        self.member(VariableName::MultipartName, name, name)
+        (self.name_at, self.filename_at) = (at, None);
+        self.member(VariableName::MultipartName, name, name)?;
+        self.place(VariableName::MultipartName, at, name.len());
+        ControlFlow::Continue(())
     }
 
-    fn part_filename(&mut self, filename: &[u8]) -> ControlFlow<()> {
+    fn part_filename(&mut self, filename: &[u8], at: Option<usize>) -> ControlFlow<()> {
         debug!(self.tx, 9, "Multipart: Content-Disposition filename: {}.", Hex(filename));
-        self.member(VariableName::MultipartFilename, filename, filename)
+        self.filename_at = at;
+        self.member(VariableName::MultipartFilename, filename, filename)?;
+        self.place(VariableName::MultipartFilename, at, filename.len());
+        ControlFlow::Continue(())
     }
 }
 

@@ -21,10 +21,14 @@ pub(crate) struct RuleState {
     pub(crate) disruptive: bool,
     /// The link and the value, before transformations, that matched last.
     pub(crate) last: Option<(usize, Found)>,
+    /// Nothing of the rule will be logged.
+    pub(crate) silent: bool,
+    /// Where it matched.
+    pub(crate) reference: Vec<u8>,
 }
 
 impl RuleState {
-    fn new() -> Self {
+    fn new(silent: bool) -> Self {
         RuleState {
             log: true,
             audit_log: true,
@@ -37,6 +41,8 @@ impl RuleState {
             severity: None,
             disruptive: false,
             last: None,
+            silent,
+            reference: Vec::new(),
         }
     }
 }
@@ -86,7 +92,7 @@ impl Transaction {
 
     /// Runs a rule with its chain. `None`: it did not match.
     pub(super) fn run_rule(&mut self, plan: &Plan, id: RuleId, rule: &Rule) -> Option<RuleState> {
-        let mut state = RuleState::new();
+        let mut state = RuleState::new(rule.silent);
         #[cfg(feature = "trace")]
         self.trace_start();
         self.matched_vars_stale = true;
@@ -228,11 +234,17 @@ impl Transaction {
         if link.multi_match {
             let mut form = found.value;
             let mut matched = self.try_form(plan, index, link, condition, found, form, check, state);
+            if matched {
+                self.refer(plan, condition, &found, form, std::iter::empty(), state);
+            }
             for step in &chain.steps {
                 let next = self.memory.values.step(form, step, &plan.prefilter);
                 if next != form {
                     form = next;
-                    matched |= self.try_form(plan, index, link, condition, found, form, check, state);
+                    if self.try_form(plan, index, link, condition, found, form, check, state) {
+                        matched = true;
+                        self.refer(plan, condition, &found, form, std::iter::once(step.name), state);
+                    }
                 }
             }
             return matched;
@@ -252,7 +264,11 @@ impl Transaction {
             self.memory.values.transform(found.value, chain, &plan.prefilter)
         };
         let check = if early.is_some() && !condition.negated { None } else { check };
-        self.try_form(plan, index, link, condition, found, form, check, state)
+        let matched = self.try_form(plan, index, link, condition, found, form, check, state);
+        if matched {
+            self.refer(plan, condition, &found, form, chain.steps.iter().map(|step| step.name), state);
+        }
+        matched
     }
 
     #[expect(clippy::too_many_arguments, reason = "as try_value")]

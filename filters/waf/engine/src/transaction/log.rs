@@ -63,6 +63,7 @@ impl Transaction {
             variable: cut(variable),
             value,
             details,
+            reference: std::mem::take(&mut state.reference),
             disruptive: state.disruptive,
             log: state.log,
             audit_log: state.audit_log,

@@ -10,6 +10,7 @@ mod evaluate;
 mod log;
 mod operate;
 mod outcome;
+mod reference;
 mod request;
 mod response;
 mod text;
@@ -79,6 +80,8 @@ pub struct Transaction {
     arguments_size: usize,
     /// Bytes of the files in a multipart body.
     files_size: usize,
+    /// Where a multipart body has its values.
+    body_places: Vec<reference::BodyPlace>,
     /// The XML body, where a rule validates it.
     document: Option<ValueId>,
     audit_request_body: Option<ValueId>,
@@ -211,6 +214,7 @@ impl Transaction {
             headers_truncated: false,
             arguments_size: 0,
             files_size: 0,
+            body_places: Vec::new(),
             document: None,
             audit_request_body: None,
             audit_response_body: None,

@@ -28,7 +28,7 @@ impl DynamicOperators {
     }
 
     /// The operator for this argument. `None` if the argument is not valid for it.
-    fn get(&mut self, index: u32, name: OperatorName, argument: &[u8]) -> Option<&Operator> {
+    pub(super) fn get(&mut self, index: u32, name: OperatorName, argument: &[u8]) -> Option<&Operator> {
         let index = index as usize;
         if self.operators.len() <= index {
             self.operators.resize_with(index + 1, || None);

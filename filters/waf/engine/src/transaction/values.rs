@@ -117,6 +117,14 @@ impl Values {
         self.arena.len()
     }
 
+    /// Where in another value a part of it starts that [`Values::sub`] made.
+    pub(crate) fn offset_within(&self, part: ValueId, whole: ValueId) -> Option<usize> {
+        let [part, whole] = [part, whole].map(|id| self.values.get(id.0 as usize));
+        let (part, whole) = part.zip(whole)?;
+        let offset = part.start.checked_sub(whole.start)?;
+        (offset + part.len <= whole.len).then_some(offset as usize)
+    }
+
     pub(crate) fn len(&self, id: ValueId) -> usize {
         self.values.get(id.0 as usize).map_or(0, |value| value.len as usize)
     }

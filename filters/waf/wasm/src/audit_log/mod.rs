@@ -194,6 +194,7 @@ fn message(rule: &MatchedRule, redaction: &Redaction) -> Value {
         "message": if is_secret { redaction.without(&rule.message, &rule.value) } else { redaction.text(&rule.message) },
         "details": {
             "match": if is_secret { redaction.sentence(&rule.details) } else { redaction.text(&rule.details) },
+            "reference": text(&rule.reference),
             "ruleId": rule.id.to_string(),
             "file": &*rule.file,
             "lineNumber": rule.line.to_string(),

@@ -8,10 +8,10 @@ use crate::body::{BodyError, DispositionError};
 pub(super) struct Disposition {
     pub(super) name: Vec<u8>,
     pub(super) filename: Vec<u8>,
-    /// Every `name` parameter, in order.
-    pub(super) names: Vec<Vec<u8>>,
+    /// Every `name` parameter, in order, each with the offset of what follows it.
+    pub(super) names: Vec<(Vec<u8>, usize)>,
     /// Every `filename` parameter, in order.
-    pub(super) filenames: Vec<Vec<u8>>,
+    pub(super) filenames: Vec<(Vec<u8>, usize)>,
     /// A `filename*` stood before any `filename`.
     pub(super) only_extended: bool,
     pub(super) result: Result<(), BodyError>,
@@ -28,7 +28,7 @@ pub(super) fn parse(header: &[u8], flags: &mut MultipartFlags) -> Disposition {
     };
     found.result = parameters(header, flags, &mut found).map_err(BodyError::MultipartDisposition);
     // Some parsers look for the file name with crude methods: where they might not see it, refuse.
-    let hidden = found.filenames.iter().any(|name| !name.is_empty())
+    let hidden = found.filenames.iter().any(|(name, _)| !name.is_empty())
         && memchr::memmem::find(header, b"filename=").is_none()
         && memchr::memmem::find(header, b"filename*=").is_none();
     if hidden && found.result.is_ok() {
@@ -76,23 +76,24 @@ fn parameters(
         // Inside double quotes a single one means nothing.
         flags.invalid_quoting |=
             rest.first() != Some(&b'"') && name != b"filename*" && value.contains(&b'\'');
+        let end = header.len() - tail.len();
         match name {
             b"name" => {
-                found.names.push(value.clone());
+                found.names.push((value.clone(), end));
                 if !found.name.is_empty() {
                     return Err(E::DuplicateName);
                 }
                 found.name = value;
             }
             b"filename" => {
-                found.filenames.push(value.clone());
-                if found.filenames.iter().filter(|name| !name.is_empty()).count() > 1 {
+                found.filenames.push((value.clone(), end));
+                if found.filenames.iter().filter(|(name, _)| !name.is_empty()).count() > 1 {
                     return Err(E::DuplicateFilename);
                 }
                 found.filename = value;
             }
             b"filename*" => {
-                found.filenames.push(value.clone());
+                found.filenames.push((value.clone(), end));
                 if found.filename.is_empty() {
                     found.only_extended = true;
                     found.filename = value;

@@ -29,10 +29,10 @@ pub trait MultipartSink: ArgumentSink {
     /// A header line of the part called `part`, folded lines joined: `MULTIPART_PART_HEADERS`. The name is empty if
     /// the part has none.
     fn part_header(&mut self, part: &[u8], line: &[u8]) -> ControlFlow<()>;
-    /// A `name` parameter: `MULTIPART_NAME`.
-    fn part_name(&mut self, name: &[u8]) -> ControlFlow<()>;
+    /// A `name` parameter: `MULTIPART_NAME`. `at`: its offset in the body, as ModSecurity counts it, if its header is not folded.
+    fn part_name(&mut self, name: &[u8], at: Option<usize>) -> ControlFlow<()>;
     /// A `filename` parameter: `MULTIPART_FILENAME`.
-    fn part_filename(&mut self, filename: &[u8]) -> ControlFlow<()>;
+    fn part_filename(&mut self, filename: &[u8], at: Option<usize>) -> ControlFlow<()>;
 }
 
 /// A part with a file name.
@@ -338,18 +338,21 @@ impl<'b, S: MultipartSink + ?Sized> Parser<'b, '_, S> {
         let Some(value) = disposition.and_then(|header| value_of(header)) else {
             return self.refuse(BodyError::MultipartNoDisposition);
         };
+        let value_at = offset_in(self.body, value);
         let found = content_disposition::parse(value, self.flags);
         if found.only_extended {
             self.sink.note(MultipartNote::OnlyExtendedFilename);
         }
         (part.name, part.filename) = (found.name, found.filename);
-        for name in found.names {
+        for (name, end) in found.names {
             self.budget.spend(name.len())?;
-            stopped(self.sink.part_name(&name))?;
+            let at = value_at.map(|at| at + end.saturating_sub(name.len()));
+            stopped(self.sink.part_name(&name, at))?;
         }
-        for filename in found.filenames {
+        for (filename, end) in found.filenames {
             self.budget.spend(filename.len())?;
-            stopped(self.sink.part_filename(&filename))?;
+            let at = value_at.map(|at| at + end.saturating_sub(filename.len()));
+            stopped(self.sink.part_filename(&filename, at))?;
         }
         if let Err(error) = found.result {
             return self.refuse(error);
@@ -391,6 +394,12 @@ impl<'b, S: MultipartSink + ?Sized> Parser<'b, '_, S> {
         self.budget.spend(part.name.len() + part.filename.len())?;
         stopped(self.sink.file(File { name: &part.name, filename: &part.filename, content }))
     }
+}
+
+/// Where a part of a text that is a slice of it starts.
+pub(crate) fn offset_in(text: &[u8], part: &[u8]) -> Option<usize> {
+    let offset = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
+    (offset + part.len() <= text.len()).then_some(offset)
 }
 
 fn name_of(header: &[u8]) -> Option<&[u8]> {
