@@ -1,7 +1,8 @@
 //! ModSecurity v3's own engine tests (`test/test-cases/regression`), in-process.
 //!
 //! Read as `test/regression/regression.cc` reads them: every phase runs whatever the phases before it said, `http_code`
-//! is the status of the last intervention or 200, `debug_log` and `error_log` are patterns for the text of those logs. A
+//! is the status of the last intervention or 200, `debug_log` and `error_log` are patterns for the text of those logs, `audit_log`
+//! for an entry with the parts and messages that the transaction wants in it. A
 //! `parser_error` is met when the rules are refused on the line that it names; its wording is ModSecurity's own.
 
 #![allow(
@@ -141,6 +142,7 @@ struct Expected {
     http_code: Option<u16>,
     debug_log: String,
     error_log: String,
+    audit_log: String,
     parser_error: Option<String>,
 }
 
@@ -222,6 +224,11 @@ fn run(case: &Case, file: &str, folder: &Path) -> Result<(), String> {
     );
     let status = feed(case, &mut transaction);
     let mut errors = String::new();
+    let mut audit = String::new();
+    let audited = transaction.audit_log_wanted(status);
+    for part in transaction.audit_log_parts().iter().filter(|_| audited) {
+        audit.push_str(&format!("--{}--\n", char::from(*part)));
+    }
     for matched in transaction.matches() {
         let mut line = Vec::new();
         let client = &case.client.ip;
@@ -238,6 +245,9 @@ fn run(case: &Case, file: &str, folder: &Path) -> Result<(), String> {
         line.extend_from_slice(&matched.reference);
         line.extend_from_slice(b"\"]");
         line.push(b'\n');
+        if audited && matched.audit_log {
+            audit.push_str(&String::from_utf8_lossy(&line));
+        }
         errors.push_str(&String::from_utf8_lossy(&line));
     }
     let log = log.lock().unwrap().clone();
@@ -248,7 +258,7 @@ fn run(case: &Case, file: &str, folder: &Path) -> Result<(), String> {
             log.clone()
         };
         if std::env::var_os("VERBOSE").is_some() {
-            format!("\n{rules}\n--- debug log\n{tail}--- error log\n{errors}")
+            format!("\n{rules}\n--- debug log\n{tail}--- error log\n{errors}--- audit log\n{audit}")
         } else {
             String::new()
         }
@@ -262,6 +272,9 @@ fn run(case: &Case, file: &str, folder: &Path) -> Result<(), String> {
     }
     if !finds(&expected.error_log, &errors) {
         return Err(format!("error_log: {}{}", expected.error_log, context()));
+    }
+    if !finds(&expected.audit_log, &audit) {
+        return Err(format!("audit_log: {}{}", expected.audit_log, context()));
     }
     Ok(())
 }

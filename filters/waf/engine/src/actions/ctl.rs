@@ -15,7 +15,8 @@ pub(crate) enum Ctl {
     DebugLogLevel(u8),
     ForceRequestBodyVariable(bool),
     ParseXmlIntoArgs(ParseXml),
-    RemoveRules(Arc<[RuleId]>),
+    /// With the option's name.
+    RemoveRules(Arc<[RuleId]>, &'static str),
     RemoveTargets(Box<[Arc<TargetRemoval>]>),
     RequestBodyAccess(bool),
     RequestBodyLimit(usize),
@@ -42,7 +43,7 @@ impl Ctl {
             Ctl::DebugLogLevel(level) => tx.set_debug_level(*level),
             Ctl::ForceRequestBodyVariable(on) => tx.overrides.force_request_body_variable = *on,
             Ctl::ParseXmlIntoArgs(mode) => tx.overrides.parse_xml_into_args = Some(*mode),
-            Ctl::RemoveRules(rules) => tx.remove_rules(rules),
+            Ctl::RemoveRules(rules, option) => tx.remove_rules(rules, option),
             Ctl::RemoveTargets(removals) => removals.iter().for_each(|removal| tx.remove_target(removal)),
             Ctl::RequestBodyAccess(on) => tx.overrides.request_body_access = Some(*on),
             Ctl::RequestBodyLimit(limit) => tx.overrides.request_body_limit = Some(*limit),

@@ -26,6 +26,20 @@ impl Text {
         Text::Literal(Box::default())
     }
 
+    /// What is left where macros stand for nothing.
+    pub(crate) fn without_macros(&self) -> Vec<u8> {
+        match self {
+            Text::Literal(text) => text.to_vec(),
+            Text::Macro(parts) => {
+                let literals = parts.iter().filter_map(|part| match part {
+                    Part::Literal(text) => Some(&text[..]),
+                    _ => None,
+                });
+                literals.collect::<Vec<_>>().concat()
+            }
+        }
+    }
+
     pub(crate) fn as_literal(&self) -> Option<&[u8]> {
         match self {
             Text::Literal(text) => Some(text),

@@ -103,6 +103,7 @@ impl Transaction {
             }
             if !self.run_link(plan, rule, id, index, link, &mut state) {
                 debug!(self, 4, "Rule returned 0.");
+                debug!(self, 9, "Matched vars cleaned.");
                 self.memory.matched_vars.clear();
                 #[cfg(feature = "trace")]
                 self.trace_end(plan, rule, None, false);
@@ -383,11 +384,17 @@ impl Transaction {
                 targets.push_str(&String::from_utf8_lossy(name));
             }
         }
-        let line = format!(
-            "(Rule: {rule_id}) Executing operator \"{}\" with param \"{}\" against {targets}.",
-            condition.operator_name,
-            String::from_utf8_lossy(&argument)
-        );
+        let argument = String::from_utf8_lossy(&argument);
+        let raw = condition.argument.without_macros();
+        let param = match (condition.argument.as_literal(), argument.as_ref()) {
+            (Some(_), "") => String::new(),
+            (Some(_), argument) => format!(" with param \"{argument}\""),
+            (None, argument) => {
+                format!(" with param \"{argument}\" Was: \"{}\"", String::from_utf8_lossy(&raw))
+            }
+        };
+        let operator = condition.operator_name;
+        let line = format!("(Rule: {rule_id}) Executing operator \"{operator}\"{param} against {targets}.");
         self.write_debug(4, &line);
     }
 }

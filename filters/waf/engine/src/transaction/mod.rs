@@ -89,6 +89,8 @@ pub struct Transaction {
     fired: Vec<RuleId>,
     debug: Option<Box<dyn DebugSink>>,
     debug_level: u8,
+    /// Rules that `ctl` took out, with its option's name, for the debug log.
+    removed_by: Vec<(Arc<[RuleId]>, &'static str)>,
     /// What is known so far of the rule that runs, where somebody listens.
     #[cfg(feature = "trace")]
     trace: Option<portcullis_trace::RuleStep>,
@@ -221,6 +223,7 @@ impl Transaction {
             fired: Vec::new(),
             debug: None,
             debug_level: 0,
+            removed_by: Vec::new(),
             #[cfg(feature = "trace")]
             trace: None,
         };
@@ -263,6 +266,25 @@ impl Transaction {
             None => self.memory.tx.named(&lower),
         }?;
         Some(self.memory.values.bytes(id))
+    }
+
+    /// Says why the request's body is looked at, or is not.
+    fn debug_request_body_access(&mut self) {
+        let configured = self.plan.settings.request_body_access;
+        match (configured, self.overrides.request_body_access) {
+            (false, Some(true)) => debug!(
+                self,
+                4,
+                "Request body processing is disabled, but enabled to this transaction due to ctl:requestBodyAccess action"
+            ),
+            (false, _) => debug!(self, 4, "Request body processing is disabled"),
+            (true, Some(false)) => debug!(
+                self,
+                4,
+                "Request body processing is enabled, but disabled to this transaction due to ctl:requestBodyAccess action"
+            ),
+            (true, _) => {}
+        }
     }
 
     /// `SecRuleEngine`, or what `ctl:ruleEngine` made of it.
@@ -330,8 +352,11 @@ impl Transaction {
         self.memory.values.bytes(id)
     }
 
-    pub(crate) fn remove_rules(&mut self, rules: &[RuleId]) {
-        for rule in rules {
+    pub(crate) fn remove_rules(&mut self, rules: &Arc<[RuleId]>, option: &'static str) {
+        if self.debug.is_some() {
+            self.removed_by.push((Arc::clone(rules), option));
+        }
+        for rule in rules.iter() {
             let word = *rule as usize / 64;
             if self.memory.removed_rules.len() <= word {
                 self.memory.removed_rules.resize(word + 1, 0);

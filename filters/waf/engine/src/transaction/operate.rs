@@ -112,7 +112,11 @@ impl Transaction {
                 && self.debugs(7)
             {
                 let text = Hex(self.bytes(value)).to_string();
-                debug!(self, 7, "Added {operator} match TX.{index}: {text}");
+                match operator {
+                    "Rx" | "RxGlobal" => debug!(self, 7, "Added regex subexpression TX.{index}: {text}"),
+                    "Pm" | "PmFromFile" => debug!(self, 7, "Added pm match TX.{index}: {text}"),
+                    _ => debug!(self, 7, "Added {operator} match TX.{index}: {text}"),
+                }
             }
         }
     }

@@ -1,8 +1,9 @@
 //! What happens when a rule has matched: its actions, and the disruptive one.
 
-use portcullis_seclang::ast::EngineMode;
+use portcullis_seclang::ast::{AllowScope, EngineMode};
 
 use super::{RuleState, Transaction, debug};
+use crate::actions::Action;
 use crate::intervention::{Cause, Intervention, InterventionKind};
 use crate::plan::{Disruptive, Link, Plan, Rule, Text};
 
@@ -13,7 +14,7 @@ impl Transaction {
         plan: &Plan,
         rule: &Rule,
         link: &Link,
-        defaults: &[crate::actions::Action],
+        defaults: &[Action],
         state: &mut RuleState,
     ) {
         for action in defaults {
@@ -21,6 +22,13 @@ impl Transaction {
             action.run(self, plan, state);
         }
         if let Some(severity) = link.meta.severity {
+            debug!(
+                self,
+                9,
+                "This rule severity is: {} current transaction is: {}",
+                severity.number(),
+                self.highest_severity.map_or(255, |highest| highest.number())
+            );
             state.severity = Some(severity);
             if self.highest_severity.is_none_or(|highest| severity.number() < highest.number()) {
                 self.highest_severity = Some(severity);
@@ -29,6 +37,9 @@ impl Transaction {
         for action in &link.actions {
             debug!(self, 9, "Running action: {}", action.name());
             action.run(self, plan, state);
+            if matches!(action, Action::Log | Action::AuditLog) {
+                debug!(self, 9, "Saving transaction to logs");
+            }
         }
         // After the other actions: a message is needed only if nolog did not stand among them.
         if let Some(text) = &link.meta.log_data {
@@ -89,7 +100,16 @@ impl Transaction {
                 return;
             }
             Disruptive::Allow(scope) => {
-                debug!(self, 4, "Dropping the evaluation of upcoming rules in favor of an `allow' action");
+                debug!(
+                    self,
+                    4,
+                    "Dropping the evaluation of upcoming rules in favor of an `allow' action of type: {}",
+                    match scope {
+                        AllowScope::Transaction => "FromNowOn",
+                        AllowScope::Request => "Request",
+                        AllowScope::Phase => "Phase",
+                    }
+                );
                 self.allow = Some(*scope);
                 return;
             }
@@ -98,7 +118,7 @@ impl Transaction {
                 (InterventionKind::Deny, state.status.unwrap_or(403))
             }
             Disruptive::Drop => {
-                debug!(self, 8, "Running action drop");
+                debug!(self, 8, "Running action drop [executing deny instead of drop.]");
                 (InterventionKind::Drop, state.status.unwrap_or(403))
             }
             Disruptive::Redirect(url) => {

@@ -197,8 +197,10 @@ impl Transaction {
         debug!(self, 4, "Starting phase REQUEST_BODY. (SecRules 2)");
         let plan = Arc::clone(&self.plan);
         let access = self.request_body_access();
+        self.debug_request_body_access();
         if access.inspect {
             let mut body = body;
+            debug!(self, 9, "Appending request body: {} bytes. Limit set to: {}", body.len(), access.limit);
             if body.len() > access.limit {
                 debug!(self, 5, "Request body is bigger than the maximum expected.");
                 self.set_flag(VariableName::InboundDataError, true);
@@ -210,6 +212,7 @@ impl Transaction {
                         cause: Cause::RequestBodyLimit,
                     });
                 }
+                self.debug_partial("Request", plan.settings.request_body_limit_action);
                 body = body.get(..access.limit).unwrap_or(body);
             }
             self.keep_request_body(body);

@@ -49,8 +49,12 @@ impl Transaction {
         debug!(self, 4, "Starting phase RESPONSE_BODY. (SecRules 4)");
         let plan = Arc::clone(&self.plan);
         let access = self.response_body_access();
+        if !plan.settings.response_body_access && self.overrides.response_body_access != Some(true) {
+            debug!(self, 4, "Response body is disabled, returning...");
+        }
         if access.inspect {
             let mut body = body;
+            debug!(self, 9, "Appending response body: {} bytes. Limit set to: {}", body.len(), access.limit);
             if body.len() > access.limit {
                 debug!(self, 5, "Response body is bigger than the maximum expected.");
                 self.set_flag(VariableName::OutboundDataError, true);
@@ -62,6 +66,7 @@ impl Transaction {
                         cause: Cause::ResponseBodyLimit,
                     });
                 }
+                self.debug_partial("Response", plan.settings.response_body_limit_action);
                 body = body.get(..access.limit).unwrap_or(body);
             }
             self.keep_response_body(body);
@@ -85,6 +90,16 @@ impl Transaction {
         debug!(self, 4, "Starting phase LOGGING. (SecRules 5)");
         let plan = Arc::clone(&self.plan);
         self.run_phase(&plan, Phase::Logging);
+    }
+
+    /// Why only the first part of a body is inspected.
+    pub(super) fn debug_partial(&mut self, body: &str, configured: LimitAction) {
+        if configured == LimitAction::Reject {
+            debug!(self, 5, "{body} body limit is marked to reject the request");
+            debug!(self, 5, "Not rejecting the request as the engine is not Enabled");
+        } else {
+            debug!(self, 5, "{body} body limit is marked to process partial");
+        }
     }
 
     /// `SecResponseBodyMimeType`

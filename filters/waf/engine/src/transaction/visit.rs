@@ -59,7 +59,7 @@ impl Transaction {
     fn visit(&mut self, plan: &Plan, id: RuleId, rule: &Rule) -> Visit {
         self.memory.values.work.rules += 1;
         if self.is_removed(id) {
-            debug!(self, 9, "Skipped rule id '{}' due to a ruleRemove action.", rule.id);
+            self.debug_removed(id, rule);
             return Visit::Next;
         }
         if self.debug.is_none() {
@@ -86,6 +86,7 @@ impl Transaction {
             return Visit::End;
         }
         if self.allow.is_some() || self.engine() == EngineMode::Off {
+            self.debug_allowed(plan, rule.phase, id);
             return Visit::End;
         }
         match (state.skip, state.skip_to) {
@@ -184,6 +185,36 @@ impl Transaction {
         self.memory.found = found;
         if let Some(last) = last {
             self.note_match(plan, last);
+        }
+    }
+
+    fn debug_removed(&mut self, id: RuleId, rule: &Rule) {
+        let found = self.removed_by.iter().find(|(rules, _)| rules.contains(&id));
+        match found.map(|(_, option)| *option) {
+            Some(option @ ("ruleRemoveByTag" | "ruleRemoveByMsg")) => {
+                debug!(self, 9, "Skipped rule id '{}'. Skipped due to a {option} action.", rule.id);
+            }
+            _ => debug!(self, 9, "Rule id: {} was skipped due to a ruleRemoveById action...", rule.id),
+        }
+    }
+
+    /// The rules of the phase that stand after one with `allow`.
+    fn debug_allowed(&mut self, plan: &Plan, phase: Phase, from: RuleId) {
+        if !self.debugs(9) || self.allow.is_none() {
+            return;
+        }
+        let entries = plan.phase(phase).entries.iter();
+        let after = entries.skip_while(|entry| !matches!(entry, Entry::Rule(rule) if *rule == from)).skip(1);
+        for entry in after {
+            if let Entry::Rule(rule) = entry
+                && let Some(rule) = plan.rules.get(*rule as usize)
+            {
+                let line = format!(
+                    "Skipped rule id '{}' as request trough the utilization of an `allow' action.",
+                    rule.id
+                );
+                self.write_debug(9, &line);
+            }
         }
     }
 
