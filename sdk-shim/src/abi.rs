@@ -20,10 +20,11 @@ pub use self::exports::{allocate, initialize};
 
 use self::core::{Call, Core, Map, Wake};
 use self::host::{EnvoyHost, buffer, header_map, send_reply, write_log};
+use crate::setup::load_from;
 use crate::stream::{Action, Stream, Transport};
 use crate::{
     BodyKind, CalloutResponse, ConfigErrors, Filter, GrpcEvent, GrpcStatus, GrpcStreamId, Level, Loaded,
-    MetricKind, QueueId, Reply, load,
+    MetricKind, QueueId, Reply,
 };
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -93,7 +94,7 @@ impl<F: Filter> Vm<F> {
     pub fn configure(&self, root_id: u32) -> bool {
         let Some(root) = self.root(root_id) else { return false };
         let config = buffer(host::PLUGIN_CONFIGURATION, 0, usize::MAX);
-        let running = match load::<F>(&config, &|name| std::env::var(name).ok()) {
+        let running = match load_from::<F>(config, &|name| std::env::var(name).ok()) {
             Ok(loaded) => Rc::new(run(loaded)),
             Err(errors) => {
                 refuse(F::NAME, &errors);
@@ -200,27 +201,38 @@ impl<F: Filter> Vm<F> {
 
     /// `proxy_on_log`: the stream has ended.
     pub fn log(&self, id: u32) {
-        if let Some(http) = core::get(&self.streams, id).filter(|http| http.running.is_some()) {
-            drive(&http, |stream, filter, host| stream.done(filter, host));
-            if http.under_way.get() > 0 {
-                // Envoy 1.40 leaves them open when the context goes.
-                for token in http.core.take_streams(id) {
-                    host::grpc_cancel(token);
-                }
-            }
-            self.settle(&http.core);
+        if let Some(http) = core::get(&self.streams, id) {
+            self.end(&http);
         }
     }
 
     /// `proxy_on_delete`: the context is gone, and what it waits for.
     pub fn delete(&self, id: u32) {
         if let Some(http) = core::remove(&self.streams, id) {
+            if F::UNTIL_RESPONSE {
+                self.end(&http);
+            }
             if http.under_way.get() > 0 {
                 http.core.forget(id);
             }
         } else if let Ok(mut roots) = self.roots.try_borrow_mut() {
             roots.retain(|(known, _)| *known != id);
         }
+    }
+
+    /// Ends what a stream has left under way.
+    fn end(&self, http: &Http<F>) {
+        if http.running.is_none() {
+            return;
+        }
+        drive(http, |stream, filter, host| stream.done(filter, host));
+        if http.under_way.get() > 0 {
+            // Envoy 1.40 leaves them open when the context goes.
+            for token in http.core.take_streams(http.id) {
+                host::grpc_cancel(token);
+            }
+        }
+        self.settle(&http.core);
     }
 
     fn phase(&self, id: u32, step: impl FnOnce(&mut Stream<F>, &F, &mut dyn Transport) -> Action) -> u32 {

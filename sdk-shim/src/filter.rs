@@ -50,6 +50,12 @@ pub trait Filter: Sized + 'static {
     /// each phase and chunk.
     const HEADERS_ONLY: bool = false;
 
+    /// Whether nothing of a stream concerns the filter behind the headers of its response: `response_body`,
+    /// `response_trailers` and `done` are not called then, and a [`Flow`] of `response_headers` that waits is answered with 500.
+    /// Such a module exports less (`export_filter!(Mine, until_response)`): a host does not enter the VM for each chunk of a
+    /// response, nor for the log.
+    const UNTIL_RESPONSE: bool = false;
+
     /// Checks the configuration and makes everything that can be made before the first request.
     ///
     /// # Errors

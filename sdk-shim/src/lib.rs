@@ -187,14 +187,14 @@ pub use watch::Watch;
 
 /// Makes the crate a module that runs the given [`Filter`]. Does nothing where the target is not `wasm32-wasip1`, so that
 /// the same crate is a plain library in tests. A filter with [`Filter::HEADERS_ONLY`] is exported so:
-/// `export_filter!(Mine, headers_only)`.
+/// `export_filter!(Mine, headers_only)`; one with [`Filter::UNTIL_RESPONSE`] so: `export_filter!(Mine, until_response)`.
 #[macro_export]
 macro_rules! export_filter {
-    ($filter:ty $(, $headers_only:ident)?) => {
+    ($filter:ty $(, $kind:ident)?) => {
         #[cfg(target_os = "wasi")]
         #[allow(unsafe_code, reason = "what a module exports has to keep its name")]
         const _: () = {
-            $crate::__export_module!($filter $(, $headers_only)?);
+            $crate::__export_module!($filter $(, $kind)?);
         };
     };
 }

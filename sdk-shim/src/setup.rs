@@ -27,8 +27,20 @@ use std::future::Future;
 /// Every violation that was found, each with its path.
 #[cold]
 pub fn load<F: Filter>(config: &[u8], env: &Environment<'_>) -> Result<Loaded<F>, ConfigErrors> {
+    load_from(config, env)
+}
+
+/// As [`load`]. A text that is handed over is dropped when it is read, so that what is made of it finds its place: a module
+/// never gives memory back.
+#[cold]
+pub(crate) fn load_from<F: Filter>(
+    text: impl AsRef<[u8]>,
+    env: &Environment<'_>,
+) -> Result<Loaded<F>, ConfigErrors> {
     let mut missing = ConfigErrors::new();
-    let Some(config) = sdk_shim_config::parse_with::<F::Config>(config, env, &mut missing) else {
+    let config = sdk_shim_config::parse_with::<F::Config>(text.as_ref(), env, &mut missing);
+    drop(text);
+    let Some(config) = config else {
         return Err(missing);
     };
     let mut setup = Setup {

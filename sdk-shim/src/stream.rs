@@ -139,7 +139,7 @@ impl<F: Filter> Stream<F> {
             return if which == BodyKind::Request { Action::Pause } else { Action::Continue };
         }
         let direction = self.direction(which);
-        if F::HEADERS_ONLY {
+        if is_over::<F>(which) {
             return Action::Continue;
         }
         direction.held_bytes = held;
@@ -157,7 +157,7 @@ impl<F: Filter> Stream<F> {
             return if which == BodyKind::Request { Action::Pause } else { Action::Continue };
         }
         let direction = self.direction(which);
-        if F::HEADERS_ONLY {
+        if is_over::<F>(which) {
             return Action::Continue;
         }
         direction.ended = true;
@@ -250,7 +250,9 @@ impl<F: Filter> Stream<F> {
             return;
         }
         self.drop_tasks(host);
-        filter.done(&mut self.state, host.as_host());
+        if !F::UNTIL_RESPONSE {
+            filter.done(&mut self.state, host.as_host());
+        }
     }
 
     /// Does what a method says that was called for no direction: it speaks for the one that waits.
@@ -308,6 +310,9 @@ impl<F: Filter> Stream<F> {
             Flow::Reply(reply) => self.reply(&reply, host),
             Flow::Continue if F::HEADERS_ONLY => Action::Continue,
             _ if F::HEADERS_ONLY => self.fault("sdk_waits_in_headers_only", host),
+            Flow::Buffer | Flow::Await | Flow::Run(_) if is_over::<F>(which) => {
+                self.fault("sdk_waits_in_response", host)
+            }
             Flow::Await if host.callouts_under_way() <= self.tasks_under_way() => {
                 self.fault("sdk_await_without_callout", host)
             }
@@ -444,4 +449,9 @@ impl<F: Filter> Stream<F> {
             BodyKind::Response => &mut self.response,
         }
     }
+}
+
+/// Whether what comes behind the headers of a direction is nobody's business.
+fn is_over<F: Filter>(which: BodyKind) -> bool {
+    F::HEADERS_ONLY || F::UNTIL_RESPONSE && which == BodyKind::Response
 }

@@ -39,13 +39,38 @@ macro_rules! __export_module {
         );
         $crate::__export_module!(@headers $filter);
     };
-    ($filter:ty) => {
+    ($filter:ty, until_response) => {
         const _: () = assert!(
-            !<$filter as $crate::Filter>::HEADERS_ONLY,
-            "a filter with `HEADERS_ONLY` is exported with `headers_only`"
+            <$filter as $crate::Filter>::UNTIL_RESPONSE,
+            "`until_response` needs `const UNTIL_RESPONSE: bool = true` in the filter"
         );
         $crate::__export_module!(@headers $filter);
+        $crate::__export_module!(@requests $filter);
+    };
+    ($filter:ty) => {
+        const _: () = assert!(
+            !<$filter as $crate::Filter>::HEADERS_ONLY && !<$filter as $crate::Filter>::UNTIL_RESPONSE,
+            "a filter with `HEADERS_ONLY` is exported with `headers_only`, one with `UNTIL_RESPONSE` with `until_response`"
+        );
+        $crate::__export_module!(@headers $filter);
+        $crate::__export_module!(@requests $filter);
 
+        #[unsafe(no_mangle)]
+        extern "C" fn proxy_on_response_body(id: u32, size: usize, end: u32) -> u32 {
+            VM.with(|vm| vm.body(id, $crate::BodyKind::Response, size, end != 0))
+        }
+
+        #[unsafe(no_mangle)]
+        extern "C" fn proxy_on_response_trailers(id: u32, _: usize) -> u32 {
+            VM.with(|vm| vm.trailers(id, $crate::BodyKind::Response))
+        }
+
+        #[unsafe(no_mangle)]
+        extern "C" fn proxy_on_log(id: u32) {
+            VM.with(|vm| vm.log(id));
+        }
+    };
+    (@requests $filter:ty) => {
         #[unsafe(no_mangle)]
         extern "C" fn proxy_on_queue_ready(id: u32, queue: u32) {
             VM.with(|vm| vm.queue_ready(id, queue));
@@ -59,16 +84,6 @@ macro_rules! __export_module {
         #[unsafe(no_mangle)]
         extern "C" fn proxy_on_request_trailers(id: u32, _: usize) -> u32 {
             VM.with(|vm| vm.trailers(id, $crate::BodyKind::Request))
-        }
-
-        #[unsafe(no_mangle)]
-        extern "C" fn proxy_on_response_body(id: u32, size: usize, end: u32) -> u32 {
-            VM.with(|vm| vm.body(id, $crate::BodyKind::Response, size, end != 0))
-        }
-
-        #[unsafe(no_mangle)]
-        extern "C" fn proxy_on_response_trailers(id: u32, _: usize) -> u32 {
-            VM.with(|vm| vm.trailers(id, $crate::BodyKind::Response))
         }
 
         #[unsafe(no_mangle)]
@@ -100,11 +115,6 @@ macro_rules! __export_module {
         #[unsafe(no_mangle)]
         extern "C" fn proxy_on_grpc_close(id: u32, token: u32, code: u32) {
             VM.with(|vm| vm.grpc_close(id, token, code));
-        }
-
-        #[unsafe(no_mangle)]
-        extern "C" fn proxy_on_log(id: u32) {
-            VM.with(|vm| vm.log(id));
         }
     };
     (@headers $filter:ty) => {

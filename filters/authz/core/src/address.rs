@@ -1,3 +1,4 @@
+use crate::sorted;
 use sdk_shim_http::Cidr;
 use std::net::IpAddr;
 
@@ -39,8 +40,8 @@ impl CidrSet {
     }
 }
 
-fn merge(mut ranges: Vec<Range>) -> Vec<Range> {
-    ranges.sort_unstable();
+fn merge(ranges: Vec<Range>) -> Vec<Range> {
+    let mut ranges = sorted::sort(ranges);
     ranges.dedup_by(|next, before| {
         let overlap = next.0 <= before.1;
         if overlap {

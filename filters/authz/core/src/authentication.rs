@@ -15,7 +15,6 @@ use sdk_shim_http::Headers;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -138,7 +137,7 @@ impl Authentication {
         errors: &mut ConfigErrors,
     ) -> Option<Self> {
         let root = Path::root().field("request_authentication");
-        let mut names = BTreeSet::new();
+        let mut names = sorted::Names::default();
         let mut rules: Vec<(&JwtRule, Path)> = Vec::new();
         let mut warnings = Vec::new();
         for (index, entry) in config.request_authentication.iter().enumerate() {
@@ -147,7 +146,7 @@ impl Authentication {
                 let expected = "1 to 253 letters, digits, `.`, `_`, `-` and `/`";
                 errors.add(&path.field("name"), format!("`{}`", entry.name), expected);
             }
-            if !names.insert(&entry.name) {
+            if names.insert(&entry.name).is_err() {
                 let found = format!("`{}` for a second time", entry.name);
                 errors.add(&path.field("name"), found, "a different name for each entry");
             }

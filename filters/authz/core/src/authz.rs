@@ -99,6 +99,15 @@ impl Authz {
     /// # Errors
     /// Every violation, each with its path: what is unknown, malformed, not implemented, or could never match.
     pub fn new(config: &Config, env: &Environment<'_>) -> Result<Self, ConfigErrors> {
+        Self::take(&mut config.clone(), env)
+    }
+
+    /// As [`Authz::new`], and takes the rules out of the policies: where there are thousands, they need more memory than what is
+    /// compiled of them.
+    ///
+    /// # Errors
+    /// As those of [`Authz::new`].
+    pub fn take(config: &mut Config, env: &Environment<'_>) -> Result<Self, ConfigErrors> {
         let mut errors = ConfigErrors::new();
         let credentials = Credentials::new(config, env, &mut errors);
         if let PeerAddressSource::FilterState(key) = &config.peer_address
@@ -109,6 +118,8 @@ impl Authz {
         }
         let written: Vec<&str> = credentials.written_headers().collect();
         let mut authentication = Authentication::new(config, &written, env, &mut errors);
+        let check_of_policy = external::of_policies(&config.policies, &config.external_checks, &mut errors);
+        let mut written_policies = std::mem::take(&mut config.policies);
         let known = Known {
             consumers: credentials.names(),
             groups: credentials.group_names(),
@@ -130,8 +141,8 @@ impl Authz {
         let kinds: Vec<CredentialKind> = kinds.into_iter().filter(is_there).collect();
         let requirements = Requirements::new(config, credentials.required(), &kinds, &known, &mut errors);
         let checks = Check::all(&config.external_checks, env, &mut errors);
-        let check_of_policy = external::of_policies(&config.policies, &config.external_checks, &mut errors);
-        let mut policies = compile(&config.policies, &known, &mut errors);
+        let mut policies = compile(&mut written_policies, &known, &mut errors);
+        config.policies = written_policies;
         let mut warnings = std::mem::take(&mut policies.warnings);
         warnings.extend(authentication.iter_mut().flat_map(|rules| std::mem::take(&mut rules.warnings)));
         let responses = Responses::new(config, &credentials, authentication.as_ref(), &mut errors);

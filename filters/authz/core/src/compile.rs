@@ -8,11 +8,11 @@ use crate::config::{
 use crate::facts::Facts;
 use crate::matcher::{Condition, Matcher};
 use crate::pattern::Pattern;
-use crate::policies::{Builder, IndexKey, Policies, Rule};
+use crate::policies::{Builder, IndexKey, Operations, Policies, Rule, cheapest_first};
+use crate::sorted::Names;
 use crate::template::Template;
 use attribute::Attribute;
 use sdk_shim_config::{ConfigErrors, Path};
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 mod attribute;
@@ -64,14 +64,17 @@ impl DryRun {
     }
 }
 
-/// Compiles `policies`.
-pub(crate) fn compile(policies: &[Policy], known: &Known<'_>, errors: &mut ConfigErrors) -> Compiled {
+/// Compiles `policies`, and takes their rules: each is dropped when it is compiled. Thousands of them would take as much memory
+/// again, and a module never gives any back.
+pub(crate) fn compile(policies: &mut [Policy], known: &Known<'_>, errors: &mut ConfigErrors) -> Compiled {
+    let rules: Vec<List<RuleConfig>> = policies.iter_mut().map(|policy| policy.spec.rules.take()).collect();
+    let policies = &*policies;
     let [mut audit, mut custom, mut deny, mut allow] = std::array::from_fn(|_| Builder::default());
     let (mut dry_deny, mut dry_allow) = (Builder::default(), Builder::default());
     let (mut allows_shapes, mut denies_shapes) = (Vec::new(), Vec::new());
-    let mut names = BTreeSet::new();
+    let mut names = Names::default();
     let mut warnings = Vec::new();
-    for (index, policy) in policies.iter().enumerate() {
+    for ((index, policy), rules) in policies.iter().enumerate().zip(rules) {
         let path = Path::root().field("policies").index(index);
         check_name(policy, &mut names, &path, errors);
         let path = path.field("spec");
@@ -95,11 +98,12 @@ pub(crate) fn compile(policies: &[Policy], known: &Known<'_>, errors: &mut Confi
         };
         let allows = spec.action == Action::Allow;
         let mut compiler = Compiler::new(policy.namespace.as_deref(), known, allows, errors);
-        for (at, rule) in policy.spec.rules.iter().flatten().enumerate() {
-            let (rule, operations) = compiler.rule(index, rule, &path.field("rules").index(at));
+        let has_rules = rules.as_ref().is_some_and(|rules| !rules.is_empty());
+        for (at, rule) in rules.into_iter().flat_map(<[RuleConfig]>::into_vec).enumerate() {
+            let (rule, operations) = compiler.rule(index, &rule, &path.field("rules").index(at));
             builder.add(rule, operations);
         }
-        compiler.finish(policy.spec.rules.as_ref().is_some_and(|rules| !rules.is_empty()), &mut warnings);
+        compiler.finish(has_rules, &mut warnings);
         let shapes = compiler.shapes;
         match spec.action {
             _ if policy.dry_run => {}
@@ -146,8 +150,6 @@ pub(crate) struct Compiler<'a> {
     has_live_rule: bool,
 }
 
-pub(crate) type Operations = Vec<(Vec<Condition>, IndexKey)>;
-
 impl<'a> Compiler<'a> {
     pub(crate) fn new(
         namespace: Option<&'a str>,
@@ -172,7 +174,7 @@ impl<'a> Compiler<'a> {
 
     /// The operations of a route, as a rule.
     pub(crate) fn route(&mut self, index: usize, to: &List<To>, path: &Path) -> (Rule, Operations) {
-        (Rule { policy: index, when: Vec::new(), from: Vec::new() }, self.to(to, &[], path))
+        (Rule { policy: index, when: Box::default(), from: Box::default() }, self.to(to, &[], path))
     }
 
     fn rule(&mut self, policy: usize, rule: &RuleConfig, path: &Path) -> (Rule, Operations) {
@@ -187,7 +189,9 @@ impl<'a> Compiler<'a> {
         let mut from = Vec::new();
         let mut sources = Vec::new();
         for (index, item) in self.items(&rule.from, &path.field("from")).iter().enumerate() {
-            from.push(self.source(&item.source, &path.field("from").index(index).field("source")));
+            from.push(cheapest_first(
+                self.source(&item.source, &path.field("from").index(index).field("source")),
+            ));
             sources.push(self.together(&common));
         }
         is_alive &= sources.is_empty() || sources.iter().any(|(_, is_alive)| *is_alive);
@@ -206,7 +210,7 @@ impl<'a> Compiler<'a> {
             is_opaque: sources.len() * operations.len() > MAX_ALTERNATIVES
                 || rule.when.iter().flatten().any(|when| when.cel.is_some()),
         });
-        (Rule { policy, when, from }, to)
+        (Rule { policy, when: cheapest_first(when), from: from.into() }, to)
     }
 
     fn to(&mut self, list: &List<To>, common: &[never::List], path: &Path) -> Operations {
@@ -219,7 +223,7 @@ impl<'a> Compiler<'a> {
             self.has_live_operation |= is_alive;
         }
         if list.is_none() {
-            to.push((Vec::new(), IndexKey::None));
+            to.push((Box::default(), IndexKey::None));
             self.operations.push(Vec::new());
             self.has_live_operation = true;
         }
@@ -286,7 +290,7 @@ impl<'a> Compiler<'a> {
         )
     }
 
-    fn operation(&mut self, operation: &Operation, path: &Path) -> (Vec<Condition>, IndexKey) {
+    fn operation(&mut self, operation: &Operation, path: &Path) -> (Box<[Condition]>, IndexKey) {
         let mut conditions = self.lists(
             [
                 (Attribute::Host, "hosts", &operation.hosts, false),
@@ -316,7 +320,7 @@ impl<'a> Compiler<'a> {
             (IndexKey::Hosts(_), Matcher::Host(_)) => condition.negated || self.known.strict,
             _ => true,
         });
-        (conditions, key)
+        (cheapest_first(conditions), key)
     }
 
     /// The lists of one source or operation. One must be there: what has none matches everything, and Istio refuses it too.
@@ -449,14 +453,14 @@ pub(crate) fn is_name(name: &str) -> bool {
     (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(valid)
 }
 
-fn check_name<'p>(policy: &'p Policy, names: &mut BTreeSet<&'p str>, path: &Path, errors: &mut ConfigErrors) {
+fn check_name(policy: &Policy, names: &mut Names, path: &Path, errors: &mut ConfigErrors) {
     let name = policy.name.as_str();
     let path = path.field("name");
     if name == "none" || !is_name(name) {
         let expected = "1 to 253 letters, digits, `.`, `_`, `-` and `/`, but not `none`";
         errors.add(&path, format!("`{name}`"), expected);
     }
-    if !names.insert(name) {
+    if names.insert(name).is_err() {
         errors.add(&path, format!("`{name}` for a second time"), "a different name for each policy");
     }
 }

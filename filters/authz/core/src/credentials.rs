@@ -4,6 +4,7 @@ use crate::attributes::Attributes;
 use crate::changes::Changes;
 use crate::compile::is_header_name;
 use crate::config::{Config, CredentialKind};
+use crate::sorted::{Map, Names};
 #[cfg(feature = "trace")]
 use crate::trace;
 use api_keys::ApiKeys;
@@ -11,7 +12,6 @@ use basic::Basic;
 use hmac::Hmac;
 use sdk_shim_config::{ConfigErrors, Environment, Path};
 use sdk_shim_http::Headers;
-use std::collections::{BTreeMap, BTreeSet};
 
 mod api_keys;
 mod basic;
@@ -33,12 +33,12 @@ pub(crate) struct Credentials {
     api_keys: Option<ApiKeys>,
     basic: Option<Basic>,
     hmac: Option<Hmac>,
-    groups: BTreeMap<String, Vec<String>>,
+    groups: Map<Vec<String>>,
     anonymous: Option<String>,
     consumer_header: Option<String>,
     groups_header: Option<String>,
     /// The names that requests can have.
-    names: BTreeSet<String>,
+    names: Names,
 }
 
 /// What is wrong with a credential.
@@ -88,10 +88,10 @@ impl Credentials {
         let basic = basic.map(|basic| Basic::new(basic, env, &root.field("basic"), errors));
         let hmac = config.hmac.as_ref();
         let hmac = hmac.map(|hmac| Hmac::new(hmac, env, &root.field("hmac"), errors));
-        let mut names: BTreeSet<String> = BTreeSet::new();
-        names.extend(api_keys.iter().flat_map(ApiKeys::consumers).map(str::to_owned));
-        names.extend(basic.iter().flat_map(Basic::consumers).map(str::to_owned));
-        names.extend(hmac.iter().flat_map(Hmac::consumers).map(str::to_owned));
+        let mut names = Names::default();
+        names.extend(api_keys.iter().flat_map(ApiKeys::consumers));
+        names.extend(basic.iter().flat_map(Basic::consumers));
+        names.extend(hmac.iter().flat_map(Hmac::consumers));
         if let Some(name) = &config.anonymous_consumer {
             let path = root.field("anonymous_consumer");
             if let Some(expected) = consumer_error(name) {
@@ -101,7 +101,7 @@ impl Credentials {
                 let expected = "a name that no credential has: it would be everybody's";
                 errors.add(&path, format!("{name:?}"), expected);
             }
-            names.insert(name.clone());
+            let _ = names.insert(name);
         }
         let groups = read_groups(config, &names, errors);
         let mut header = |name: &Option<String>, field: &str| {
@@ -127,14 +127,14 @@ impl Credentials {
     }
 
     /// The names that requests can have, to check what policies say.
-    pub(crate) fn names(&self) -> &BTreeSet<String> {
+    pub(crate) fn names(&self) -> &Names {
         &self.names
     }
 
     /// The groups that requests can be in.
-    pub(crate) fn group_names(&self) -> BTreeSet<&str> {
-        let mut names = BTreeSet::new();
-        names.extend(self.groups.values().flatten().map(String::as_str));
+    pub(crate) fn group_names(&self) -> Names {
+        let mut names = Names::default();
+        names.extend(self.groups.values().iter().flatten().map(String::as_str));
         names
     }
 
@@ -210,7 +210,7 @@ impl Credentials {
         if caller.consumer.is_none() {
             caller.consumer = self.anonymous.as_deref();
         }
-        caller.groups = caller.consumer.and_then(|name| self.groups.get(name)).map_or(&[], Vec::as_slice);
+        caller.groups = caller.consumer.and_then(|name| self.groups_of(name)).unwrap_or_default();
         Ok(caller)
     }
 
@@ -236,9 +236,13 @@ impl Credentials {
             changes.write(name, consumer.map(Into::into));
         }
         if let Some(name) = &self.groups_header {
-            let groups = consumer.and_then(|name| self.groups.get(name)).filter(|groups| !groups.is_empty());
+            let groups = consumer.and_then(|name| self.groups_of(name)).filter(|groups| !groups.is_empty());
             changes.write(name, groups.map(|groups| groups.join(",").into_bytes()));
         }
+    }
+
+    fn groups_of(&self, consumer: &str) -> Option<&[String]> {
+        self.groups.get(consumer).map(|(_, groups)| groups.as_slice())
     }
 
     /// The value of `WWW-Authenticate` for a credential of this kind that is missing or wrong.
@@ -299,12 +303,8 @@ fn check_realm(realm: &str, path: &Path, errors: &mut ConfigErrors) {
     }
 }
 
-fn read_groups(
-    config: &Config,
-    names: &BTreeSet<String>,
-    errors: &mut ConfigErrors,
-) -> BTreeMap<String, Vec<String>> {
-    let mut groups = BTreeMap::new();
+fn read_groups(config: &Config, names: &Names, errors: &mut ConfigErrors) -> Map<Vec<String>> {
+    let mut groups = Map::default();
     for (index, consumer) in config.consumers.iter().enumerate() {
         let path = Path::root().field("consumers").index(index);
         if !names.contains(&consumer.name) {
@@ -316,7 +316,7 @@ fn read_groups(
                 errors.add(&path.field("groups").index(at), format!("{group:?}"), expected);
             }
         }
-        if groups.insert(consumer.name.clone(), consumer.groups.clone()).is_some() {
+        if !groups.insert(&consumer.name, consumer.groups.clone()) {
             let found = format!("`{}` for a second time", consumer.name);
             errors.add(&path.field("name"), found, "each consumer once");
         }

@@ -8,13 +8,13 @@ use crate::compile::{is_header_name, is_name};
 use crate::config::{Action, ExternalCheck, OnCheckError, Policy, RequestBody};
 use crate::pattern::{Pattern, PatternSet};
 use crate::remote::in_range;
+use crate::sorted::Names;
 use auth_request::AuthRequest;
 use http::HttpService;
 use opa::Opa;
 use portcullis_jwt::Claims;
 use sdk_shim_config::{ConfigErrors, Environment, Path};
 use sdk_shim_http::Headers;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -143,7 +143,7 @@ impl Check {
         env: &Environment<'_>,
         errors: &mut ConfigErrors,
     ) -> Vec<Self> {
-        let mut names = BTreeSet::new();
+        let mut names = Names::default();
         let mut checks = Vec::with_capacity(config.len());
         for (index, check) in config.iter().enumerate() {
             let path = Path::root().field("external_checks").index(index);
@@ -151,7 +151,7 @@ impl Check {
                 let expected = "1 to 253 letters, digits, `.`, `_`, `-` and `/`";
                 errors.add(&path.field("name"), format!("`{}`", check.name), expected);
             }
-            if !names.insert(&check.name) {
+            if names.insert(&check.name).is_err() {
                 let found = format!("`{}` for a second time", check.name);
                 errors.add(&path.field("name"), found, "a different name for each check");
             }

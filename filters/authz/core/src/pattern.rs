@@ -1,3 +1,5 @@
+use crate::sorted;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 /// A value of a policy: exact, `prefix*`, `*suffix`, or `*`. Only the first or the last byte is a wildcard, the first
@@ -67,42 +69,30 @@ fn is_template(text: &[u8]) -> bool {
 /// search for exact values and prefixes, one for suffixes.
 #[derive(Debug, Default)]
 pub(crate) struct PatternIndex {
-    any: Vec<u32>,
-    prefixes: Vec<Node>,
-    suffixes: Vec<Node>,
-}
-
-/// A text that patterns share. Nodes are sorted; `parent` is the longest other node that this one begins with. So the
-/// last node that is not above a value has all nodes that begin the value among itself and its ancestors.
-#[derive(Debug, Default)]
-struct Node {
-    key: Box<[u8]>,
-    parent: Option<u32>,
-    exact: Vec<u32>,
-    prefix: Vec<u32>,
+    any: Box<[u32]>,
+    prefixes: Texts,
+    suffixes: Texts,
 }
 
 impl PatternIndex {
     pub(crate) fn new<'a>(patterns: impl IntoIterator<Item = (&'a Pattern, u32)>) -> Self {
-        let mut index = Self::default();
+        let (mut any, mut prefixes, mut suffixes) = (Vec::new(), Vec::new(), Vec::new());
         for (pattern, id) in patterns {
             match pattern {
-                Pattern::Any => index.any.push(id),
+                Pattern::Any => any.push(id),
                 Pattern::Exact(text) => {
-                    index.prefixes.push(Node { key: text.clone(), exact: vec![id], ..Node::default() });
+                    prefixes.push(Text { key: Cow::Borrowed(text), is_prefix: false, id })
                 }
                 Pattern::Prefix(text) => {
-                    index.prefixes.push(Node { key: text.clone(), prefix: vec![id], ..Node::default() });
+                    prefixes.push(Text { key: Cow::Borrowed(text), is_prefix: true, id })
                 }
                 Pattern::Suffix(text) => {
                     let key = text.iter().rev().copied().collect();
-                    index.suffixes.push(Node { key, prefix: vec![id], ..Node::default() });
+                    suffixes.push(Text { key: Cow::Owned(key), is_prefix: true, id });
                 }
             }
         }
-        index.prefixes = link(index.prefixes);
-        index.suffixes = link(index.suffixes);
-        index
+        Self { any: any.into(), prefixes: Texts::new(prefixes), suffixes: Texts::new(suffixes) }
     }
 
     /// Whether it has a pattern that matches every value.
@@ -117,18 +107,16 @@ impl PatternIndex {
 
     /// The numbers of the patterns other than `*` that match `value`.
     pub(crate) fn matches_text<'a>(&'a self, value: &'a [u8]) -> impl Iterator<Item = u32> + 'a {
-        let last = self.prefixes.partition_point(|node| *node.key <= *value);
-        let forward = ancestors(&self.prefixes, last, |key| value.starts_with(key)).flat_map(move |node| {
-            let exact: &[u32] = if node.key.len() == value.len() { &node.exact } else { &[] };
-            node.prefix.iter().chain(exact)
-        });
+        let last = self.prefixes.last_not_above(|key| key <= value);
+        let forward = self.prefixes.ancestors(last, |key| value.starts_with(key));
+        let forward =
+            forward.flat_map(move |at| self.prefixes.ids(at, self.prefixes.key(at).len() == value.len()));
         let reversed = || value.iter().rev();
-        let last = self.suffixes.partition_point(|node| node.key.iter().cmp(reversed()) != Ordering::Greater);
-        let backward = ancestors(&self.suffixes, last, move |key| {
+        let last = self.suffixes.last_not_above(|key| key.iter().cmp(reversed()) != Ordering::Greater);
+        let backward = self.suffixes.ancestors(last, move |key| {
             key.len() <= value.len() && key.iter().eq(reversed().take(key.len()))
-        })
-        .flat_map(|node| node.prefix.iter());
-        forward.chain(backward).copied()
+        });
+        forward.chain(backward.flat_map(|at| self.suffixes.ids(at, false))).copied()
     }
 }
 
@@ -165,39 +153,109 @@ impl PatternSet {
     }
 }
 
-/// Sorts nodes, merges those with the same key, and finds each one's parent.
-fn link(mut nodes: Vec<Node>) -> Vec<Node> {
-    nodes.sort_by(|a, b| a.key.cmp(&b.key));
-    let mut linked: Vec<Node> = Vec::with_capacity(nodes.len());
-    // The last node and its ancestors, the nearest last: a node's parent is always among them.
-    let mut open: Vec<u32> = Vec::new();
-    for node in nodes {
-        match linked.last_mut() {
-            Some(last) if last.key == node.key => {
-                last.exact.extend(node.exact);
-                last.prefix.extend(node.prefix);
-            }
-            _ => {
-                let begins = |at: &u32| {
-                    linked.get(*at as usize).is_some_and(|other: &Node| node.key.starts_with(&other.key))
-                };
-                while open.pop_if(|at| !begins(at)).is_some() {}
-                let parent = open.last().copied();
-                open.extend(u32::try_from(linked.len()));
-                linked.push(Node { parent, ..node });
-            }
-        }
-    }
-    linked
+/// Texts that patterns share, sorted. All of them are in a few pieces of memory: there may be tens of thousands.
+#[derive(Debug, Default)]
+struct Texts {
+    /// The texts, one behind the other.
+    keys: Box<[u8]>,
+    /// With one more at the end, which says where the last one ends.
+    nodes: Box<[Node]>,
+    ids: Box<[u32]>,
 }
 
-/// From the node before position `end` upwards, those that begin the value.
-fn ancestors<'a>(
-    nodes: &'a [Node],
-    end: usize,
-    begins: impl Fn(&[u8]) -> bool + 'a,
-) -> impl Iterator<Item = &'a Node> + 'a {
-    let start = end.checked_sub(1).and_then(|at| nodes.get(at));
-    let parent = |node: &&'a Node| node.parent.and_then(|at| nodes.get(at as usize));
-    std::iter::successors(start, parent).skip_while(move |node| !begins(&node.key))
+/// A text. `parent` is the longest other one that this one begins with. So the last text that is not above a value has all
+/// texts that begin the value among itself and its ancestors.
+#[derive(Debug)]
+struct Node {
+    /// Where it stands in [`Texts::keys`].
+    key: u32,
+    parent: u32,
+    /// Where the numbers stand of patterns that take it alone, and of those that take what begins with it.
+    exact: u32,
+    prefix: u32,
+}
+
+/// No parent.
+const NONE: u32 = u32::MAX;
+
+/// A pattern that is to be among the texts.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Text<'a> {
+    key: Cow<'a, [u8]>,
+    is_prefix: bool,
+    id: u32,
+}
+
+impl Texts {
+    fn new(texts: Vec<Text<'_>>) -> Self {
+        let texts = sorted::sort(texts);
+        let mut keys = Vec::with_capacity(texts.iter().map(|text| text.key.len()).sum());
+        let mut ids = Vec::with_capacity(texts.len());
+        let mut nodes: Vec<Node> = Vec::with_capacity(texts.len() + 1);
+        // The last text and its ancestors, the nearest last: the next one's parent is always among them.
+        let mut open: Vec<(u32, &[u8])> = Vec::new();
+        // What is counted is in memory, of which there are 4 GiB.
+        let number = |count: usize| u32::try_from(count).unwrap_or(NONE);
+        for Text { key, is_prefix, id } in &texts {
+            let is_new = open.last().is_none_or(|(_, last)| *last != &**key);
+            if is_new {
+                while open.pop_if(|(_, other)| !key.starts_with(other)).is_some() {}
+                let parent = open.last().map_or(NONE, |(at, _)| *at);
+                open.push((number(nodes.len()), key));
+                let start = number(ids.len());
+                nodes.push(Node { key: number(keys.len()), parent, exact: start, prefix: start });
+                keys.extend_from_slice(key);
+            }
+            ids.push(*id);
+            if !is_prefix && let Some(node) = nodes.last_mut() {
+                node.prefix = number(ids.len());
+            }
+        }
+        let end = number(ids.len());
+        nodes.push(Node { key: number(keys.len()), parent: NONE, exact: end, prefix: end });
+        if ids.is_empty() {
+            nodes.clear();
+        }
+        Self { keys: keys.into(), nodes: nodes.into(), ids: ids.into() }
+    }
+
+    fn key(&self, at: usize) -> &[u8] {
+        let start = |at: usize| self.nodes.get(at).map_or(0, |node| node.key as usize);
+        self.keys.get(start(at)..start(at + 1)).unwrap_or_default()
+    }
+
+    /// The numbers of the patterns of a text: of those that take what begins with it, and with `whole` of those that take it
+    /// alone.
+    fn ids(&self, at: usize, whole: bool) -> &[u32] {
+        let (Some(node), Some(next)) = (self.nodes.get(at), self.nodes.get(at + 1)) else { return &[] };
+        let start = if whole { node.exact } else { node.prefix };
+        self.ids.get(start as usize..next.exact as usize).unwrap_or_default()
+    }
+
+    /// The last text for which this holds, where it holds for all before it.
+    fn last_not_above(&self, holds: impl Fn(&[u8]) -> bool) -> Option<usize> {
+        let (mut low, mut high) = (0, self.nodes.len().saturating_sub(1));
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if holds(self.key(middle)) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low.checked_sub(1)
+    }
+
+    /// From a text upwards, those that begin the value.
+    fn ancestors<'a>(
+        &'a self,
+        start: Option<usize>,
+        begins: impl Fn(&[u8]) -> bool + 'a,
+    ) -> impl Iterator<Item = usize> + 'a {
+        let parent = |at: &usize| {
+            let parent = self.nodes.get(*at)?.parent;
+            (parent != NONE).then_some(parent as usize)
+        };
+        std::iter::successors(start, parent).skip_while(move |at| !begins(self.key(*at)))
+    }
 }

@@ -1,37 +1,37 @@
 use crate::facts::Facts;
 use crate::matcher::Condition;
 use crate::pattern::{Pattern, PatternIndex};
-use std::collections::BTreeSet;
+use crate::sorted;
 
 /// The compiled policies of one action. A request is not compared with every rule: an index over the paths, or else the
 /// hosts, that rules name yields the few that can match.
 #[derive(Debug)]
 pub(crate) struct Policies {
-    pub(crate) rules: Vec<Rule>,
-    pub(crate) clauses: Vec<Clause>,
+    pub(crate) rules: Box<[Rule]>,
+    pub(crate) clauses: Box<[Clause]>,
     by_path: PatternIndex,
     by_host: PatternIndex,
     /// Clauses that name neither.
-    others: Vec<u32>,
+    others: Box<[u32]>,
     /// What a condition on an unknown attribute comes to.
     pub(crate) unknown: bool,
 }
 
-/// What all operations of a rule share.
+/// What all operations of a rule share. There may be tens of thousands: nothing in it has room to grow.
 #[derive(Debug)]
 pub(crate) struct Rule {
     /// The index of the policy in the configuration.
     pub(crate) policy: usize,
-    pub(crate) when: Vec<Condition>,
+    pub(crate) when: Box<[Condition]>,
     /// One of these must hold. Empty: no source is asked for.
-    pub(crate) from: Vec<Vec<Condition>>,
+    pub(crate) from: Box<[Box<[Condition]>]>,
 }
 
 /// One operation of a rule.
 #[derive(Debug)]
 pub(crate) struct Clause {
     pub(crate) rule: usize,
-    pub(crate) to: Vec<Condition>,
+    pub(crate) to: Box<[Condition]>,
 }
 
 /// What the index finds a clause by.
@@ -42,6 +42,9 @@ pub(crate) enum IndexKey {
     None,
 }
 
+/// The operations of a rule, each with what the index finds it by.
+pub(crate) type Operations = Vec<(Box<[Condition]>, IndexKey)>;
+
 /// Collects the rules of one action.
 #[derive(Debug, Default)]
 pub(crate) struct Builder {
@@ -51,11 +54,8 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    pub(crate) fn add(&mut self, mut rule: Rule, operations: Vec<(Vec<Condition>, IndexKey)>) {
-        rule.when = cheapest_first(rule.when);
-        rule.from = rule.from.into_iter().map(cheapest_first).collect();
+    pub(crate) fn add(&mut self, rule: Rule, operations: Operations) {
         for (to, key) in operations {
-            let to = cheapest_first(to);
             self.clauses.push(Clause { rule: self.rules.len(), to });
             self.keys.push(key);
         }
@@ -77,8 +77,8 @@ impl Builder {
             by_path: PatternIndex::new(paths.flatten()),
             by_host: PatternIndex::new(hosts.flatten()),
             others,
-            rules: self.rules,
-            clauses: self.clauses,
+            rules: self.rules.into(),
+            clauses: self.clauses.into(),
             unknown,
         }
     }
@@ -97,11 +97,13 @@ impl Policies {
     }
 
     /// All policies that match the request, in the order of the configuration.
-    pub(crate) fn all_matches(&self, facts: &mut Facts<'_>) -> BTreeSet<usize> {
-        let mut all = BTreeSet::new();
+    pub(crate) fn all_matches(&self, facts: &mut Facts<'_>) -> Vec<usize> {
+        let mut all = Vec::new();
         for id in self.candidates(facts.path, facts.host) {
             let policy = self.policy(id).filter(|policy| !all.contains(policy));
-            all.extend(policy.filter(|_| self.matches(id, facts)));
+            if let Some(policy) = policy.filter(|_| self.matches(id, facts)) {
+                sorted::insert(&mut all, policy);
+            }
         }
         all
     }
@@ -135,11 +137,12 @@ impl Policies {
     }
 }
 
-fn cheapest_first(conditions: Vec<Condition>) -> Vec<Condition> {
+/// Conditions in the order in which they are to be asked.
+pub(crate) fn cheapest_first(conditions: Vec<Condition>) -> Box<[Condition]> {
     let mut sorted: Vec<Condition> = Vec::with_capacity(conditions.len());
     for condition in conditions {
         let at = sorted.partition_point(|other| other.cost() <= condition.cost());
         sorted.insert(at, condition);
     }
-    sorted
+    sorted.into()
 }

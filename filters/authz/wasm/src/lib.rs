@@ -81,11 +81,12 @@ struct Decided {
 
 impl Filter for AuthzFilter {
     const NAME: &'static str = "authz";
+    const UNTIL_RESPONSE: bool = true;
     type Config = Config;
     type Request = Request;
 
-    fn new(config: Config, setup: &mut Setup<'_>) -> Result<Self, ConfigErrors> {
-        let authz = Rc::new(Authz::new(&config, setup.env())?);
+    fn new(mut config: Config, setup: &mut Setup<'_>) -> Result<Self, ConfigErrors> {
+        let authz = Rc::new(Authz::take(&mut config, setup.env())?);
         let key_sources = KeySources::start(&authz, config.remote_jwks.max_waiting, setup);
         authz.warnings().iter().for_each(|warning| setup.warn(warning));
         Ok(Self(Rc::new(Inner {
@@ -385,7 +386,7 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-export_filter!(AuthzFilter);
+export_filter!(AuthzFilter, until_response);
 
 #[cfg(test)]
 mod tests;

@@ -29,6 +29,60 @@ fn scenarios() {
     assert!(failures.is_empty(), "{failures:#?}");
 }
 
+/// In Envoy each is one to four microseconds, so none may come unnoticed: a property is asked for only where a policy needs it.
+#[test]
+fn a_request_makes_these_calls_of_the_host() {
+    // Policies that would each ask something else, of which the index leaves one for the request.
+    let policies = |source: &str| {
+        let policy = |n: usize, source: &str| {
+            format!(
+                r#"{{"name": "p{n}", "spec": {{"rules": [{{"from": [{{"source": {{{source}}}}}],
+                "to": [{{"operation": {{"paths": ["/service-{n}/*"]}}}}]}}]}}}}"#
+            )
+        };
+        let others = (1..50).map(|n| policy(n, r#""principals": ["*"], "remoteIpBlocks": ["10.0.0.0/8"]"#));
+        let all: Vec<String> = [policy(0, source)].into_iter().chain(others).collect();
+        format!(r#"{{"policies": [{}]}}"#, all.join(","))
+    };
+    let keys = r#"{\"keys\": [{\"kty\": \"oct\", \"kid\": \"one\", \"k\": \"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY\"}]}"#;
+    let tokens = format!(
+        r#"{{"request_authentication": [{{"name": "r", "spec": {{"jwtRules":
+        [{{"issuer": "https://issuer.example", "jwks": "{keys}"}}]}}}}]}}"#
+    );
+    let common = [("headers", 1), ("increment", 1), ("set_filter_state", 1)];
+    let token = format!("Bearer {}", jwks::ONE);
+    type Calls = &'static [(&'static str, usize)];
+    let cases: [(String, Option<&str>, Calls); 5] = [
+        (r#"{"policies": []}"#.to_owned(), None, &[]),
+        (policies(r#""notIpBlocks": ["198.51.100.0/24"]"#), None, &[("property", 1)]),
+        // One property for both.
+        (
+            policies(r#""notIpBlocks": ["198.51.100.0/24"], "remoteIpBlocks": ["0.0.0.0/0"]"#),
+            None,
+            &[("property", 1)],
+        ),
+        (tokens.clone(), None, &[]),
+        (tokens, Some(&token), &[("increment", 2), ("now", 1), ("write_header", 1)]),
+    ];
+    for (config, token, others) in cases {
+        let filter = loaded(&config);
+        let mut host = TestHost::new();
+        // The second time a token is remembered.
+        for _ in 0..2 {
+            host.host_calls.clear();
+            let mut request = Message::request("GET", "/service-0/items/17");
+            if let Some(token) = token {
+                request = request.with_header("authorization", token);
+            }
+            let outcome = run(&filter, host, request, Message::response(200), Settings::default());
+            assert_eq!(outcome.status(), 200, "{config}");
+            host = outcome.host;
+            let expected = common.iter().chain(others).copied().collect();
+            assert_eq!(host.host_calls, expected, "{config}");
+        }
+    }
+}
+
 const DENY_ADMIN: &str = r#"{"policies": [{"name": "no-admin", "spec": {"action": "DENY", "rules": [{"to": [{"operation": {"paths": ["/admin*"]}}]}]}}]}"#;
 
 #[test]

@@ -7,7 +7,6 @@ use portcullis_jwt::Jwks;
 use sdk_shim_config::{ConfigErrors, Environment, Path, Secret};
 use sdk_shim_http::{Cookies, Headers, Query, is_token, split_target};
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// Where a rule's keys are.
@@ -96,13 +95,13 @@ impl Provider {
             headers.push(("authorization".to_owned(), "Bearer ".to_owned()));
             params.push("access_token".to_owned());
         }
-        let mut names = BTreeSet::new();
+        let mut names = sorted::Names::default();
         for (name, path) in written_headers(rule, path) {
             if !is_header_name(&name) || is_reserved(&name) || is_framing(&name) {
                 let expected = "the name of a header, but not host, cookie or one of the connection";
                 errors.add(&path, format!("{name:?}"), expected);
             }
-            if !names.insert(name.clone()) {
+            if names.insert(&name).is_err() {
                 errors.add(&path, format!("{name:?} for a second time"), "each header once in a rule");
             }
         }

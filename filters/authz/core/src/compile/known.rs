@@ -2,19 +2,20 @@ use super::attribute::Attribute;
 use crate::address::CidrSet;
 use crate::config::IpList;
 use crate::matcher::Matcher;
+use crate::sorted::{Map, Names};
 use sdk_shim_config::{ConfigErrors, Path};
 use sdk_shim_http::Cidr;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 /// What the rest of the configuration says, against which policies are checked.
 #[derive(Debug)]
 pub(crate) struct Known<'a> {
     /// The names that credentials give to requests.
-    pub(crate) consumers: &'a BTreeSet<String>,
+    pub(crate) consumers: &'a Names,
     /// The groups that consumers are in.
-    pub(crate) groups: BTreeSet<&'a str>,
+    pub(crate) groups: Names,
     /// Whether tokens are looked at.
     pub(crate) has_tokens: bool,
     pub(crate) blocks: Blocks,
@@ -44,11 +45,11 @@ impl Matchers {
 
 /// Lists of addresses by name.
 #[derive(Debug, Default)]
-pub(crate) struct Blocks(BTreeMap<String, Vec<Cidr>>);
+pub(crate) struct Blocks(Map<Vec<Cidr>>);
 
 impl Blocks {
     pub(crate) fn new(lists: &[IpList], errors: &mut ConfigErrors) -> Self {
-        let mut blocks = BTreeMap::new();
+        let mut blocks = Map::default();
         for (index, list) in lists.iter().enumerate() {
             let path = Path::root().field("ip_lists").index(index);
             if !super::is_name(&list.name) {
@@ -59,7 +60,7 @@ impl Blocks {
             let parsed = list.blocks.iter().enumerate();
             let parsed =
                 parsed.filter_map(|(at, text)| parse(text, || path_of_blocks.index(at), errors)).collect();
-            if blocks.insert(list.name.clone(), parsed).is_some() {
+            if !blocks.insert(&list.name, parsed) {
                 let found = format!("`{}` for a second time", list.name);
                 errors.add(&path.field("name"), found, "each name once");
             }
@@ -74,7 +75,7 @@ impl Blocks {
             match value.strip_prefix('@') {
                 None => blocks.extend(parse(value, || path.index(index), errors)),
                 Some(name) => match self.0.get(name) {
-                    Some(list) => blocks.extend(list),
+                    Some((_, list)) => blocks.extend(list),
                     None => {
                         errors.add(&path.index(index), format!("`{value}`"), "the name of one of ip_lists")
                     }

@@ -24,12 +24,12 @@ impl Compiler<'_> {
                 Matcher::Header { name: name.as_bytes().into(), values: PatternSet::new(&patterns) }
             }
             Attribute::Consumer => {
-                let known = self.known.consumers.iter().map(String::as_str);
+                let known = self.known.consumers.iter();
                 self.check_known(&patterns, values, known, "a consumer that a credential names", path);
                 Matcher::Consumer(PatternSet::new(&patterns))
             }
             Attribute::Groups => {
-                let known = self.known.groups.iter().copied();
+                let known = self.known.groups.iter();
                 self.check_known(&patterns, values, known, "a group of one of `consumers`", path);
                 Matcher::Groups(PatternSet::new(&patterns))
             }

@@ -2,6 +2,7 @@ use super::{Presented, Problem, check_realm, consumer_error};
 use crate::changes::Changes;
 use crate::compile::is_header_name;
 use crate::config::{ApiKeys as ApiKeysConfig, Key, Location};
+use crate::sorted::Names;
 use sdk_shim_config::{ConfigErrors, Environment, Path};
 use sdk_shim_http::{Cookies, Headers, Query, split_target};
 use sha2::{Digest, Sha256};
@@ -22,7 +23,7 @@ pub const MAX_SALTS: usize = 16;
 #[derive(Debug)]
 pub(crate) struct ApiKeys {
     locations: Vec<Location>,
-    consumers: Vec<String>,
+    consumers: Names,
     tables: Vec<Table>,
     pub(crate) required: bool,
     hide_credentials: bool,
@@ -62,12 +63,12 @@ impl ApiKeys {
             }
             found = Some(consumer);
         }
-        Ok(found.and_then(|consumer| self.consumers.get(consumer)).map(String::as_str))
+        Ok(found.and_then(|consumer| self.consumers.get(consumer)))
     }
 
     /// The names of all consumers.
     pub(crate) fn consumers(&self) -> impl Iterator<Item = &str> {
-        self.consumers.iter().map(String::as_str)
+        self.consumers.iter()
     }
 
     /// Whether keys are read from a header of this name.
@@ -191,25 +192,26 @@ fn read_keys(
     env: &Environment<'_>,
     path: &Path,
     errors: &mut ConfigErrors,
-) -> (Vec<String>, Vec<Table>) {
+) -> (Names, Vec<Table>) {
     if keys.is_empty() {
         errors.add(path, "an empty list", "at least one key");
     }
-    let mut consumers: Vec<String> = Vec::new();
-    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut by_salt: BTreeMap<String, BTreeMap<[u8; 32], usize>> = BTreeMap::new();
+    let mut consumers = Names::default();
+    let mut salts = Names::default();
+    let mut by_salt: Vec<BTreeMap<[u8; 32], usize>> = Vec::new();
     for (index, key) in keys.iter().enumerate() {
         let path = path.index(index);
         let name = key.consumer.as_str();
         if let Some(expected) = consumer_error(name) {
             errors.add(&path.field("consumer"), format!("{name:?}"), expected);
         }
-        let consumer = *numbers.entry(name).or_insert_with(|| {
-            consumers.push(name.to_owned());
-            consumers.len() - 1
-        });
+        let (Ok(consumer) | Err(consumer)) = consumers.insert(name);
         let Some((salt, digest)) = read_key(key, env, &path, errors) else { continue };
-        if by_salt.entry(salt).or_default().insert(digest, consumer).is_some() {
+        let (Ok(salt) | Err(salt)) = salts.insert(&salt);
+        if by_salt.len() == salt {
+            by_salt.push(BTreeMap::new());
+        }
+        if by_salt.get_mut(salt).is_some_and(|keys| keys.insert(digest, consumer).is_some()) {
             errors.add(&path, "the same key as in an earlier entry", "each key once");
         }
     }
@@ -217,11 +219,12 @@ fn read_keys(
         let expected = format!("at most {MAX_SALTS}: hash the keys with the same salt");
         errors.add(path, format!("{} different salts", by_salt.len()), expected);
     }
-    let tables = by_salt.into_iter().map(|(salt, keys)| Table {
+    let tables = salts.iter().zip(by_salt).map(|(salt, keys)| Table {
         hasher: Sha256::new_with_prefix(salt),
         keys: keys.into_iter().collect(),
     });
-    (consumers, tables.collect())
+    let tables = tables.collect();
+    (consumers, tables)
 }
 
 /// Salt and digest of a configured key. One that is given in the clear is kept as a hash as well.

@@ -4,6 +4,7 @@ use crate::attributes::Attributes;
 use crate::changes::Changes;
 use crate::config::Basic as BasicConfig;
 use crate::recent::Recent;
+use crate::sorted::Map;
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -11,7 +12,6 @@ use sdk_shim_config::{ConfigErrors, Environment, Path};
 use sdk_shim_http::Headers;
 use sha2::{Digest, Sha256};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 
 /// The longest name and password together, in bytes. A longer one is wrong.
 pub const MAX_BASIC_BYTES: usize = 512;
@@ -22,7 +22,7 @@ pub const MAX_USERS: usize = 10_000;
 /// Basic authentication (RFC 7617) against a list of users as `htpasswd` writes it.
 #[derive(Debug)]
 pub(crate) struct Basic {
-    users: BTreeMap<String, PasswordHash>,
+    users: Map<PasswordHash>,
     /// Stands in for the hash of users that are not there, so that they cannot be told by the time of an answer.
     decoy: Option<PasswordHash>,
     pub(crate) required: bool,
@@ -51,7 +51,7 @@ impl Basic {
         let path = path.field("users");
         let text = config.users.resolve(env, &path, errors).unwrap_or_default();
         let users = read_users(&text, &path, errors);
-        let decoy = users.values().max_by_key(|hash| hash.work()).cloned();
+        let decoy = users.values().iter().max_by_key(|hash| hash.work()).cloned();
         let most = decoy.as_ref().map_or(0, PasswordHash::work);
         Self {
             users,
@@ -66,7 +66,7 @@ impl Basic {
 
     /// The names of all users.
     pub(crate) fn consumers(&self) -> impl Iterator<Item = &str> {
-        self.users.keys().map(String::as_str)
+        self.users.names().iter()
     }
 
     /// The user that the request says it is from, if its password is right.
@@ -99,7 +99,7 @@ impl Basic {
             return Err(Problem::Invalid);
         }
         let name = std::str::from_utf8(name).unwrap_or_default();
-        let user = self.users.get_key_value(name);
+        let user = self.users.get(name);
         let hash = user.map(|(_, hash)| hash).or(self.decoy.as_ref()).ok_or(Problem::Invalid)?;
         let key = Sha256::new()
             .chain_update(hash.digest())
@@ -119,7 +119,7 @@ impl Basic {
                 is_right
             }
         };
-        user.filter(|_| is_right).map(|(name, _)| name.as_str()).ok_or(Problem::Invalid)
+        user.filter(|_| is_right).map(|(name, _)| name).ok_or(Problem::Invalid)
     }
 
     /// Hides the credentials of a request that shows some.
@@ -173,8 +173,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// The lines of a password file. Empty ones and those that begin with `#` are left out.
-fn read_users(text: &str, path: &Path, errors: &mut ConfigErrors) -> BTreeMap<String, PasswordHash> {
-    let mut users = BTreeMap::new();
+fn read_users(text: &str, path: &Path, errors: &mut ConfigErrors) -> Map<PasswordHash> {
+    let mut users = Map::default();
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim_end_matches('\r');
         if line.trim().is_empty() || line.starts_with('#') {
@@ -192,18 +192,18 @@ fn read_users(text: &str, path: &Path, errors: &mut ConfigErrors) -> BTreeMap<St
         // What stands behind a further `:` is a comment, as in nginx.
         match PasswordHash::parse(rest.split(':').next().unwrap_or_default()) {
             Ok(hash) => {
-                if users.insert(name.to_owned(), hash).is_some() {
+                if !users.insert(name, hash) {
                     errors.add(path, found(&format!("`{name}` for a second time")), "each name once");
                 }
             }
             Err(expected) => errors.add(path, found("another hash"), expected),
         }
     }
-    if users.is_empty() && errors.is_empty() {
+    if users.names().is_empty() && errors.is_empty() {
         errors.add(path, "no user", "at least one line with name:hash");
     }
-    if users.len() > MAX_USERS {
-        errors.add(path, format!("{} users", users.len()), format!("at most {MAX_USERS}"));
+    if users.names().len() > MAX_USERS {
+        errors.add(path, format!("{} users", users.names().len()), format!("at most {MAX_USERS}"));
     }
     users
 }

@@ -3,6 +3,7 @@ use crate::attributes::Attributes;
 use crate::changes::Changes;
 use crate::compile::is_header_name;
 use crate::config::{Hmac as HmacConfig, HmacAlgorithm, HmacFormat};
+use crate::sorted::Map;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac as Mac, KeyInit, Mac as _};
@@ -10,7 +11,6 @@ use sdk_shim_config::{ConfigErrors, Environment, Path};
 use sdk_shim_http::Headers;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::UNIX_EPOCH;
 use subtle::ConstantTimeEq;
@@ -31,7 +31,7 @@ pub const MAX_DIGESTED_BYTES: usize = 64 * 1024 * 1024;
 /// (draft-cavage-http-signatures).
 #[derive(Debug)]
 pub(crate) struct Hmac {
-    keys: BTreeMap<String, Key>,
+    keys: Map<Key>,
     algorithms: Vec<HmacAlgorithm>,
     format: HmacFormat,
     signed_headers: Vec<String>,
@@ -110,7 +110,7 @@ impl Hmac {
 
     /// The names of all consumers.
     pub(crate) fn consumers(&self) -> impl Iterator<Item = &str> {
-        self.keys.values().map(|key| key.consumer.as_str())
+        self.keys.values().iter().map(|key| key.consumer.as_str())
     }
 
     /// Who signed the request.
@@ -136,7 +136,7 @@ impl Hmac {
         attributes: &mut dyn Attributes,
     ) -> Result<Signed<'_>, Problem> {
         let parameters = Parameters::parse(text).ok_or(Problem::Invalid)?;
-        let key = self.keys.get(parameters.key_id).ok_or(Problem::Invalid)?;
+        let (_, key) = self.keys.get(parameters.key_id).ok_or(Problem::Invalid)?;
         let algorithm = self.algorithms.iter().find(|one| one.name() == parameters.algorithm);
         let algorithm = algorithm.ok_or(Problem::Invalid)?;
         let covers = |name: &str| parameters.headers.iter().any(|header| header == name);
@@ -326,19 +326,14 @@ fn body_digest(value: &[u8]) -> Option<BodyDigest> {
     Some(BodyDigest(digest.try_into().ok()?))
 }
 
-fn read_keys(
-    config: &HmacConfig,
-    env: &Environment<'_>,
-    path: &Path,
-    errors: &mut ConfigErrors,
-) -> BTreeMap<String, Key> {
+fn read_keys(config: &HmacConfig, env: &Environment<'_>, path: &Path, errors: &mut ConfigErrors) -> Map<Key> {
     if config.keys.is_empty() {
         errors.add(path, "an empty list", "at least one key");
     }
     if config.keys.len() > MAX_HMAC_KEYS {
         errors.add(path, format!("{} keys", config.keys.len()), format!("at most {MAX_HMAC_KEYS}"));
     }
-    let mut keys = BTreeMap::new();
+    let mut keys = Map::default();
     for (index, key) in config.keys.iter().enumerate() {
         let path = path.index(index);
         let consumer = key.consumer.as_ref().unwrap_or(&key.id);
@@ -355,7 +350,7 @@ fn read_keys(
             errors.add(&path.field("secret"), found, format!("at least {MIN_SECRET_BYTES}"));
         }
         let key_of = Key { consumer: consumer.clone(), secret: secret.into_bytes().into() };
-        if keys.insert(key.id.clone(), key_of).is_some() {
+        if !keys.insert(&key.id, key_of) {
             errors.add(&path.field("id"), format!("`{}` for a second time", key.id), "each id once");
         }
     }

@@ -5,8 +5,8 @@ use crate::compile::{Compiler, Known, is_name};
 use crate::config::{Config, CredentialKind, Requirement as Written};
 use crate::facts::Facts;
 use crate::policies::{Builder, Policies};
+use crate::sorted::Names;
 use sdk_shim_config::{ConfigErrors, Path};
-use std::collections::BTreeSet;
 
 /// A set of kinds of credentials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,8 +44,8 @@ impl FromIterator<CredentialKind> for Shown {
 pub(crate) enum Requirement {
     Nothing,
     Kind(CredentialKind),
-    Consumers(BTreeSet<String>),
-    Groups(BTreeSet<String>),
+    Consumers(Names),
+    Groups(Names),
     RemoteIp(CidrSet),
     NotRemoteIp(CidrSet),
     Any(Vec<Requirement>),
@@ -163,10 +163,10 @@ impl Requirements {
         };
         let mut builder = Builder::default();
         let mut by_route = Vec::new();
-        let mut names = BTreeSet::new();
+        let mut names = Names::default();
         for (index, route) in config.routes.iter().enumerate() {
             let path = root.field("routes").index(index);
-            if !is_name(&route.name) || route.name == "none" || !names.insert(&route.name) {
+            if !is_name(&route.name) || route.name == "none" || names.insert(&route.name).is_err() {
                 let expected = "1 to 253 letters, digits, `.`, `_`, `-` and `/`, once, but not `none`";
                 compiler.errors.add(&path.field("name"), format!("`{}`", route.name), expected);
             }
@@ -297,10 +297,9 @@ impl Reader<'_> {
     }
 }
 
-/// Not collected: that would sort first, which is code for nothing.
-fn set(names: &[String]) -> BTreeSet<String> {
-    let mut set = BTreeSet::new();
-    set.extend(names.iter().cloned());
+fn set(names: &[String]) -> Names {
+    let mut set = Names::default();
+    set.extend(names.iter().map(String::as_str));
     set
 }
 

@@ -5,7 +5,7 @@ use sdk_shim_testing::{CalloutScript, Outcome};
 use std::time::Duration;
 
 /// Signed with [`FIRST`], `kid` "one"; with [`SECOND`], "two"; with the first, "two".
-const ONE: &str = "eyJhbGciOiJIUzI1NiIsImtpZCI6Im9uZSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwic3ViIjoicyJ9.NY7B8FGIWWie7M7wX-Ayp-Yl3HMNpk-IwS_ba8h0AmM";
+pub(super) const ONE: &str = "eyJhbGciOiJIUzI1NiIsImtpZCI6Im9uZSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwic3ViIjoicyJ9.NY7B8FGIWWie7M7wX-Ayp-Yl3HMNpk-IwS_ba8h0AmM";
 const TWO: &str = "eyJhbGciOiJIUzI1NiIsImtpZCI6InR3byJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwic3ViIjoicyJ9.Vy5t-t6-G7QI6LGHLyoOD62_K8lrO9HAkQlbXPUVUSQ";
 const FALSE_TWO: &str = "eyJhbGciOiJIUzI1NiIsImtpZCI6InR3byJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwic3ViIjoicyJ9.oDNsZ6wHRH7Z8cEYvt370g1F5taf6YA-bh48HFIfRuY";
 
