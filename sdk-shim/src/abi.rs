@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code, reason = "host calls are foreign functions")]
 
+mod beat;
 mod core;
 mod exports;
 #[cfg(not(target_os = "wasi"))]
@@ -13,11 +14,13 @@ mod fake;
 mod host;
 #[cfg(target_os = "wasi")]
 mod imports;
+mod random;
 #[cfg(not(target_os = "wasi"))]
 use fake as imports;
 
 pub use self::exports::{allocate, initialize};
 
+use self::beat::Metrics;
 use self::core::{Call, Core, Map, Wake};
 use self::host::{EnvoyHost, buffer, header_map, send_reply, write_log};
 use crate::setup::load_from;
@@ -44,10 +47,10 @@ struct Root<F: Filter> {
     under_way: Cell<usize>,
 }
 
-/// A loaded filter with the host's numbers for its metrics.
+/// A loaded filter with its metrics.
 struct Running<F> {
     loaded: Loaded<F>,
-    metrics: Box<[u32]>,
+    metrics: Rc<Metrics>,
 }
 
 /// One stream.
@@ -174,7 +177,7 @@ impl<F: Filter> Vm<F> {
         let now = host::now();
         while let Some(Wake { timer, context, .. }) = root.core.due(now) {
             // A filter for headers has no other timers. To the compiler this says that it needs nothing of what follows.
-            if root.core.forgets_log_level(timer) || F::HEADERS_ONLY {
+            if root.core.ends_beat(timer) || F::HEADERS_ONLY {
                 continue;
             }
             if context == root_id {
@@ -215,8 +218,13 @@ impl<F: Filter> Vm<F> {
             if http.under_way.get() > 0 {
                 http.core.forget(id);
             }
-        } else if let Ok(mut roots) = self.roots.try_borrow_mut() {
-            roots.retain(|(known, _)| *known != id);
+        } else {
+            if let Some(root) = self.root(id) {
+                root.core.close();
+            }
+            if let Ok(mut roots) = self.roots.try_borrow_mut() {
+                roots.retain(|(known, _)| *known != id);
+            }
         }
     }
 
@@ -416,7 +424,7 @@ fn run<F: Filter>(loaded: Loaded<F>) -> Running<F> {
         };
         host::define_metric(kind, &metric.name)
     });
-    Running { metrics: metrics.collect(), loaded }
+    Running { metrics: Rc::new(Metrics::new(metrics)), loaded }
 }
 
 #[cold]

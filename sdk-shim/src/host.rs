@@ -89,13 +89,20 @@ pub trait Host {
     /// The time since 1970-01-01 UTC.
     fn now(&mut self) -> Duration;
 
+    /// The same as it was at most a tenth of a second ago, or as late as the host's timers are: no call of the host for most
+    /// requests.
+    fn coarse_now(&mut self) -> Duration {
+        self.now()
+    }
+
     /// Fills a buffer with random bytes, fit for keys and nonces.
     ///
     /// # Errors
     /// [`HostError::Refused`] where the host has none: a nonce must then not be made.
     fn random(&mut self, buffer: &mut [u8]) -> Result<(), HostError>;
 
-    /// Adds to a counter.
+    /// Adds to a counter. The host learns of it within a tenth of a second, when the configuration goes at the latest: a call of
+    /// the host for each request would cost more than the filter's own work. A module that traps loses what it has gathered.
     fn increment(&mut self, counter: Counter, by: u32);
 
     /// Sets a gauge.

@@ -1,8 +1,10 @@
 //! What the contexts of one configuration share, and knows no filter: who waits for which answer and which timer, and
 //! which tasks were woken.
 
+use super::beat::{BEAT, Beat, Metrics};
 use super::host;
-use crate::{CalloutId, HostError, TimerId};
+use super::random::Pool;
+use crate::{CalloutId, Counter, HostError, TimerId};
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -21,8 +23,8 @@ pub(super) struct Core {
     tick: Cell<u32>,
     next: Cell<u32>,
     woken: Arc<Woken>,
-    /// The lowest level that the host logs, and the timer that ends its being known.
-    log_level: Cell<Option<(u32, TimerId)>>,
+    beat: Beat,
+    pub(super) random: Pool,
 }
 
 /// A call that the host has not answered, by its token.
@@ -61,9 +63,6 @@ pub(super) struct Wake {
 /// The most timers that may be under way in a VM for one configuration.
 pub(super) const MAX_TIMERS: usize = 65_536;
 
-/// How soon a log level that is set at run time counts.
-const LOG_LEVEL_AGE: Duration = Duration::from_secs(1);
-
 impl Core {
     pub(super) fn new(root: u32) -> Rc<Self> {
         Rc::new(Self {
@@ -73,7 +72,8 @@ impl Core {
             tick: Cell::new(0),
             next: Cell::new(0),
             woken: Arc::default(),
-            log_level: Cell::new(None),
+            beat: Beat::default(),
+            random: Pool::default(),
         })
     }
 
@@ -134,7 +134,10 @@ impl Core {
 
     /// Starts a timer for this context.
     pub(super) fn start_timer(&self, time: Duration, context: u32) -> Result<TimerId, HostError> {
-        let now = host::now();
+        self.start_timer_at(host::now(), time, context)
+    }
+
+    fn start_timer_at(&self, now: Duration, time: Duration, context: u32) -> Result<TimerId, HostError> {
         let timer = TimerId(self.number());
         let mut timers =
             self.timers.try_borrow_mut().map_err(|_| HostError::Refused(host::INTERNAL_FAILURE))?;
@@ -183,31 +186,47 @@ impl Core {
         true
     }
 
-    /// The lowest level that the host logs, as it was less than [`LOG_LEVEL_AGE`] ago: it is asked once in that time, not
-    /// for each message. Nothing ticks while nobody asks.
+    /// The lowest level that the host logs, as it was less than [`BEAT`] ago.
     pub(super) fn log_level(&self) -> u32 {
-        match self.log_level.get() {
-            Some((level, _)) => level,
-            None => self.ask_log_level(),
+        if self.has_beat() { self.beat.log_level() } else { host::log_level() }
+    }
+
+    /// The time as it was less than [`BEAT`] ago.
+    pub(super) fn coarse_now(&self) -> Duration {
+        if self.has_beat() { self.beat.now() } else { host::now() }
+    }
+
+    /// Adds to a counter, of which the host learns within [`BEAT`].
+    pub(super) fn count(&self, metrics: &Rc<Metrics>, counter: Counter, by: u32) {
+        if metrics.count(counter, by) {
+            if self.has_beat() { self.beat.gather(metrics) } else { metrics.flush() }
         }
+    }
+
+    /// Whether this is the timer that ends the beat, which has then ended.
+    pub(super) fn ends_beat(&self, timer: TimerId) -> bool {
+        let ends = self.beat.is_ended_by(timer);
+        if ends {
+            self.beat.end();
+        }
+        ends
+    }
+
+    /// Gives the host what was gathered: the configuration goes.
+    pub(super) fn close(&self) {
+        self.beat.end();
+    }
+
+    /// Whether there is a beat. Begins one, unless the host has no timers.
+    fn has_beat(&self) -> bool {
+        self.beat.is_on() || self.begin_beat()
     }
 
     #[cold]
-    fn ask_log_level(&self) -> u32 {
-        let level = host::log_level();
-        if let Ok(timer) = self.start_timer(LOG_LEVEL_AGE, self.root) {
-            self.log_level.set(Some((level, timer)));
-        }
-        level
-    }
-
-    /// Whether this is the timer that ends what is known of the log level. It is not known any more then.
-    pub(super) fn forgets_log_level(&self, timer: TimerId) -> bool {
-        let is_it = self.log_level.get().is_some_and(|(_, its)| its == timer);
-        if is_it {
-            self.log_level.set(None);
-        }
-        is_it
+    fn begin_beat(&self) -> bool {
+        let now = host::now();
+        let timer = self.start_timer_at(now, BEAT, self.root);
+        timer.map(|timer| self.beat.begin(timer, now)).is_ok()
     }
 
     /// A context is gone, and with it what it waits for.
@@ -237,8 +256,8 @@ impl Core {
 
     #[cfg(test)]
     pub(super) fn under_way(&self) -> (usize, usize) {
-        let of_log_level = usize::from(self.log_level.get().is_some());
-        (self.calls.borrow().len(), self.timers.borrow().len() - of_log_level)
+        let of_beat = usize::from(self.beat.is_on());
+        (self.calls.borrow().len(), self.timers.borrow().len() - of_beat)
     }
 
     fn forget_timer(&self, timer: TimerId) {

@@ -17,6 +17,7 @@ struct FakeHost {
     calls: Vec<(&'static str, Vec<u8>)>,
     now: u64,
     next_token: u32,
+    random: u64,
 }
 
 /// Has this call, or all for `""`, answer with a status.
@@ -173,6 +174,15 @@ imports! {
     proxy_define_metric(_kind: u32, name: In, name_size: usize, id: *mut u32)
         number("proxy_define_metric", bytes(name, name_size), id);
     proxy_record_metric(id: u32, _value: u64) call("proxy_record_metric", id.to_string().as_bytes());
-    proxy_increment_metric(id: u32, _by: i64) call("proxy_increment_metric", id.to_string().as_bytes());
-    random_get(_buffer: *mut u8, _size: usize) call("random_get", b"");
+    proxy_increment_metric(id: u32, by: i64) call("proxy_increment_metric", format!("{id} {by}").as_bytes());
+    random_get(buffer: *mut u8, size: usize) {
+        let bytes = if size == 0 { &mut [] } else { unsafe { std::slice::from_raw_parts_mut(buffer, size) } };
+        HOST.with_borrow_mut(|host| {
+            for byte in bytes {
+                host.random = host.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                *byte = (host.random >> 56) as u8;
+            }
+        });
+        call("random_get", size.to_string().as_bytes())
+    };
 }

@@ -1,5 +1,6 @@
 //! What filters can ask of Envoy, as host calls. Every status that a host can return has its result here.
 
+use super::beat::Metrics;
 use super::core::{Call, Core, GrpcStream};
 use super::imports::*;
 use crate::host::{HeaderWrite, check_header};
@@ -12,6 +13,7 @@ use crate::{
 use std::cell::Cell;
 use std::fmt;
 use std::ptr::null_mut;
+use std::rc::Rc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -19,7 +21,7 @@ use std::time::Duration;
 pub(super) struct EnvoyHost<'a> {
     pub(super) name: &'static str,
     pub(super) context_id: u32,
-    pub(super) metrics: &'a [u32],
+    pub(super) metrics: &'a Rc<Metrics>,
     pub(super) core: &'a Core,
     /// The context's callouts and timers under way.
     pub(super) under_way: &'a Cell<usize>,
@@ -79,14 +81,16 @@ impl Host for EnvoyHost<'_> {
         now()
     }
 
+    fn coarse_now(&mut self) -> Duration {
+        self.core.coarse_now()
+    }
+
     fn random(&mut self, buffer: &mut [u8]) -> Result<(), HostError> {
-        status(unsafe { random_get(buffer.as_mut_ptr(), buffer.len()) })
+        self.core.random.fill(buffer)
     }
 
     fn increment(&mut self, counter: Counter, by: u32) {
-        if let Some(id) = self.metrics.get(counter.index()) {
-            unsafe { proxy_increment_metric(*id, by.into()) };
-        }
+        self.core.count(self.metrics, counter, by);
     }
 
     fn set_gauge(&mut self, gauge: Gauge, value: u64) {
@@ -265,8 +269,8 @@ impl EnvoyHost<'_> {
     }
 
     fn record_metric(&mut self, index: usize, value: u64) {
-        if let Some(id) = self.metrics.get(index) {
-            unsafe { proxy_record_metric(*id, value) };
+        if let Some(id) = self.metrics.id(index) {
+            unsafe { proxy_record_metric(id, value) };
         }
     }
 }
@@ -413,6 +417,15 @@ pub(super) fn define_metric(kind: u32, name: &str) -> u32 {
     let mut id = u32::MAX;
     unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &mut id) };
     id
+}
+
+pub(super) fn increment_metric(id: u32, by: u64) {
+    let by = i64::try_from(by).unwrap_or(i64::MAX);
+    unsafe { proxy_increment_metric(id, by) };
+}
+
+pub(super) fn random(buffer: &mut [u8]) -> Result<(), HostError> {
+    status(unsafe { random_get(buffer.as_mut_ptr(), buffer.len()) })
 }
 
 /// Breaks a gRPC stream off.

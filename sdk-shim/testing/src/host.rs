@@ -273,6 +273,11 @@ impl Host for TestHost {
         self.now
     }
 
+    fn coarse_now(&mut self) -> Duration {
+        self.asked("coarse_now");
+        self.now
+    }
+
     fn random(&mut self, buffer: &mut [u8]) -> Result<(), HostError> {
         self.allowed("random")?;
         for byte in buffer {

@@ -3,6 +3,7 @@ use crate::claims;
 use crate::condition::{Condition, Specificity};
 use crate::config::{AffinityOrder, ConditionConfig, Config, Precedence};
 use crate::decision::DecisionDetails;
+use crate::index::{Index, IndexBuilder, Rules};
 use crate::inputs::{Asked, Facts, Inputs};
 use crate::key::{Drawn, Hasher};
 use crate::loading::Loading;
@@ -30,7 +31,14 @@ pub struct Canary {
     is_enabled: bool,
     is_dry: bool,
     releases: Vec<Release>,
+    concerns: Concerns,
+    /// The releases that a header or a cookie asks for.
+    wishes: Index,
     draws: Vec<DrawOf>,
+    /// The releases that have one.
+    drawn: ReleaseSet,
+    /// The draws by what their conditions need.
+    conditions: Index,
     namespaces: Vec<Hasher>,
     affinity: Option<Affinity>,
     inherit: Option<Inherit>,
@@ -49,6 +57,15 @@ struct DrawOf {
     /// The place of the host that it has to be for, among those of the release.
     host: Option<usize>,
     condition: Option<Rc<Condition>>,
+}
+
+/// Which requests the releases concern that are on.
+#[derive(Debug, Default)]
+struct Concerns {
+    /// The releases with the same hosts and paths, each time with the index of the first of them.
+    by_scope: Vec<(usize, ReleaseSet)>,
+    /// The releases that end with time.
+    ending: Vec<usize>,
 }
 
 impl Canary {
@@ -126,11 +143,21 @@ impl Canary {
         claims::check(config.claims.as_ref(), &root.field("claims"), &mut loading);
         let (asked, errors, warnings) = loading.finish(trust);
         let output = output.with_vary(&asked);
+        let mut wishes = IndexBuilder::default();
+        releases.iter().for_each(|release| wishes.add_fields(release.asked_by()));
+        let mut conditions = IndexBuilder::default();
+        draws.iter().for_each(|(_, draw)| conditions.add_condition(draw.condition.as_deref(), &asked));
+        let mut drawn = ReleaseSet::default();
+        draws.iter().for_each(|(_, draw)| drawn.insert(draw.release));
         errors.into_result(Self {
             is_enabled: config.enabled,
             is_dry: config.dry_run,
+            concerns: Concerns::new(&releases),
+            wishes: wishes.build(),
             releases,
             draws: draws.into_iter().map(|(_, draw)| draw).collect(),
+            drawn,
+            conditions: conditions.build(),
             namespaces,
             affinity,
             inherit,
@@ -169,20 +196,14 @@ impl Canary {
             details.is_concerned = true;
             return Decision { release, reason: Reason::Inherited, details };
         }
-        let mut concerning = ReleaseSet::default();
+        let concerning = self.concerns.of(&self.releases, inputs);
         #[cfg(feature = "trace")]
-        for release in &self.releases {
-            if release.covers(inputs) {
-                continue;
-            }
+        for release in self.releases.iter().filter(|release| !concerning.contains(release.index())) {
             let why = match release.is_alive(inputs) {
                 true => "its hosts or paths are others",
                 false => "it is off, or over",
             };
             trace::release(release, "scope", "out", why);
-        }
-        for release in self.releases.iter().filter(|release| release.covers(inputs)) {
-            concerning.insert(release.index());
         }
         details.is_concerned = !concerning.is_empty();
         let (release, reason) =
@@ -229,18 +250,11 @@ impl Canary {
         let mut open = concerning;
         let mut by_cookie = None;
         let mut why_stable = Reason::Default;
-        for release in &self.releases {
-            let index = release.index();
-            if !open.contains(index) {
-                continue;
-            }
-            if is_first && pinned.pins.out_of.contains(index) {
-                #[cfg(feature = "trace")]
-                trace::release(release, "affinity", "out", "the affinity cookie keeps the user out of it");
-                why_stable = why_stable.min(Reason::Affinity);
-                open.remove(index);
-                continue;
-            }
+        if is_first {
+            self.keep_out(&mut open, pinned, &mut why_stable);
+        }
+        for index in self.wishes(drawn.inputs).iter() {
+            let Some(release) = self.releases.get(index).filter(|_| open.contains(index)) else { continue };
             let read = release.by_header(drawn.inputs, &self.tokens);
             #[cfg(feature = "trace")]
             if release.has_header() {
@@ -280,16 +294,13 @@ impl Canary {
             trace::release(release, "affinity", "in", "the affinity cookie names it");
             return (Some(release), Reason::Affinity);
         }
-        for draw in &self.draws {
+        open.intersect(&self.drawn);
+        // Where the cookie beats only weights it keeps out now; else it has.
+        self.keep_out(&mut open, pinned, &mut why_stable);
+        for draw in self.candidates(drawn.inputs).iter().filter_map(|index| self.draws.get(index)) {
             let Some(release) = self.releases.get(draw.release) else { continue };
             let is_for_host = draw.host.is_none_or(|host| release.scope.covers_host(host, drawn.inputs));
             if !open.contains(draw.release) || !is_for_host {
-                continue;
-            }
-            if pinned.pins.out_of.contains(draw.release) {
-                #[cfg(feature = "trace")]
-                trace::release(release, "affinity", "out", "the affinity cookie keeps the user out of it");
-                why_stable = why_stable.min(Reason::Affinity);
                 continue;
             }
             if draw.condition.as_ref().is_some_and(|condition| !condition.holds(drawn.inputs)) {
@@ -313,6 +324,37 @@ impl Canary {
             why_stable = why_stable.min(release.share_reason);
         }
         (None, why_stable)
+    }
+
+    /// Takes out the releases that the affinity cookie keeps the user out of.
+    fn keep_out(&self, open: &mut ReleaseSet, pinned: &Pinned, why_stable: &mut Reason) {
+        #[cfg(feature = "trace")]
+        for release in &self.releases {
+            if open.contains(release.index()) && pinned.pins.out_of.contains(release.index()) {
+                trace::release(release, "affinity", "out", "the affinity cookie keeps the user out of it");
+            }
+        }
+        if open.subtract(&pinned.pins.out_of) {
+            *why_stable = (*why_stable).min(Reason::Affinity);
+        }
+    }
+
+    /// The releases that the request's headers and cookies may ask for.
+    fn wishes(&self, inputs: &mut Inputs<'_>) -> Rules {
+        #[cfg(feature = "trace")]
+        if trace::is_heard() {
+            return Rules::below(self.releases.len());
+        }
+        self.wishes.rules(inputs)
+    }
+
+    /// The draws whose conditions the request may meet.
+    fn candidates(&self, inputs: &mut Inputs<'_>) -> Rules {
+        #[cfg(feature = "trace")]
+        if trace::is_heard() {
+            return Rules::below(self.draws.len());
+        }
+        self.conditions.rules(inputs)
     }
 
     /// The releases, in the order of the configuration.
@@ -365,6 +407,47 @@ impl Canary {
 
     pub(crate) fn tokens(&self) -> &Tokens {
         &self.tokens
+    }
+}
+
+impl Concerns {
+    fn new(releases: &[Release]) -> Self {
+        let mut concerns = Self::default();
+        for release in releases.iter().filter(|release| release.is_enabled()) {
+            let known = concerns
+                .by_scope
+                .iter_mut()
+                .find(|(first, _)| releases.get(*first).is_some_and(|first| first.scope == release.scope));
+            match known {
+                Some((_, same)) => same.insert(release.index()),
+                None => {
+                    let mut set = ReleaseSet::default();
+                    set.insert(release.index());
+                    concerns.by_scope.push((release.index(), set));
+                }
+            }
+            if release.share.has_end() {
+                concerns.ending.push(release.index());
+            }
+        }
+        concerns
+    }
+
+    /// The releases that concern a request.
+    fn of(&self, releases: &[Release], inputs: &mut Inputs<'_>) -> ReleaseSet {
+        let mut concerning = ReleaseSet::default();
+        for (first, same) in &self.by_scope {
+            if releases.get(*first).is_some_and(|first| first.scope.covers(inputs)) {
+                concerning.extend(same);
+            }
+        }
+        for &index in &self.ending {
+            let release = releases.get(index).filter(|_| concerning.contains(index));
+            if release.is_some_and(|release| release.share.has_ended(inputs)) {
+                concerning.remove(index);
+            }
+        }
+        concerning
     }
 }
 

@@ -271,6 +271,10 @@ impl Test {
 }
 
 impl Text {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     fn equals(&self, value: &[u8]) -> bool {
         if self.ignore_case { self.bytes.eq_ignore_ascii_case(value) } else { *self.bytes == *value }
     }

@@ -1,5 +1,5 @@
 /// The names of the headers, cookies or query parameters that rules ask for, so that a request's are gone through once.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Fields {
     by_name: Vec<(Box<[u8]>, FieldId)>,
     /// A bit for each length of a name, modulo 64: most names of a request are told apart by it.
@@ -16,11 +16,15 @@ pub(crate) struct FieldNames(Vec<(Box<[u8]>, FieldId)>);
 
 impl FieldNames {
     pub(crate) fn id(&mut self, name: &str) -> FieldId {
-        match find(&self.0, name.as_bytes()) {
+        self.id_of(name.as_bytes())
+    }
+
+    pub(crate) fn id_of(&mut self, name: &[u8]) -> FieldId {
+        match find(&self.0, name) {
             Ok(id) => id,
             Err(at) => {
                 let id = FieldId(self.0.len());
-                self.0.insert(at, (name.as_bytes().into(), id));
+                self.0.insert(at, (name.into(), id));
                 id
             }
         }

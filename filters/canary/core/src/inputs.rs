@@ -48,7 +48,8 @@ pub(crate) struct Inputs<'a> {
     path: &'a [u8],
     query: &'a [u8],
     method: &'a [u8],
-    headers: SmallVec<[Option<Cow<'a, [u8]>>; 8]>,
+    headers: SmallVec<[Option<Cow<'a, [u8]>>; 32]>,
+    headers_there: FieldIds,
     cookies: Option<Values<'a>>,
     queries: Option<Values<'a>>,
     /// Those that were asked for.
@@ -64,7 +65,13 @@ pub(crate) struct Inputs<'a> {
 /// At most 39 bytes: an IPv4 address in an IPv6 one is written as IPv4.
 type IpText = SmallVec<[u8; 64]>;
 
-type Values<'a> = SmallVec<[Option<&'a [u8]>; 8]>;
+type FieldIds = SmallVec<[FieldId; 16]>;
+
+/// The first values of fields.
+struct Values<'a> {
+    values: SmallVec<[Option<&'a [u8]>; 32]>,
+    there: FieldIds,
+}
 
 impl<'a> Inputs<'a> {
     pub(crate) fn new(request: &'a Headers, asked: &'a Asked, facts: &'a mut dyn Facts) -> Self {
@@ -77,6 +84,7 @@ impl<'a> Inputs<'a> {
             query: b"",
             method: b"",
             headers: SmallVec::from_elem(None, asked.headers.len()),
+            headers_there: SmallVec::new(),
             cookies: None,
             queries: None,
             claims: SmallVec::new(),
@@ -104,16 +112,34 @@ impl<'a> Inputs<'a> {
 
     /// Repeated headers are joined with commas, as Envoy's own matchers see them.
     fn keep(&mut self, name: &[u8], value: &'a [u8]) {
-        let slot = self.asked.headers.find(name).and_then(|id| self.headers.get_mut(id.0));
-        match slot {
+        let Some(id) = self.asked.headers.find(name) else { return };
+        match self.headers.get_mut(id.0) {
             Some(Some(joined)) => {
                 let joined = joined.to_mut();
                 joined.push(b',');
                 joined.extend_from_slice(value);
             }
-            Some(slot @ None) => *slot = Some(Cow::Borrowed(value)),
+            Some(slot @ None) => {
+                *slot = Some(Cow::Borrowed(value));
+                self.headers_there.push(id);
+            }
             None => {}
         }
+    }
+
+    /// Which of the headers that any rule names the request has.
+    pub(crate) fn headers_there(&self) -> impl Iterator<Item = FieldId> {
+        self.headers_there.iter().copied()
+    }
+
+    /// Which of the cookies.
+    pub(crate) fn cookies_there(&mut self) -> impl Iterator<Item = FieldId> {
+        self.cookies().there.iter().copied()
+    }
+
+    /// Which of the query parameters.
+    pub(crate) fn queries_there(&mut self) -> impl Iterator<Item = FieldId> {
+        self.queries().there.iter().copied()
     }
 
     /// All headers.
@@ -142,20 +168,25 @@ impl<'a> Inputs<'a> {
     }
 
     /// The first value of a cookie.
-    ///
+    pub(crate) fn cookie(&mut self, id: FieldId) -> Option<&'a [u8]> {
+        self.cookies().values.get(id.0).copied().flatten()
+    }
+
     /// All cookies that any rule names are found in one pass, so that a request with thousands of cookies costs one
     /// pass however many releases there are.
-    pub(crate) fn cookie(&mut self, id: FieldId) -> Option<&'a [u8]> {
+    fn cookies(&mut self) -> &Values<'a> {
         let (request, fields) = (self.request, &self.asked.cookies);
-        let values = self.cookies.get_or_insert_with(|| first_values(Cookies::new(request).iter(), fields));
-        values.get(id.0).copied().flatten()
+        self.cookies.get_or_insert_with(|| first_values(Cookies::new(request).iter(), fields))
     }
 
     /// The first value of a query parameter.
     pub(crate) fn query(&mut self, id: FieldId) -> Option<&'a [u8]> {
+        self.queries().values.get(id.0).copied().flatten()
+    }
+
+    fn queries(&mut self) -> &Values<'a> {
         let (query, fields) = (self.query, &self.asked.queries);
-        let values = self.queries.get_or_insert_with(|| first_values(Query::new(query).iter(), fields));
-        values.get(id.0).copied().flatten()
+        self.queries.get_or_insert_with(|| first_values(Query::new(query).iter(), fields))
     }
 
     /// A verified claim.
@@ -267,14 +298,15 @@ impl<'a> Inputs<'a> {
 }
 
 fn first_values<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>, fields: &Fields) -> Values<'a> {
-    let mut values = SmallVec::from_elem(None, fields.len());
+    let mut found = Values { values: SmallVec::from_elem(None, fields.len()), there: SmallVec::new() };
     for (name, value) in pairs {
-        let slot = fields.find(name).and_then(|id| values.get_mut(id.0));
-        if let Some(slot @ None) = slot {
+        let Some(id) = fields.find(name) else { continue };
+        if let Some(slot @ None) = found.values.get_mut(id.0) {
             *slot = Some(value);
+            found.there.push(id);
         }
     }
-    values
+    found
 }
 
 /// `[::1]:80` and `example.com:80` without the port.

@@ -28,8 +28,8 @@
 //! The modules: `config` is what users write; `canary` weighs the rules of all releases against each other; a
 //! `release` is a `scope` (which requests it concerns), `wish`es (header and cookie), a `condition` (`match`) and a `share`
 //! (the weight, its `schedule` and its namespace), which is drawn by a `key`; `affinity` keeps what was decided; `inputs`
-//! is all that a rule can ask about a request, by `fields`, `claims` and `patterns`; `output` is what is done to requests and
-//! responses; `loading` what compiling collects.
+//! is all that a rule can ask about a request, by `fields`, `claims` and `patterns`; an `index` finds the rules that it can
+//! meet; `output` is what is done to requests and responses; `loading` what compiling collects.
 
 mod affinity;
 mod baggage;
@@ -41,6 +41,7 @@ mod cookie;
 mod decision;
 mod edit;
 mod fields;
+mod index;
 mod inputs;
 mod key;
 mod loading;

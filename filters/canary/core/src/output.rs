@@ -282,7 +282,7 @@ fn check_act(act: &Act, releases: &[Release], path: &Path, loading: &mut Loading
         }
     }
     match act {
-        Act::FilterState { key } => {
+        Act::FilterState { key, .. } => {
             names::check_label(key, &path.field("filter_state").field("key"), errors);
             if [REASON_KEY, DRY_RUN_KEY].contains(&key.as_str()) {
                 errors.add(&path.field("filter_state").field("key"), quote(key), "another key");

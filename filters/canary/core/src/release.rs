@@ -86,9 +86,14 @@ impl Release {
         self.is_enabled && !self.share.has_ended(inputs)
     }
 
-    /// Whether the release concerns the request.
-    pub(crate) fn covers(&self, inputs: &mut Inputs<'_>) -> bool {
-        self.scope.covers(inputs) && self.is_alive(inputs)
+    /// Whether an operator has ended the release.
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.is_enabled
+    }
+
+    /// The header and the cookie that ask for it.
+    pub(crate) fn asked_by(&self) -> impl Iterator<Item = Subject> {
+        [&self.by_header, &self.by_cookie].into_iter().flatten().map(Wish::subject)
     }
 
     #[cfg(feature = "trace")]

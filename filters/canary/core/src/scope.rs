@@ -8,7 +8,7 @@ use std::net::Ipv6Addr;
 pub const MAX_SCOPE_ENTRIES: usize = 64;
 
 /// The requests that a release concerns: one of the hosts (if any are given) and one of the paths (likewise).
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Scope {
     hosts: Vec<Host>,
     paths: Vec<PathPrefix>,
@@ -54,7 +54,7 @@ pub(crate) struct HostRank {
 
 /// A host as Gateway API's `Hostname` has it: a wildcard stands for one or more labels, so `*.example.com` covers
 /// `a.example.com` and `a.b.example.com`, not `example.com`.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 enum Host {
     Exact(String),
     /// What stands behind the `*`: `.example.com`.
@@ -92,7 +92,7 @@ impl Host {
 
 /// A path prefix by whole segments, as Gateway API's `PathPrefix` and Ingress' `Prefix` compare it: a slash at its end
 /// is ignored.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct PathPrefix(String);
 
 impl PathPrefix {
@@ -101,6 +101,11 @@ impl PathPrefix {
             return Err("a path that starts with /, without query or fragment");
         }
         Ok(Self(text.strip_suffix('/').unwrap_or(text).to_owned()))
+    }
+
+    /// What a path must start with, up to the end of a segment.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 
     pub(crate) fn matches(&self, path: &[u8]) -> bool {

@@ -21,6 +21,22 @@ impl ReleaseSet {
         self.0.get(index / 64).is_some_and(|word| word & 1 << (index % 64) != 0)
     }
 
+    pub(crate) fn extend(&mut self, other: &Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(word, other)| *word |= other);
+    }
+
+    /// Leaves those that are in the other, too.
+    pub(crate) fn intersect(&mut self, other: &Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(word, other)| *word &= other);
+    }
+
+    /// Takes those of the other out. Whether any were in.
+    pub(crate) fn subtract(&mut self, other: &Self) -> bool {
+        let before = *self;
+        self.0.iter_mut().zip(other.0).for_each(|(word, other)| *word &= !other);
+        *self != before
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0 == Self::default().0
     }

@@ -67,6 +67,11 @@ impl Share {
         self.threshold > 0
     }
 
+    /// Whether there is a time at which the release is over.
+    pub(crate) fn has_end(&self) -> bool {
+        self.schedule.as_ref().is_some_and(Schedule::has_end)
+    }
+
     /// Whether the release is over. Asks for the time only where it depends on it.
     pub(crate) fn has_ended(&self, inputs: &mut Inputs<'_>) -> bool {
         let ending = self.schedule.as_ref().filter(|schedule| schedule.has_end());

@@ -89,6 +89,11 @@ impl Wish {
         Self { subject, asks_for, heeds_never }
     }
 
+    /// What it reads.
+    pub(crate) fn subject(&self) -> Subject {
+        self.subject
+    }
+
     /// What the request asks for; `None` where it decides nothing.
     pub(crate) fn read(
         &self,

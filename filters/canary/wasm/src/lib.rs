@@ -88,14 +88,16 @@ impl CanaryFilter {
         if self.canary.is_dry() {
             host.set_filter_state(DRY_RUN_KEY, name)?;
         }
-        if let Act::FilterState { key } = self.canary.act() {
-            let name = if self.canary.is_dry() { STABLE.as_bytes() } else { name };
-            host.set_filter_state(key, name)?;
+        if let Act::FilterState { key, match_stable } = self.canary.act() {
+            let release = decision.release.filter(|_| !self.canary.is_dry());
+            host.set_filter_state(key, release.map_or(STABLE, Release::name).as_bytes())?;
+            // Headers that change have Envoy choose again by themselves.
+            if release.is_some() || *match_stable {
+                host.clear_route_cache();
+            }
         }
         // Why, for access logs.
-        host.set_filter_state(REASON_KEY, decision.reason.as_str().as_bytes())?;
-        host.clear_route_cache();
-        Ok(())
+        host.set_filter_state(REASON_KEY, decision.reason.as_str().as_bytes())
     }
 }
 

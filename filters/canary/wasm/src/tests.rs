@@ -39,10 +39,26 @@ fn counts_by_release_and_reason() {
 }
 
 #[test]
-fn has_the_route_chosen_again() {
-    for act in [r#"{"filter_state": {}}"#, r#"{"header": {"name": "x-release"}}"#] {
-        let config = format!(r#"{{"releases": [{{"name": "v2", "weight": 100}}], "act": {act}}}"#);
-        assert_eq!(play(&config, TestHost::new(), get()).host.route_cache_clears, 1, "{act}");
+fn has_the_route_chosen_again_where_it_may_be_another() {
+    let cases = [
+        (r#"{"filter_state": {}}"#, "v2", 1),
+        (r#"{"filter_state": {}}"#, "stable", 0),
+        (r#"{"filter_state": {"match_stable": true}}"#, "v2", 1),
+        (r#"{"filter_state": {"match_stable": true}}"#, "stable", 1),
+        // The host does by itself, for the header.
+        (r#"{"header": {"name": "x-release"}}"#, "v2", 0),
+        (r#"{"header": {"name": "x-release"}}"#, "stable", 0),
+    ];
+    for (act, goes_to, clears) in cases {
+        for dry_run in [false, true] {
+            let weight = if goes_to == "v2" { 100 } else { 0 };
+            let config = format!(
+                r#"{{"releases": [{{"name": "v2", "weight": {weight}}}], "act": {act}, "dry_run": {dry_run}}}"#
+            );
+            // A dry run sends everything to stable.
+            let clears = if dry_run && !act.contains("true") { 0 } else { clears };
+            assert_eq!(play(&config, TestHost::new(), get()).host.route_cache_clears, clears, "{config}");
+        }
     }
 }
 
@@ -55,7 +71,7 @@ fn a_request_makes_these_calls_of_the_host() {
     });
     let releases = releases.collect::<Vec<_>>().join(",");
     let config = |more: &str| format!(r#"{{"releases": [{releases}]{more}}}"#);
-    let common = [("headers", 1), ("increment", 1), ("write_log", 1), ("clear_route_cache", 1)];
+    let common = [("headers", 1), ("increment", 1), ("write_log", 1)];
     let cases: [(&str, &[(&str, usize)]); 3] = [
         ("", &[("set_filter_state", 2), ("write_header", 1)]),
         (r#", "vary": false"#, &[("set_filter_state", 2)]),

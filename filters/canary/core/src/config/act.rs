@@ -13,6 +13,11 @@ pub enum Act {
         /// and access logs call `wasm.canary`.
         #[serde(default = "default_key")]
         key: String,
+        /// Whether routes match `stable`, too, so that Envoy chooses the route again for it. Default: false. A request for
+        /// stable then keeps the route that Envoy chose before this filter, as if the filter were not there, and only a
+        /// request for a release costs a second choice.
+        #[serde(default)]
+        match_stable: bool,
     },
     /// As a request header, for routes that match only headers. The client's own is removed first.
     Header {
@@ -30,7 +35,7 @@ pub enum Act {
 
 impl Default for Act {
     fn default() -> Self {
-        Self::FilterState { key: default_key() }
+        Self::FilterState { key: default_key(), match_stable: false }
     }
 }
 
