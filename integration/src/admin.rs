@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -58,12 +60,30 @@ impl Admin {
 
     /// One counter or gauge; 0 if Envoy has not made it yet. A filter's own are named `wasmcustom.<name>`.
     pub fn stat(&self, name: &str) -> u64 {
+        if name.starts_with("wasmcustom.") {
+            self.settle();
+        }
         self.stats().get(name).copied().unwrap_or_default()
     }
 
     /// All metrics in Prometheus' text format.
     pub fn prometheus(&self) -> String {
+        self.settle();
         self.get("/stats/prometheus")
+    }
+
+    /// Waits until the filters' own metrics stand still, at most five seconds: modules gather counts for a tenth of one.
+    pub fn settle(&self) {
+        let read = || self.get("/stats?filter=^wasmcustom");
+        let until = Instant::now() + Duration::from_secs(5);
+        let mut last = read();
+        let mut same = 0;
+        while same < 2 && Instant::now() < until {
+            sleep(Duration::from_millis(150));
+            let next = read();
+            same = if next == last { same + 1 } else { 0 };
+            last = next;
+        }
     }
 
     /// The configuration in force.

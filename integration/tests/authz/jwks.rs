@@ -37,6 +37,7 @@ fn with_token(name: &str) -> Request {
 }
 
 fn metric(envoy: &Envoy, name: &str) -> u64 {
+    envoy.admin().settle();
     let stats = envoy.admin().get("/stats");
     let line = stats.lines().find(|line| line.contains(name)).unwrap_or_default();
     line.rsplit(' ').next().and_then(|value| value.parse().ok()).unwrap_or(0)

@@ -10,6 +10,7 @@ use crate::Client;
 use crate::config::{CookieConfig, Rule, SameSite, Secure};
 use crate::fingerprint;
 use crate::interval;
+use memchr::memmem::Finder;
 use sdk_shim_config::{ConfigErrors, Path};
 use sdk_shim_http::{Cookies, SetCookie, split_target};
 use std::borrow::Cow;
@@ -17,6 +18,7 @@ use std::borrow::Cow;
 /// The cookie's name and attributes, checked and written out once.
 pub(crate) struct Cookie {
     name: String,
+    finder: Finder<'static>,
     is_scoped: bool,
     rule: Rule,
     is_hidden: bool,
@@ -48,6 +50,7 @@ impl Cookie {
             |same_site, errors: &mut ConfigErrors| check::write_attributes(config, same_site, path, errors);
         Self {
             name: config.name.clone(),
+            finder: Finder::new(&config.name).into_owned(),
             is_scoped,
             rule: config.rule,
             is_hidden: config.indirect,
@@ -65,6 +68,7 @@ impl Cookie {
     pub(crate) fn values<'a>(&self, header: &'a [u8], scope: &[u8]) -> impl Iterator<Item = &'a [u8]> {
         let name = self.name_in(scope);
         let is_prefix = self.rule == Rule::Prefix;
+        let header = if self.may_be_in(header) { header } else { b"" };
         Cookies::parse(header).filter(move |(candidate, _)| *candidate == name.as_bytes()).filter_map(
             move |(_, value)| {
                 if is_prefix { split_at_delimiter(value).map(|(token, _)| token) } else { Some(value) }
@@ -149,15 +153,22 @@ impl Cookie {
         }
     }
 
+    /// Whether a header may have a cookie of our name: most that have not are not gone through.
+    fn may_be_in(&self, header: &[u8]) -> bool {
+        self.finder.find(header).is_some()
+    }
+
     /// Replaces the pairs that are ours; `None` where there are none.
     fn edit(&self, header: &[u8], replacement: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
-        let is_ours = |pair: &[u8]| Cookies::parse(pair).next().is_some_and(|(name, _)| self.is_ours(name));
-        header.split(|byte| *byte == b';').find(|pair| is_ours(pair))?;
+        if !self.may_be_in(header) {
+            return None;
+        }
         let mut rest = Vec::with_capacity(header.len());
-        let mut is_first = true;
+        let (mut is_first, mut is_changed) = (true, false);
         for (index, pair) in header.split(|byte| *byte == b';').enumerate() {
-            let pair =
-                if is_ours(pair) { replacement(pair).map(Cow::Owned) } else { Some(Cow::Borrowed(pair)) };
+            let is_ours = Cookies::parse(pair).next().is_some_and(|(name, _)| self.is_ours(name));
+            is_changed |= is_ours;
+            let pair = if is_ours { replacement(pair).map(Cow::Owned) } else { Some(Cow::Borrowed(pair)) };
             let Some(pair) = pair else { continue };
             if std::mem::take(&mut is_first) {
                 // The blank before it stood between it and ours.
@@ -167,7 +178,7 @@ impl Cookie {
                 rest.extend_from_slice(&pair);
             }
         }
-        Some(rest)
+        is_changed.then_some(rest)
     }
 }
 

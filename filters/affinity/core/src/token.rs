@@ -163,9 +163,7 @@ impl Keyring {
         let (version, length) = if self.is_extended { (2, EXTENDED_BYTES) } else { (1, PLAIN_BYTES) };
         let used = sealed.get_mut(..length)?;
         let tag = key.cipher.encrypt_inout_detached(&nonce.into(), context, used.into()).ok()?;
-        let head = [version].into_iter().chain(key.tag).chain(nonce);
-        let bytes: Vec<u8> = head.chain(sealed.into_iter().take(length)).chain(tag).collect();
-        Some(URL_SAFE_NO_PAD.encode(bytes))
+        Some(URL_SAFE_NO_PAD.encode([&[version][..], &key.tag, &nonce, sealed.get(..length)?, &tag].concat()))
     }
 }
 
@@ -228,16 +226,21 @@ impl Pin {
                 SocketAddr::V6(v6) => (KIND_IPV6, v6.ip().octets(), v6.port()),
             },
         };
-        collect(
-            [kind]
-                .into_iter()
-                .chain(address)
-                .chain(port.to_be_bytes())
-                .chain(self.issued.to_be_bytes())
-                .chain(self.seen.to_be_bytes())
-                .chain(self.cluster.to_be_bytes())
-                .chain(self.identity.to_be_bytes()),
-        )
+        let mut bytes = [0; EXTENDED_BYTES];
+        let mut rest = &mut bytes[..];
+        let mut put = |part: &[u8]| {
+            if let Some((place, behind)) = std::mem::take(&mut rest).split_at_mut_checked(part.len()) {
+                place.copy_from_slice(part);
+                rest = behind;
+            }
+        };
+        put(&[kind]);
+        put(&address);
+        put(&port.to_be_bytes());
+        for number in [self.issued, self.seen, self.cluster, self.identity] {
+            put(&number.to_be_bytes());
+        }
+        bytes
     }
 
     fn from_bytes(bytes: &[u8; EXTENDED_BYTES], under_old_key: bool) -> Option<Self> {
@@ -279,11 +282,3 @@ pub(crate) const EXTENDED_TOKEN_CHARACTERS: usize = MAX_TOKEN_BYTES / 3 * 4;
 const KIND_KEY: u8 = 0;
 const KIND_IPV4: u8 = 4;
 const KIND_IPV6: u8 = 6;
-
-fn collect<const N: usize>(bytes: impl Iterator<Item = u8>) -> [u8; N] {
-    let mut array = [0; N];
-    for (slot, byte) in array.iter_mut().zip(bytes) {
-        *slot = byte;
-    }
-    array
-}

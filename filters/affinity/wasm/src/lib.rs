@@ -74,16 +74,13 @@ impl Filter for AffinityFilter {
     }
 
     fn response_headers(&self, request: &mut Request, host: &mut dyn Host) -> Flow {
-        // What stateful_session says is for us alone. It says nothing where the endpoint that we named has answered, so only
-        // then is it worth a look; to remove what is not there is no error, and costs less.
-        let header = &self.affinity.config().header;
-        let is_pinned = matches!(request.session, Session::Pinned(_));
-        let says = !is_pinned || host.header(MapKind::ResponseHeaders, header).is_some();
-        if says {
-            let _ = host.remove_header(MapKind::ResponseHeaders, header);
+        let answered = self.answered(request, host);
+        // What stateful_session says is for us alone. To remove what is not there is no error.
+        if answered.is_named {
+            let _ = host.remove_header(MapKind::ResponseHeaders, &self.affinity.config().header);
         }
         if request.applies {
-            self.bind(says, request, host);
+            self.bind(&answered, request, host);
         }
         Flow::Continue
     }

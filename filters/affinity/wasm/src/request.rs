@@ -24,7 +24,7 @@ impl AffinityFilter {
             return self.edit_cookies(&headers, host);
         }
         request.applies = true;
-        request.now = host.now();
+        request.now = host.coarse_now();
         if let Some(property) = self.affinity.scope_property() {
             request.scope = host.property(property).unwrap_or_default();
         }

@@ -9,10 +9,34 @@ use sdk_shim::{Headers, Host, HostError, Level, MapKind, Property};
 /// The filter state that holds the outcome, for access logs: `wasm.affinity`.
 const FILTER_STATE: &str = "affinity";
 
+/// A header of Envoy's own in what an endpoint has answered, unless the router's `suppress_envoy_headers` is on. Its own
+/// replies don't have it.
+const SERVICE_TIME: &str = "x-envoy-upstream-service-time";
+
+/// A response, as far as it was looked at.
+pub(crate) struct Answered {
+    /// Whether `stateful_session` may have named an endpoint: one that the request did not name.
+    pub(crate) is_named: bool,
+    /// All headers, where several are needed: to read one costs as much.
+    headers: Option<Headers>,
+}
+
 impl AffinityFilter {
-    /// Decides about the cookie, and counts. `stateful_session_says` whether it has named an endpoint.
-    pub(crate) fn bind(&self, stateful_session_says: bool, request: &Request, host: &mut dyn Host) {
-        let Some(outcome) = self.outcome(stateful_session_says, request, host) else {
+    /// Looks at a response. That of a session's endpoint, which most are, has nothing to be looked at.
+    pub(crate) fn answered(&self, request: &Request, host: &mut dyn Host) -> Answered {
+        let name = &self.affinity.config().header;
+        if matches!(request.session, Session::Pinned(_)) {
+            let is_named = host.header(MapKind::ResponseHeaders, name).is_some();
+            return Answered { is_named, headers: None };
+        }
+        let headers = request.applies.then(|| host.headers(MapKind::ResponseHeaders));
+        let is_named = headers.as_ref().is_none_or(|headers| headers.get(name).is_some());
+        Answered { is_named, headers }
+    }
+
+    /// Decides about the cookie, and counts.
+    pub(crate) fn bind(&self, answered: &Answered, request: &Request, host: &mut dyn Host) {
+        let Some(outcome) = self.outcome(answered, request, host) else {
             return self.end_if_unavailable(request, host);
         };
         let (name, counter, pin) = match outcome {
@@ -22,7 +46,7 @@ impl AffinityFilter {
             Outcome::Replaced(pin) => ("replaced", self.replaced, Some(pin)),
             Outcome::New(pin) => ("new", self.new, Some(pin)),
         };
-        match self.write_cookies(&outcome, pin, request, host) {
+        match self.write_cookies(&outcome, pin, answered, request, host) {
             // Without a cookie there is no session.
             Ok(false) if matches!(outcome, Outcome::New(_)) => {}
             Ok(_) => self.count(name, counter, host),
@@ -31,25 +55,20 @@ impl AffinityFilter {
     }
 
     /// `None` where no endpoint that can have sessions has answered.
-    fn outcome(
-        &self,
-        stateful_session_says: bool,
-        request: &Request,
-        host: &mut dyn Host,
-    ) -> Option<Outcome> {
+    fn outcome(&self, answered: &Answered, request: &Request, host: &mut dyn Host) -> Option<Outcome> {
         let config = self.affinity.config();
         let now = request.now;
         // Saves the lookups on the way that most requests go.
         if let Session::Pinned(pin) = &request.session
             && config.mode == Mode::StatefulSession
-            && !(stateful_session_says || config.dry_run || config.change_on_failure)
+            && !(answered.is_named || config.dry_run || config.change_on_failure)
             && self.affinity.is_settled(pin, now)
         {
             return Some(Outcome::Kept);
         }
         let target = match request.key {
             Some(key) => Target::Key(key),
-            None => Target::Endpoint(Endpoint::parse(&host.property(Property::UpstreamAddress.path())?)?),
+            None => Target::Endpoint(self.endpoint(answered, host)?),
         };
         let mut answer = Answer { target, cluster: None, identity: None };
         let cluster = self.cluster(host);
@@ -62,7 +81,21 @@ impl AffinityFilter {
         let outcome = self.affinity.answered(&request.session, answer, now);
         // Envoy names an endpoint that it only tried, too: a client must not be bound to one that is down.
         let needs_answer = outcome != Outcome::Kept || config.change_on_failure;
-        (!needs_answer || is_from_upstream(host)).then_some(outcome)
+        (!needs_answer || answered.is_from_upstream(host)).then_some(outcome)
+    }
+
+    /// The endpoint that has answered, or was tried last. What `stateful_session` says of it counts where it can be nobody
+    /// else's word: it replaces what an endpoint itself says.
+    fn endpoint(&self, answered: &Answered, host: &mut dyn Host) -> Option<Endpoint> {
+        let config = self.affinity.config();
+        let is_asked = config.mode == Mode::StatefulSession;
+        let response = answered.headers.as_ref().filter(|headers| is_asked && has_service_time(headers));
+        let named: Vec<&[u8]> =
+            response.into_iter().flat_map(|response| response.get_all(config.header.as_bytes())).collect();
+        match named[..] {
+            [one] => Endpoint::from_header_value(one),
+            _ => Endpoint::parse(&host.property(Property::UpstreamAddress.path())?),
+        }
     }
 
     /// The cluster that the request went to, where that counts.
@@ -80,7 +113,7 @@ impl AffinityFilter {
             || is_passive
             || !matches!(request.session, Session::Pinned(_))
             || self.cluster(host).is_some_and(|cluster| !self.affinity.has_sessions(&cluster))
-            || is_from_upstream(host)
+            || details_say_upstream(host)
             || !host
                 .header(MapKind::ResponseHeaders, ":status")
                 .is_some_and(|status| status.starts_with(b"5"))
@@ -99,6 +132,7 @@ impl AffinityFilter {
         &self,
         outcome: &Outcome,
         pin: Option<Pin>,
+        answered: &Answered,
         request: &Request,
         host: &mut dyn Host,
     ) -> Result<bool, HostError> {
@@ -114,10 +148,12 @@ impl AffinityFilter {
             _ => None,
         };
         // A cookie of our name that the upstream sets is rare: most responses cost one look for any.
-        let upstreams = match host.header(MapKind::ResponseHeaders, "set-cookie") {
-            Some(_) => host.headers(MapKind::ResponseHeaders),
-            None => Headers::default(),
+        let read = match answered.headers {
+            Some(_) => Headers::default(),
+            None if host.header(MapKind::ResponseHeaders, "set-cookie").is_none() => Headers::default(),
+            None => host.headers(MapKind::ResponseHeaders),
         };
+        let upstreams = answered.headers.as_ref().unwrap_or(&read);
         let set: Vec<&[u8]> = upstreams.get_all(b"set-cookie").collect();
         let is_ours_set = self.affinity.is_set_by_upstream(&set);
         if is_ours_set {
@@ -153,8 +189,18 @@ impl AffinityFilter {
     }
 }
 
-/// Whether the response is an endpoint's, not one of Envoy's own.
-fn is_from_upstream(host: &mut dyn Host) -> bool {
+impl Answered {
+    /// Whether the response is an endpoint's, not one of Envoy's own.
+    fn is_from_upstream(&self, host: &mut dyn Host) -> bool {
+        self.headers.as_ref().is_some_and(has_service_time) || details_say_upstream(host)
+    }
+}
+
+fn has_service_time(response: &Headers) -> bool {
+    response.get(SERVICE_TIME).is_some()
+}
+
+fn details_say_upstream(host: &mut dyn Host) -> bool {
     host.property(&["response", "code_details"]).is_some_and(|details| details == b"via_upstream")
 }
 

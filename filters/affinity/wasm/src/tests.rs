@@ -54,17 +54,23 @@ fn sessions(outcome: &Outcome, name: &str) -> u64 {
     outcome.host.metric(&format!("affinity_sessions_total;outcome={name}"))
 }
 
-/// In Envoy each is one to four microseconds, so none may come unnoticed.
+/// What Envoy makes of the response of `TWO` to a request that names no endpoint.
+fn from_two() -> Message {
+    Message::response(200)
+        .with_header("x-envoy-upstream-service-time", "3")
+        .with_header("x-portcullis-endpoint", "MTAuMC4wLjI6ODA4MA==")
+}
+
+/// In Envoy each is one to four microseconds, so none may come unnoticed. Counts are gathered there, and the time and random
+/// numbers asked once for many requests.
 #[test]
 fn a_request_makes_these_calls_of_the_host() {
     let loaded = loaded("");
-    let guest = exchange(&loaded, host(ONE), get(""));
+    let guest = run(&loaded, host(TWO), get(""), from_two(), Settings::default());
     let expected = [
-        ("header", 1),
-        ("headers", 1),
+        ("coarse_now", 1),
+        ("headers", 2),
         ("increment", 1),
-        ("now", 1),
-        ("property", 2),
         ("random", 1),
         ("set_filter_state", 1),
         ("write_header", 2),
@@ -73,14 +79,38 @@ fn a_request_makes_these_calls_of_the_host() {
     let cookie = cookie_for(&loaded, ONE);
     let pinned = exchange(&loaded, host(ONE), get(&cookie));
     let expected = [
+        ("coarse_now", 1),
         ("header", 2),
         ("headers", 1),
         ("increment", 1),
-        ("now", 1),
         ("set_filter_state", 1),
         ("write_header", 2),
     ];
     assert_eq!(pinned.host.host_calls, expected.into(), "with its cookie");
+}
+
+/// An endpoint that says which one it is, or that it has taken its time, is not believed.
+#[test]
+fn what_stateful_session_names_counts_where_only_it_can_have_named_it() {
+    let endpoint = ("x-portcullis-endpoint", "MTAuMC4wLjI6ODA4MA==");
+    let time = ("x-envoy-upstream-service-time", "3");
+    let cases: [(&str, &[(&str, &str)], &str); 5] = [
+        ("", &[endpoint, time], TWO),
+        ("", &[endpoint], ONE),
+        ("", &[time], ONE),
+        ("", &[endpoint, ("x-portcullis-endpoint", "MTAuMC4wLjM6ODA4MA=="), time], ONE),
+        (r#", "mode": "override_host""#, &[endpoint, time], ONE),
+    ];
+    for (more, headers, expected) in cases {
+        let loaded = loaded(more);
+        let response =
+            headers.iter().fold(Message::response(200), |it, (name, value)| it.with_header(name, *value));
+        let outcome = run(&loaded, host(ONE), get(""), response, Settings::default());
+        let cookie = set_cookies(&outcome).concat();
+        let again = exchange(&loaded, host(expected), get(cookie.split(';').next().unwrap()));
+        assert_eq!(sessions(&again, "kept"), 1, "{more} {headers:?}");
+        assert_eq!(outcome.response.unwrap().header("x-portcullis-endpoint"), None, "{more} {headers:?}");
+    }
 }
 
 #[test]
