@@ -11,7 +11,7 @@ use crate::names::quote;
 use crate::output::Output;
 use crate::scope::HostRank;
 use crate::set::ReleaseSet;
-use crate::share::Namespaces;
+use crate::share::{self, Namespaces};
 use crate::token::Tokens;
 #[cfg(feature = "trace")]
 use crate::trace;
@@ -122,6 +122,7 @@ impl Canary {
                 }
             }
         }
+        share::check_sums(&config.releases, &releases, &path, &mut loading);
         let affinity =
             config.affinity.as_ref().map(|it| Affinity::new(it, &root.field("affinity"), &mut loading));
         let trust = Trust::new(&config.trust, &root.field("trust"), &mut loading.errors);

@@ -1,3 +1,4 @@
+use crate::Release;
 use crate::config::{NamespaceConfig, NamespaceShare, ReleaseConfig};
 use crate::inputs::Inputs;
 use crate::key::{Drawn, Hasher, note_seed};
@@ -117,6 +118,45 @@ impl Share {
         #[cfg(feature = "trace")]
         self.trace(release, bucket, threshold);
         Some(Draw { is_in: bucket.is_some_and(|bucket| bucket < threshold), bucket })
+    }
+}
+
+/// Refuses weights of the same requests that come to more than all of them. Releases of one seed draw the same users, so the
+/// largest of these counts; those with a `match`, a namespace or a schedule need not meet the others.
+pub(crate) fn check_sums(
+    configs: &[ReleaseConfig],
+    releases: &[Release],
+    path: &Path,
+    loading: &mut Loading,
+) {
+    let mut groups: Vec<(&Release, Vec<(&str, u32)>)> = Vec::new();
+    for (config, release) in configs.iter().zip(releases) {
+        let meets_all = config.matches.is_none() && config.namespace.is_none() && config.schedule.is_none();
+        if !meets_all || !config.enabled || release.share.threshold == 0 {
+            continue;
+        }
+        let group = match groups.iter().position(|(first, _)| first.scope == release.scope) {
+            Some(known) => groups.get_mut(known),
+            None => {
+                groups.push((release, Vec::new()));
+                groups.last_mut()
+            }
+        };
+        let Some((_, shares)) = group else { continue };
+        let sum = |shares: &[(&str, u32)]| shares.iter().map(|(_, share)| share).sum::<u32>();
+        let before = sum(shares);
+        let seed = config.seed.as_deref().unwrap_or(&config.name);
+        match shares.iter_mut().find(|(known, _)| *known == seed) {
+            Some((_, share)) => *share = release.share.threshold.max(*share),
+            None => shares.push((seed, release.share.threshold)),
+        }
+        // Once for a group is enough.
+        if before <= BUCKETS && sum(shares) > BUCKETS {
+            let percent = f64::from(sum(shares)) / 1000.0;
+            let found = format!("{percent} % with the releases before it");
+            let expected = "100 % at most of the same requests";
+            loading.errors.add(&path.index(release.index()).field("weight"), found, expected);
+        }
     }
 }
 

@@ -194,7 +194,8 @@ fn collects_all_errors() {
 fn limits() {
     let list = |count: usize, item: &str| vec![item; count].join(",");
     let releases = |count: usize| {
-        let items: Vec<String> = (0..count).map(|i| format!(r#"{{"name": "r{i}", "weight": 1}}"#)).collect();
+        let items: Vec<String> =
+            (0..count).map(|i| format!(r#"{{"name": "r{i}", "weight": 0.1}}"#)).collect();
         format!(r#"{{"releases": [{}]}}"#, items.join(","))
     };
     let one = |rules: &str| format!(r#"{{"releases": [{{"name": "v2", "weight": 1, {rules}}}]}}"#);

@@ -211,7 +211,7 @@ fn several_releases() {
         r#"{"releases": [
             {"name": "a", "by_header": {"name": "x-a"}, "by_cookie": {"name": "a"}, "weight": 100},
             {"name": "b", "by_header": {"name": "x-b"}, "by_cookie": {"name": "b"}},
-            {"name": "c", "by_header": {"name": "x-b"}, "weight": 100}
+            {"name": "c", "by_header": {"name": "x-b"}, "match": {"path": {"prefix": "/"}}, "weight": 100}
         ]}"#,
     );
     let rows = [
@@ -263,7 +263,7 @@ fn without_releases_everything_is_stable() {
     let canary = canary(r#"{"releases": []}"#);
     assert_eq!(decide(&canary, "x-canary: always"), "stable default");
     assert_eq!(canary.outcomes().len(), 1);
-    assert_eq!(*canary.act(), Act::FilterState { key: "canary".to_owned() });
+    assert_eq!(*canary.act(), Act::FilterState { key: "canary".to_owned(), match_stable: false });
 }
 
 #[test]

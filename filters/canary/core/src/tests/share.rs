@@ -204,7 +204,7 @@ fn without_any_key_chance_decides() {
 fn each_release_takes_its_share_of_the_rest() {
     let canary = canary(
         r#"{"releases": [
-            {"name": "a", "weight": 50, "key": [{"header": "user"}]},
+            {"name": "a", "weight": 20, "key": [{"header": "user"}]},
             {"name": "b", "weight": 50, "key": [{"header": "user"}]},
             {"name": "c", "weight": 75, "seed": "b", "key": [{"header": "user"}]}
         ]}"#,
@@ -215,8 +215,53 @@ fn each_release_takes_its_share_of_the_rest() {
         *counts.entry(canary.decide(&headers, &mut Given::default()).name().to_owned()).or_insert(0) += 1;
     }
     // c has b's seed, so its 75 % hold b's 50 %, and 25 % are left for it: ranges beside each other.
-    for (name, expected) in [("a", 50_000), ("b", 25_000), ("c", 12_500), ("stable", 12_500)] {
+    for (name, expected) in [("a", 20_000), ("b", 40_000), ("c", 20_000), ("stable", 20_000)] {
         let count: i32 = counts[name];
         assert!((count - expected).abs() < 700, "{name}: {count}, expected about {expected}");
+    }
+}
+
+#[test]
+fn weights_of_the_same_requests_add_up_to_all_at_most() {
+    let releases = |list: &str| format!(r#"{{"releases": [{list}], "namespaces": [{{"name": "n"}}]}}"#);
+    let sum = "releases[1].weight: found 120 % with the releases before it, expected 100 % at most";
+    let cases = [
+        (r#"{"name": "a", "weight": 60}, {"name": "b", "weight": 40}"#, None),
+        (r#"{"name": "a", "weight": 60}, {"name": "b", "weight": 60}"#, Some(sum)),
+        (r#"{"name": "a", "weight": 60}, {"name": "b", "weight": 6, "weight_total": 10}"#, Some(sum)),
+        (
+            r#"{"name": "a", "weight": 60}, {"name": "b", "weight": 60}, {"name": "c", "weight": 60}"#,
+            Some(sum),
+        ),
+        (
+            r#"{"name": "a", "weight": 60, "hosts": ["x"], "paths": ["/a"]},
+               {"name": "b", "weight": 60, "hosts": ["x"], "paths": ["/a"]}"#,
+            Some(sum),
+        ),
+        // Not the same requests, or users.
+        (r#"{"name": "a", "weight": 60, "hosts": ["x"]}, {"name": "b", "weight": 60, "hosts": ["y"]}"#, None),
+        (r#"{"name": "a", "weight": 60}, {"name": "b", "weight": 60, "match": {"method": ["GET"]}}"#, None),
+        (
+            r#"{"name": "a", "weight": 60},
+               {"name": "b", "weight": 60, "namespace": {"name": "n", "from": 0, "to": 5}}"#,
+            None,
+        ),
+        (r#"{"name": "a", "weight": 60}, {"name": "b", "weight": 60, "seed": "a"}"#, None),
+        // Not at the same time, or not at all.
+        (
+            r#"{"name": "a", "weight": 100, "schedule": {"end": "2026-01-01T00:00:00Z"}}, {"name": "b", "weight": 60}"#,
+            None,
+        ),
+        (r#"{"name": "a", "weight": 60}, {"name": "b", "weight": 60, "enabled": false}"#, None),
+    ];
+    for (list, expected) in cases {
+        let refused = load(&releases(list)).err().map(|errors| errors.to_string());
+        match (&refused, expected) {
+            (None, None) => {}
+            (Some(text), Some(expected)) => {
+                assert!(text.starts_with(expected) && text.lines().count() == 1, "{list}\n{text}")
+            }
+            _ => panic!("{list}\n{refused:?}"),
+        }
     }
 }
