@@ -7,6 +7,7 @@
 
 mod actions;
 pub mod body;
+mod collections;
 mod compile;
 mod error;
 mod intervention;

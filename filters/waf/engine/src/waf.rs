@@ -56,7 +56,12 @@ impl Waf {
             parser.document(document.name, document.text);
         }
         match parser.finish() {
-            Ok(ruleset) => Waf::from_ruleset(&ruleset, loader, options),
+            Ok(ruleset) => {
+                let unlinked = compile::compile(&ruleset, loader, options)?;
+                // Building the scan takes as much memory as the rules' text and syntax tree do, and a module's memory never shrinks.
+                drop(ruleset);
+                Ok(Waf { plan: Arc::new(unlinked.link()?) })
+            }
             Err(errors) => Err(errors
                 .0
                 .into_iter()
@@ -75,7 +80,7 @@ impl Waf {
         loader: &dyn Loader,
         options: &Options,
     ) -> Result<Waf, Vec<CompileError>> {
-        Ok(Waf { plan: Arc::new(compile::compile(ruleset, loader, options)?) })
+        Ok(Waf { plan: Arc::new(compile::compile(ruleset, loader, options)?.link()?) })
     }
 
     /// Compiles one document that needs no other files.

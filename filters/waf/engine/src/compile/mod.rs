@@ -12,7 +12,6 @@ mod settings;
 mod targets;
 mod text;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use portcullis_seclang::ast::{OnOff, Phase, Ruleset};
@@ -20,6 +19,7 @@ use portcullis_seclang::source::Span;
 use portcullis_seclang::{Loader, ast};
 
 use crate::body::XPath;
+use crate::collections::Map;
 use crate::error::{CompileError, CompileErrorKind};
 use crate::options::Options;
 use crate::persistent::Persistent;
@@ -27,16 +27,37 @@ use crate::plan::{Chains, Entry, Group, GroupId, PhasePlan, Plan, Prefilter, Set
 use crate::transformations::UnicodeMap;
 use draft::Draft;
 
-/// Compiles a parsed rule set.
+/// Compiles a parsed rule set, but for the scan.
 pub(crate) fn compile(
     ruleset: &Ruleset,
     loader: &dyn Loader,
     options: &Options,
-) -> Result<Plan, Vec<CompileError>> {
+) -> Result<Unlinked, Vec<CompileError>> {
     let mut compiler = Compiler::new(ruleset, loader, options);
     compiler.collect();
     compiler.apply_updates();
-    compiler.build()
+    let plan = compiler.build()?;
+    let kind = CompileErrorKind::TooLarge("literals");
+    let too_large = CompileError::new(kind, "", Span::default(), &ruleset.sources);
+    Ok(Unlinked { plan, prefilter: options.prefilter, too_large })
+}
+
+/// A plan whose scan is still to be built, for which the rule set need not be there any more.
+pub(crate) struct Unlinked {
+    plan: Plan,
+    prefilter: bool,
+    /// What is wrong if there can't be a scan.
+    too_large: CompileError,
+}
+
+impl Unlinked {
+    /// Builds the scan.
+    pub(crate) fn link(mut self) -> Result<Plan, Vec<CompileError>> {
+        match self.plan.link(self.prefilter) {
+            Some(()) => Ok(self.plan),
+            None => Err(vec![self.too_large]),
+        }
+    }
 }
 
 struct Compiler<'a> {
@@ -50,14 +71,14 @@ struct Compiler<'a> {
     settings: Settings,
     collection_timeout: u64,
     unicode_map: UnicodeMap,
-    datasets: HashMap<Vec<u8>, Vec<Vec<u8>>>,
+    datasets: Map<Vec<u8>, Vec<Vec<u8>>>,
     order: Vec<Placed<'a>>,
     updates: Vec<&'a ast::Spanned<ast::Directive>>,
     defaults: [Defaults<'a>; 5],
     sources: Sources,
     chains: Chains,
     groups: Vec<Group>,
-    group_index: HashMap<Group, GroupId>,
+    group_index: Map<Group, GroupId>,
     xpaths: Vec<(Vec<u8>, XPath)>,
     /// Expressions in exclusions, with directive and place.
     excluded_xpaths: Vec<(&'static str, Span, Vec<u8>)>,
@@ -95,14 +116,14 @@ impl<'a> Compiler<'a> {
             settings: settings::defaults(),
             collection_timeout: 3600,
             unicode_map: UnicodeMap::default(),
-            datasets: HashMap::new(),
+            datasets: Map::default(),
             order: Vec::new(),
             updates: Vec::new(),
             defaults: Default::default(),
             sources: Sources::default(),
             chains: Chains::new(),
             groups: Vec::new(),
-            group_index: HashMap::new(),
+            group_index: Map::default(),
             xpaths: Vec::new(),
             excluded_xpaths: Vec::new(),
             validates_xml: false,
@@ -138,7 +159,7 @@ impl<'a> Compiler<'a> {
     #[inline(never)]
     fn collect(&mut self) {
         let ruleset = self.ruleset;
-        let mut seen = HashMap::new();
+        let mut seen = Map::default();
         for directive in &ruleset.directives {
             self.directive = directive.node.name();
             match &directive.node {
@@ -238,7 +259,7 @@ impl<'a> Compiler<'a> {
         if !self.errors.is_empty() {
             return Err(self.errors);
         }
-        let mut plan = Plan {
+        Ok(Plan {
             warnings: self.warnings,
             settings: self.settings,
             phases,
@@ -258,14 +279,7 @@ impl<'a> Compiler<'a> {
             persistent: Persistent::new(std::time::Duration::from_secs(self.collection_timeout)),
             clock: self.options.clock,
             transactions: Default::default(),
-        };
-        match plan.link(self.options.prefilter) {
-            Some(()) => Ok(plan),
-            None => {
-                let kind = CompileErrorKind::TooLarge("literals");
-                Err(vec![CompileError::new(kind, "", Span::default(), &self.ruleset.sources)])
-            }
-        }
+        })
     }
 }
 

@@ -1,10 +1,10 @@
 //! Data files and datasets for operators.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use portcullis_seclang::Loader;
 
+use crate::collections::Map;
 use crate::operators::KnownPatterns;
 
 /// What the operators of one rule may read.
@@ -14,7 +14,7 @@ pub(super) struct Resources<'c> {
     pub(super) from: &'c str,
     pub(super) known_patterns: KnownPatterns,
     /// `SecDataset`, wherever they stand.
-    pub(super) datasets: &'c HashMap<Vec<u8>, Vec<Vec<u8>>>,
+    pub(super) datasets: &'c Map<Vec<u8>, Vec<Vec<u8>>>,
 }
 
 impl crate::operators::Resources for Resources<'_> {

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use super::OperatorError;
+use crate::collections::sorted;
 
 /// A set of networks, as sorted ranges that do not overlap.
 #[derive(Clone, Debug)]
@@ -83,10 +84,9 @@ fn contains<T: Ord>(ranges: &[(T, T)], address: T) -> bool {
     after.checked_sub(1).and_then(|index| ranges.get(index)).is_some_and(|(_, last)| address <= *last)
 }
 
-fn merge<T: Ord + Copy>(mut ranges: Vec<(T, T)>) -> Vec<(T, T)> {
-    ranges.sort_unstable();
+fn merge<T: Ord + Copy>(ranges: Vec<(T, T)>) -> Vec<(T, T)> {
     let mut merged: Vec<(T, T)> = Vec::new();
-    for (first, last) in ranges {
+    for (first, last) in sorted(ranges) {
         match merged.last_mut() {
             Some((_, end)) if first <= *end => *end = last.max(*end),
             _ => merged.push((first, last)),

@@ -13,6 +13,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::LocalKey;
 
+use crate::collections::sorted;
+
 /// The matchers of one kind that a thread (in Envoy: a worker) has.
 #[derive(Debug)]
 pub(super) struct Store<T> {
@@ -114,9 +116,8 @@ impl<T: Measured> Store<T> {
     /// Drops what was not asked for longest until a quarter of the memory is free, so that this is rare.
     #[cold]
     fn shrink(&mut self) {
-        let mut oldest: Vec<(u64, u64)> = self.entries.iter().map(|(key, kept)| (kept.asked, *key)).collect();
-        oldest.sort_unstable();
-        for (_, key) in oldest {
+        let oldest: Vec<(u64, u64)> = self.entries.iter().map(|(key, kept)| (kept.asked, *key)).collect();
+        for (_, key) in sorted(oldest) {
             if self.memory <= self.limit() / 4 * 3 {
                 return;
             }

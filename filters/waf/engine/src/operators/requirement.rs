@@ -24,7 +24,7 @@ impl Requirement {
     /// The requirement that the input holds at least one of `literals`, in any case.
     pub(super) fn any_of<'a>(literals: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut literals: Vec<Vec<u8>> = literals.into_iter().map(<[u8]>::to_ascii_lowercase).collect();
-        literals.sort();
+        literals = crate::collections::sorted(literals);
         literals.dedup();
         let min_length = literals.iter().map(Vec::len).min().unwrap_or(0);
         if min_length == 0 {

@@ -327,7 +327,7 @@ impl PrefilterBuilder {
         self.add_needed();
         let words = self.conditions.len().div_ceil(64);
         let mut patterns: Vec<(Vec<u8>, BTreeSet<u16>)> = self.literals.into_iter().collect();
-        patterns.sort();
+        patterns = crate::collections::sorted(patterns);
         let mut ends = Vec::with_capacity(patterns.len());
         let mut checks = Vec::new();
         for (_, wanted) in &patterns {

@@ -50,6 +50,8 @@ impl Context {
                 rest = rest.from(end + 1).trim();
             }
         }
+        // There are thousands of these lists, and all are there until the rules are compiled.
+        actions.shrink_to_fit();
         Some(Quoted { value: actions, quote })
     }
 

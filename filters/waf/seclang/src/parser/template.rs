@@ -48,6 +48,7 @@ impl Context {
         if !parts.is_empty() {
             push_literal(&mut parts, raw, literal..raw.len());
         }
+        parts.shrink_to_fit();
         Template { raw: raw.to_vec(), parts }
     }
 

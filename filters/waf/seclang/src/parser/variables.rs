@@ -61,6 +61,7 @@ impl Context {
             }
             scanner.at += 1;
         }
+        variables.shrink_to_fit();
         variables
     }
 }

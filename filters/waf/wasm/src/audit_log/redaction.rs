@@ -6,6 +6,8 @@
 use portcullis_engine::{Sanitised, Transaction};
 use portcullis_seclang::ast::BodyProcessor;
 use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 /// Stands in place of what is hidden.
 pub(super) const REDACTED: &str = "[redacted]";
@@ -46,11 +48,10 @@ impl<'t> Redaction<'t> {
         let secret = transaction
             .arguments()
             .filter(|(name, value)| !value.is_empty() && redaction.hides_argument(name));
-        let mut values: Vec<&[u8]> = secret.map(|(_, value)| value).collect();
         // The longest first: one may be a part of another.
-        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
-        values.dedup();
-        redaction.values = values;
+        let values: BinaryHeap<_> = secret.map(|(_, value)| (Reverse(value.len()), value)).collect();
+        redaction.values = values.into_sorted_vec().into_iter().map(|(_, value)| value).collect();
+        redaction.values.dedup();
         redaction
     }
 

@@ -19,6 +19,7 @@ use std::ops::ControlFlow;
 pub use parse::{XPathError, XPathProblem};
 pub use tree::XmlTree;
 
+use crate::collections::sorted;
 use tree::NodeId;
 
 /// A compiled expression.
@@ -92,9 +93,8 @@ impl XPath {
                 }
                 Test::Text => {
                     let children = set.iter().flat_map(|node| tree.children(*node));
-                    let mut texts: Vec<_> = children.filter(|child| tree.is_text(*child)).collect();
-                    texts.sort_unstable();
-                    return texts.into_iter().try_for_each(|text| take(tree.text(text)));
+                    let texts: Vec<_> = children.filter(|child| tree.is_text(*child)).collect();
+                    return sorted(texts).into_iter().try_for_each(|text| take(tree.text(text)));
                 }
             }
         }
@@ -124,8 +124,7 @@ impl Step {
             }
         }
         // Children of a node's descendants come before its later children.
-        found.sort_unstable();
-        found
+        sorted(found)
     }
 }
 

@@ -110,7 +110,7 @@ fn analyse(node: &Node) -> Found {
         Node::Set(set) => {
             let lower = set.to_lowercase();
             let few = (1..=MAX_CLASS).contains(&lower.len());
-            let texts = || lower.iter().map(|byte| vec![byte]).collect();
+            let texts = || set_of(lower.iter().map(|byte| vec![byte]));
             let exact = few.then(|| Literals { texts: texts(), escapes: ByteSet::EMPTY });
             let bytes = (*set != ByteSet::FULL).then_some(*set);
             let more_bytes = rarest(bytes.into_iter().collect());
@@ -208,7 +208,7 @@ impl Found {
 
 impl Literals {
     fn nothing() -> Self {
-        Self { texts: BTreeSet::from([Vec::new()]), escapes: ByteSet::EMPTY }
+        Self { texts: set_of([Vec::new()]), escapes: ByteSet::EMPTY }
     }
 
     /// Escapes are literals of one byte.
@@ -233,7 +233,7 @@ impl Literals {
         }
         let pairs =
             self.texts.iter().flat_map(|a| next.texts.iter().map(move |b| [a.as_slice(), b].concat()));
-        Some(Self { texts: pairs.collect(), escapes })
+        Some(Self { texts: set_of(pairs), escapes })
     }
 
     /// How often ordinary text fulfils it, roughly: for each position the chance that one of the literals starts there.
@@ -245,6 +245,13 @@ impl Literals {
     fn is_requirement(&self) -> bool {
         self.texts.iter().all(|text| !text.is_empty()) && !(self.texts.is_empty() && self.escapes.is_empty())
     }
+}
+
+/// Collected into a set, they would be sorted first, with the code that this takes.
+fn set_of(texts: impl IntoIterator<Item = Vec<u8>>) -> BTreeSet<Vec<u8>> {
+    let mut set = BTreeSet::new();
+    set.extend(texts);
+    set
 }
 
 fn better(a: Option<Literals>, b: Option<Literals>) -> Option<Literals> {
@@ -262,9 +269,11 @@ fn both(a: Option<Literals>, b: Option<Literals>, most: usize) -> Option<Literal
 /// The rarest of some sets, without those that another is a part of: it says as much.
 fn rarest(mut sets: Vec<ByteSet>) -> Vec<ByteSet> {
     sets.retain(|set| frequency_of(*set) <= MAX_SET);
-    sets.sort_by(|a, b| frequency_of(*a).total_cmp(&frequency_of(*b)));
     let mut kept: Vec<ByteSet> = Vec::new();
-    for set in sets {
+    while let Some((at, _)) =
+        sets.iter().enumerate().min_by(|(_, a), (_, b)| frequency_of(**a).total_cmp(&frequency_of(**b)))
+    {
+        let set = sets.remove(at);
         if kept.len() < MAX_SETS && !kept.iter().any(|known| known.union(set) == set) {
             kept.push(set);
         }

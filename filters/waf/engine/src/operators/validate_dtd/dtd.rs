@@ -1,9 +1,9 @@
 //! Document type definitions: XML 1.0 (Fifth Edition), sections 2.8, 3.2, 3.3 and 4.2.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use super::model::{Model, Particle};
+use crate::collections::Map;
 
 /// The most bytes of a DTD with its parameter entities expanded.
 const MAX_BYTES: usize = 1 << 20;
@@ -13,8 +13,8 @@ const MAX_DEPTH: usize = 32;
 /// The elements that a DTD declares, and their attributes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Dtd {
-    contents: HashMap<String, Content>,
-    attributes: HashMap<String, Vec<Attribute>>,
+    contents: Map<String, Content>,
+    attributes: Map<String, Vec<Attribute>>,
 }
 
 /// What an element may hold.
@@ -93,7 +93,7 @@ impl Dtd {
     pub(crate) fn parse(text: &[u8]) -> Result<Self, DtdError> {
         let error = |problem, line| DtdError { problem, line };
         let text = std::str::from_utf8(text).map_err(|_| error(DtdProblem::Encoding, 1))?;
-        let mut parser = Parser { dtd: Dtd::default(), entities: HashMap::new(), left: MAX_BYTES };
+        let mut parser = Parser { dtd: Dtd::default(), entities: Map::default(), left: MAX_BYTES };
         let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
         loop {
             rest = rest.trim_start();
@@ -144,7 +144,7 @@ impl AttributeType {
 struct Parser {
     dtd: Dtd,
     /// Parameter entities.
-    entities: HashMap<String, String>,
+    entities: Map<String, String>,
     left: usize,
 }
 
