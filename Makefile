@@ -143,10 +143,10 @@ images: modules ## Put the filters into OCI images, with checksums and bills of 
 test-reproducible: ## Build everything twice, in different places, and compare ([FILTERS=affinity]: only modules)
 	@tools/test-reproducible.sh $(FILTERS)
 
-# What tests of deployment need beside Envoy.
+# What tests need of Debian's packages: for deployment, and its Core Rule Set (3.3).
 .PHONY: debian
 debian:
-	@OPTIONAL=1 tools/debian/unpack.sh .tools/debian docker-registry skopeo libgpgme11 libassuan0 prometheus
+	@OPTIONAL=1 tools/debian/unpack.sh .tools/debian docker-registry skopeo libgpgme11 libassuan0 prometheus modsecurity-crs
 
 .PHONY: observe
 observe: envoy modules debian ## Serve the demonstration, with a Prometheus that scrapes it at localhost:9090

@@ -74,7 +74,7 @@ impl fmt::Display for CompileErrorKind {
             K::Pattern { pattern, problem } => write!(f, "pattern /{pattern}/: {problem}"),
             K::XPath { expression, problem } => write!(f, "XPath {expression}: {problem}"),
             K::DuplicateId(id) => write!(f, "rule id {id} is duplicated"),
-            K::MissingId => f.write_str("the rule has no id action"),
+            K::MissingId => f.write_str("the rule has no id action, or the id 0"),
             K::OpenChain => f.write_str("the rule has a chain action, but no rule follows: it never matches"),
             K::ChainedAction(name) => write!(f, "{name} is only allowed in the first rule of a chain"),
             K::DefaultActionPhase => f.write_str("SecDefaultAction must specify a phase"),

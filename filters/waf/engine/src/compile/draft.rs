@@ -51,7 +51,7 @@ impl<'a> Compiler<'a> {
             _ => None,
         });
         // ModSecurity v3 lets SecAction go without.
-        if id.is_none() && !matches!(rule.condition, Condition::Always) {
+        if id.is_none_or(|id| id == 0) && !matches!(rule.condition, Condition::Always) {
             self.error(span, CompileErrorKind::MissingId);
         }
         for spanned in &rule.links {

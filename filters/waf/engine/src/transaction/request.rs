@@ -176,8 +176,9 @@ impl Transaction {
             if basic { base64::engine::general_purpose::STANDARD.decode(credentials).ok() } else { None };
         let scheme = self.memory.values.sub(value, 0..end);
         self.set_scalar(V::AuthType, scheme);
-        if let Some(decoded) = decoded {
-            let user = decoded.split(|byte| *byte == b':').next().unwrap_or(b"");
+        // Without a password it is no user (RFC 7617, section 2).
+        let user = decoded.as_ref().and_then(|text| text.get(..memchr::memchr(b':', text)?));
+        if let Some(user) = user {
             self.set_bytes(V::RemoteUser, user);
         }
     }

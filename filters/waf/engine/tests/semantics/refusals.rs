@@ -6,6 +6,7 @@ use portcullis_engine::Waf;
 fn refusals_name_the_place() {
     let rows = [
         ("SecRule ARGS @rx\n", "inline:1:1: SecRule: the rule has no id action"),
+        ("SecRule ARGS @rx id:0\n", "inline:1:1: SecRule: the rule has no id action, or the id 0"),
         ("\nSecRule ARGS '@rx (' id:1\n", "inline:2:15: SecRule: @rx: "),
         ("SecAction 'id:1,exec:/bin/x'\n", "inline:1:"),
         ("SecAction id:1\nSecAction id:1\n", "inline:2:1: SecAction: rule id 1 is duplicated"),

@@ -129,6 +129,13 @@ const CASES: &[(&str, &str, &[u64], u16)] = &[
         &[2],
         0,
     ),
+    // Several ids, in one directive.
+    (
+        "SecRule ARGS 1 'id:1,phase:1'\nSecRule ARGS 1 'id:2,phase:1'\nSecRule ARGS 1 'id:3,phase:1'\nSecRuleUpdateTargetById 1 3-4 '!ARGS:a'",
+        "/?a=1",
+        &[2],
+        0,
+    ),
     // Selectors.
     ("SecRule ARGS:NAME 1 'id:1,phase:1'", "/?name=1", &[1], 0),
     ("SecRule ARGS|!ARGS:b 1 'id:1,phase:1'", "/?b=1", &[], 0),

@@ -137,9 +137,17 @@ impl ReadArgument for IdSelection {
 
 impl ReadArgument for TargetUpdate<IdSelection> {
     fn read(args: &mut Args<'_>, context: &mut Context) -> Option<Self> {
-        let value = context.argument(args, "an id or a range of ids")?;
-        let selection = ids(context, &value, 0..value.bytes.len());
-        target_update(selection, args, context)
+        let mut selection = Some(IdSelection::default());
+        loop {
+            let value = context.argument(args, "an id or a range of ids")?;
+            let more = ids(context, &value, 0..value.bytes.len());
+            selection =
+                selection.zip(more).map(|(selection, more)| IdSelection([selection.0, more.0].concat()));
+            // Coraza takes several. No variable begins with a digit.
+            if !args.rest().bytes().first().is_some_and(u8::is_ascii_digit) {
+                return target_update(selection, args, context);
+            }
+        }
     }
 }
 

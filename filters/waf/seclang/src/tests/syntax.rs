@@ -51,6 +51,7 @@ const PRINTED: &[(&str, &str)] = &[
     ("SecResponseBodyMimeType text/html  \"text/plain\"", "SecResponseBodyMimeType text/html \"text/plain\""),
     ("SecResponseBodyMimeTypesClear", "SecResponseBodyMimeTypesClear"),
     ("SecRuleRemoveById 1 \"2 3\" 5-9", "SecRuleRemoveById 1,2,3,5-9"),
+    ("SecRuleUpdateTargetById 1-3 5 7-8 \"!ARGS:a\"", "SecRuleUpdateTargetById 1-3,5,7-8 \"!ARGS:a\""),
     ("SecRuleUpdateTargetById 1-3 \"!ARGS:a\" ARGS", "SecRuleUpdateTargetById 1-3 \"!ARGS:a\" ARGS"),
     ("SecRuleUpdateTargetByTag \"a b\" !ARGS:/a|b/", "SecRuleUpdateTargetByTag \"a b\" !ARGS:/a|b/"),
     ("SecRuleUpdateActionById 5:2 deny,status:404", "SecRuleUpdateActionById 5:2 deny,status:404"),
