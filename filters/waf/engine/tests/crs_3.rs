@@ -14,7 +14,9 @@ SecRule REQUEST_HEADERS:Content-Type "^application/json" "id:200001,phase:1,nolo
 "#;
 
 /// Method, target, header, body; the rule that finds something, or 0 where the request passes.
-const ROWS: &[(&str, &str, (&str, &str), &str, u64)] = &[
+type Row = (&'static str, &'static str, (&'static str, &'static str), &'static str, u64);
+
+const ROWS: &[Row] = &[
     ("GET", "/shop?q=boots&page=2", ("Accept-Language", "en"), "", 0),
     ("POST", "/shop", ("Content-Type", "application/x-www-form-urlencoded"), "name=Ann+Lee&city=Oslo", 0),
     ("POST", "/shop", ("Content-Type", "application/json"), r#"{"name":"Ann","tags":["a","b"]}"#, 0),
