@@ -25,6 +25,10 @@ build() {
         cd "$copy"
         export CARGO_HOME=$copy.home
         unset CARGO_TARGET_DIR
+        # The rule set of this checkout, not whatever there is to be had from there.
+        if [ -z "${CRS_DIR:-}" ] && [ -f "$repository/.tools/crs/crs-setup.conf.example" ]; then
+            export CRS_DIR=$repository/.tools/crs
+        fi
         if [ $# = 4 ]; then
             make --silent images EXAMPLES=
         else

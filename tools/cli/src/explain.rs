@@ -82,47 +82,58 @@ pub(crate) struct Filters {
 #[derive(Debug, Serialize)]
 struct Report {
     remarks: Vec<String>,
+    /// What holds each filter's configuration, such as `WasmPlugin istio-system/waf`.
+    owners: Vec<String>,
     #[serde(flatten)]
     explanation: ChainExplanation,
 }
 
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Outcome, Error> {
     let request = read_request(arguments)?;
-    let (mut chain, mut remarks) = arguments.filters.load()?;
+    let Loaded { mut chain, owners, mut remarks } = arguments.filters.load()?;
     remarks.splice(0..0, request.remarks.iter().map(|remark| format!("the request: {remark}")));
     let exchange = exchange(arguments, request)?;
     let explanation = chain.explain(&exchange);
     let passes = explanation.passes;
     if output.is_json() {
-        output.json(&Report { remarks, explanation })?;
+        output.json(&Report { remarks, owners, explanation })?;
     } else {
-        output.text(rendered(&remarks, &explanation, arguments.all))?;
+        output.text(rendered(&remarks, &explanation, &owners, arguments.all))?;
     }
     Ok(if passes { Outcome::Fine } else { Outcome::Findings })
 }
 
+/// The filters, in the order of the files.
+pub(crate) struct Loaded {
+    pub(crate) chain: Chain,
+    /// What holds each, such as `WasmPlugin istio-system/waf`; empty where a file is nothing but it.
+    pub(crate) owners: Vec<String>,
+    pub(crate) remarks: Vec<String>,
+}
+
 impl Filters {
-    /// Loads all filters, in the order of the files.
-    pub(crate) fn load(&self) -> Result<(Chain, Vec<String>), Error> {
+    /// Loads all filters.
+    pub(crate) fn load(&self) -> Result<Loaded, Error> {
         if let Some(directory) = &self.crs {
             portcullis_waf::replace_core_rule_set(core_rule_set(directory)?);
         }
         let filter = self.filter.and_then(|filter| Some(filter.to_possible_value()?.get_name().to_owned()));
-        let (mut chain, mut remarks) = (Chain::default(), Vec::new());
+        let mut all = Loaded { chain: Chain::default(), owners: Vec::new(), remarks: Vec::new() };
         let mut problems = Vec::new();
         for name in &self.configs {
             let text = inlined(name, files::read(name, MAX_FILE_BYTES)?, 0)?;
             let source = config::read(files::display(name), &text, filter.as_deref());
             match config::load(&source, &|name| std::env::var(name).ok()) {
                 Ok(mut loaded) => {
-                    chain.0.append(&mut loaded.chain.0);
-                    remarks.extend(loaded.remarks);
+                    all.chain.0.append(&mut loaded.chain.0);
+                    all.owners.extend(loaded.owners);
+                    all.remarks.extend(loaded.remarks);
                 }
                 Err(errors) => problems.extend(errors),
             }
         }
         match problems.is_empty() {
-            true => Ok((chain, remarks)),
+            true => Ok(all),
             false => Err(Error::misuse(problems.join("\n"))),
         }
     }
@@ -251,13 +262,15 @@ fn time(text: &str) -> Result<Duration, String> {
     time.ok_or_else(|| "expected a time in UTC from 1970 on, such as 2026-03-01T09:00:00Z".to_owned())
 }
 
-fn rendered(remarks: &[String], explanation: &ChainExplanation, all: bool) -> String {
+fn rendered(remarks: &[String], explanation: &ChainExplanation, owners: &[String], all: bool) -> String {
     let mut text = String::new();
     for remark in remarks {
         let _ = writeln!(text, "\u{1b}[2mnote: {remark}\u{1b}[0m");
     }
-    for filter in &explanation.filters {
-        let _ = writeln!(text, "\u{1b}[1m{}\u{1b}[0m", filter.filter);
+    for (filter, owner) in explanation.filters.iter().zip(owners) {
+        let owner =
+            if owner.is_empty() { String::new() } else { format!("  \u{1b}[2m{}\u{1b}[0m", clean(owner)) };
+        let _ = writeln!(text, "\u{1b}[1m{}\u{1b}[0m{owner}", filter.filter);
         let shown = filter.timeline.iter().filter(|entry| all || entry.tone != Tone::Quiet);
         shown.clone().for_each(|entry| render_entry(entry, &mut text));
         let hidden = filter.timeline.len() - shown.count();

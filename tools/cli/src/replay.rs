@@ -1,5 +1,5 @@
 use crate::error::Error;
-use crate::explain::Filters;
+use crate::explain::{Filters, Loaded};
 use crate::{Outcome, Output, files};
 use indicatif::{ProgressBar, ProgressStyle};
 use portcullis_explain::replay::{MAX_HAR_BYTES, MAX_LINE_BYTES, Replay, Report, read_har, read_line};
@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<Outcome, Error> {
-    let (chain, remarks) = arguments.filters.load()?;
+    let Loaded { chain, remarks, .. } = arguments.filters.load()?;
     let mut replay = Replay::new(chain);
     let (mut reader, size) = open(&arguments.log)?;
     let is_har = arguments.log.ends_with(".har") || is_object(&mut reader, &arguments.log)?;

@@ -67,6 +67,12 @@ fn requests_are_explained_however_they_are_given() {
     files.write("raw.http", "POST /p HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\n\r\na=b&c=d&e=\n");
     files.write("burp.http", "GET /admin HTTP/2\nHost: h\n\n");
     files.write("body.txt", "q=attack");
+    files.write("twice.yaml", [CHAIN, CHAIN].join("---"));
+    files.write("users.json", r#"{"basic": {"users": "${NOT_SET_HERE}", "required": false}}"#);
+    files.write(
+        "keys.json",
+        r#"{"request_authentication": [{"name": "a", "spec": {"jwtRules": [{"issuer": "i", "jwks": "${NOT_SET_HERE}"}]}}]}"#,
+    );
     let cases: &[(&[&str], i32, &str)] = &[
         (&["--url", "http://h/?q=attack", "chain.yaml"], 1, "rule 7 in phase 2: An attack"),
         (
@@ -77,6 +83,11 @@ fn requests_are_explained_however_they_are_given() {
         (&["--url", "http://h/", "-H", "x-bad: 1", "rules.conf"], 1, "by rule 8 in phase 1"),
         (&["--curl", "curl -H 'x-bad: 1' h", "rules.conf"], 1, "by rule 8 in phase 1"),
         (&["--request", "raw.http", "chain.yaml"], 0, "no policy is against it"),
+        (&["--request", "raw.http", "chain.yaml"], 0, "authz  WasmPlugin shop/authz"),
+        (&["--url", "h", "chain.yaml", "chain.yaml"], 0, "passes"),
+        (&["--url", "h", "twice.yaml"], 0, "2 configurations of authz: routes and selectors say which"),
+        (&["--url", "h", "users.json"], 0, "${NOT_SET_HERE} is not known here"),
+        (&["--url", "h", "keys.json"], 2, "not known here, which may be why: ${NOT_SET_HERE}"),
         (&["--request", "burp.http", "chain.yaml"], 1, "DENY policy no-admin: matches and decides"),
         (
             &["--json", "--request", "burp.http", "chain.yaml"],

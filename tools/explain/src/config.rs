@@ -63,12 +63,26 @@ pub fn load(source: &Source, env: &Environment<'_>) -> Result<LoadedConfig, Vec<
             Err(found_errors) => {
                 let owner = named(source, found);
                 errors.extend(found_errors.iter().map(|error| format!("{owner}: {error}")));
+                let unknown = unknown.borrow().iter().map(|name| format!("${{{name}}}")).collect::<Vec<_>>();
+                if !unknown.is_empty() {
+                    let names = unknown.join(", ");
+                    errors.push(format!("{owner}: not known here, which may be why: {names}"));
+                }
             }
         }
         for name in unknown.into_inner() {
-            loaded
-                .remarks
-                .push(format!("{kind}: ${{{name}}} is not known here: another text stands in for it"));
+            let remark = format!("{kind}: ${{{name}}} is not known here: another text stands in for it");
+            if !loaded.remarks.contains(&remark) {
+                loaded.remarks.push(remark);
+            }
+        }
+    }
+    for filter in Filter::ALL {
+        let count = source.configs.iter().filter(|found| found.filter == filter).count();
+        if count > 1 {
+            loaded.remarks.push(format!(
+                "{count} configurations of {filter}: routes and selectors say which of them a request meets; here it meets all"
+            ));
         }
     }
     if errors.is_empty() { Ok(loaded) } else { Err(errors) }

@@ -92,17 +92,23 @@ impl Explainer {
     pub(crate) fn pass(&mut self, mut exchange: Exchange, state: BTreeMap<String, Vec<u8>>) -> Passed {
         let session = self.session(&mut exchange, &state);
         let mut host = std::mem::take(&mut self.host);
-        exchange.prepare(&mut host, &state);
-        let (outcome, steps) = trace::at(exchange.now, || trace::listen(|| self.filter.run(host, &exchange)));
         let kind = self.kind;
+        // What another filter of this kind has said is not what this one says.
+        let is_own = |key: &str| key.starts_with(kind.as_str());
+        let mut new_state = state;
+        let before: BTreeMap<_, _> = new_state
+            .iter()
+            .filter(|(key, _)| !is_own(key))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        exchange.prepare(&mut host, &before);
+        let (outcome, steps) = trace::at(exchange.now, || trace::listen(|| self.filter.run(host, &exchange)));
         let reply = outcome.details.is_some();
         let passes = !reply && !outcome.hangs();
-        let new_state = outcome.host.filter_state.clone();
-        let shown_state: BTreeMap<String, String> = new_state
-            .iter()
-            .filter(|(key, value)| state.get(*key) != Some(value))
-            .map(|(key, value)| (key.clone(), text(value)))
-            .collect();
+        let set = outcome.host.filter_state.iter().filter(|(key, value)| before.get(*key) != Some(value));
+        let shown_state: BTreeMap<String, String> =
+            set.clone().map(|(key, value)| (key.clone(), text(value))).collect();
+        new_state.extend(set.map(|(key, value)| (key.clone(), value.clone())));
         let decision = Decision {
             passes,
             status: outcome.status(),

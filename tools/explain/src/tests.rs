@@ -232,3 +232,15 @@ fn listening_changes_nothing() {
         assert_eq!(explanation.log, log, "{command}");
     }
 }
+
+#[test]
+fn two_filters_of_a_kind_each_say_their_own() {
+    let config = json!({"policies": [{"name": "a", "spec": {"rules": [{}]}}]});
+    let none = json!({"policies": []});
+    let mut chain = Chain([&config, &none, &none].map(|config| explainer(FilterKind::Authz, config)).into());
+    let explanation = chain.explain(&Exchange::of(curl("curl h/")));
+    let summaries: Vec<&str> =
+        explanation.filters.iter().map(|filter| filter.decision.summary.as_str()).collect();
+    let none = "let through: no policy is against it, and there is no ALLOW policy";
+    assert_eq!(summaries, ["let through: the ALLOW policy a matches", none, none]);
+}

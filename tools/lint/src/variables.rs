@@ -36,7 +36,7 @@ impl Variables {
     }
 }
 
-/// Long and varied enough for a key, and another for each variable.
+/// Long and varied enough for a key, a line of an htpasswd file, and another for each variable.
 fn stand_in(name: &str) -> String {
-    format!("{name}.0aZ9bY8cX7dW6eV5fU4gT3hS2iR1jQ")
+    format!("{name}:{{SHA}}0aZ9bY8cX7dW6eV5fU4gT3hS2iQ=")
 }
