@@ -17,8 +17,8 @@ pub(crate) enum Command {
 
 /// Check a token: each check and its result
 ///
-/// Against what the options say, or with --config against each rule of authz' `request_authentication`, or of Istio's
-/// RequestAuthentication in its `spec`. Exit status 1 if authz would refuse the token.
+/// Against what the options say, or with --config against each rule of authz' `request_authentication`. Exit status 1 if authz
+/// would refuse the token.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Check {
     /// The token, @FILE for a file with it, or - for standard input; with or without `Bearer `

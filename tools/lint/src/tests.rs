@@ -203,7 +203,7 @@ fn what_is_doubtful_is_said_and_nothing_else() {
 }
 
 #[test]
-fn hcl_is_told_from_other_texts_and_how_to_convert_it_said() {
+fn what_is_no_configuration_is_told_from_one() {
     let entry = "Kind = \"service-defaults\"\nName = \"web\"\nEnvoyExtensions = [\n  {\n    Name = \"builtin/wasm\"\n  }\n]\n";
     for name in ["web.hcl", "standard input"] {
         let source = read(name, entry);
@@ -214,7 +214,9 @@ fn hcl_is_told_from_other_texts_and_how_to_convert_it_said() {
             "{problem}"
         );
     }
-    // Others use HCL, too.
+    // Others use HCL, too; and a JWKS is no configuration.
+    let jwks = read("jwks.json", r#"{"keys": [{"kty": "oct", "k": "AAAA"}]}"#);
+    assert_eq!((jwks.problems.len(), jwks.configs.len()), (0, 0));
     let other = read("main.tf.hcl", "resource \"x\" \"y\" {\n  a = 1\n}\n");
     assert_eq!((other.problems.len(), other.configs.len()), (0, 0));
 }

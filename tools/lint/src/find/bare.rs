@@ -12,7 +12,13 @@ pub(super) fn slot(document: &Node) -> Option<Slot<'_>> {
         variables: Variables::Any,
         start: document.start,
     };
-    matches!(document.value, Value::Map(_)).then_some(slot)
+    (matches!(document.value, Value::Map(_)) && !is_jwks(document)).then_some(slot)
+}
+
+/// A JWKS (RFC 7517) has `keys`, as affinity's configuration does.
+fn is_jwks(document: &Node) -> bool {
+    let keys = document.get("keys").map(Node::elements).unwrap_or_default();
+    keys.first().is_some_and(|key| key.get("kty").is_some())
 }
 
 /// The filter after which the file is named, if it has anything that this filter knows.
