@@ -1,9 +1,11 @@
 //! What the filter does to requests and responses beside deciding, in Envoy.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use integration::battery::Upstreams;
 use integration::prelude::*;
+use integration::runtime::poll;
 
 fn by_header() -> Value {
     json!([{"name": "v2", "by_header": {"name": "x-canary"}}])
@@ -304,4 +306,102 @@ fn a_dry_run_counts_and_sends_everything_to_stable() {
     assert_eq!(envoy.access_log(&answer.id).filter_state("canary_dry_run").as_deref(), Some("v2"));
     let metrics = envoy.admin().prometheus();
     assert!(metrics.contains("canary_dry_run_decisions_total"), "{metrics}");
+}
+
+/// The release has a route, and so has stable where the configuration says so.
+#[test]
+fn a_route_for_stable_is_taken_where_routes_are_said_to_match_it() {
+    let upstreams = Upstreams::new();
+    let mut all = upstreams.clusters();
+    for match_stable in [false, true] {
+        let config =
+            json!({"releases": by_header(), "act": {"filter_state": {"match_stable": match_stable}}});
+        let route = |exact: &str, cluster: &str| {
+            let state = json!([{"key": "wasm.canary", "string_match": {"exact": exact}}]);
+            json!({"match": {"prefix": "/", "filter_state": state}, "route": {"cluster": cluster}})
+        };
+        let listener = Listener::new(if match_stable { "chosen again" } else { "kept" })
+            .filter(Wasm::module("canary").config(config))
+            .route(route("v2", "v2"))
+            .route(route("stable", "v1"))
+            .route(json!({"match": {"prefix": "/"}, "direct_response": {"status": 418}}));
+        all = all.listener(listener);
+    }
+    let envoy = all.start();
+    for (listener, stable) in [("kept", 418), ("chosen again", 200)] {
+        let client = envoy.client_of(listener);
+        assert_eq!(client.send(Request::get("/")).status, stable, "{listener}");
+        assert_eq!(version(&client.send(Request::get("/").header("x-canary", "always"))), "v2", "{listener}");
+    }
+}
+
+/// As in ingress-nginx, by an aggregate cluster.
+#[test]
+fn a_release_without_endpoints_falls_back_to_stable() {
+    let upstreams = Upstreams::new();
+    let state = json!([{"key": "wasm.canary", "string_match": {"exact": "v2"}}]);
+    let listener = Listener::new("main")
+        .filter(Wasm::module("canary").config(json!({"releases": by_header()})))
+        .route(json!({"match": {"prefix": "/", "filter_state": state}, "route": {"cluster": "v2-or-v1"}}))
+        .route_to("v1");
+    let envoy = upstreams
+        .clusters()
+        .listener(listener)
+        .edit(|bootstrap| {
+            let clusters = bootstrap["static_resources"]["clusters"].as_array_mut().unwrap();
+            clusters.retain(|cluster| cluster["name"] != "v2");
+            clusters.push(json!({"name": "v2", "type": "STATIC", "load_assignment": {"cluster_name": "v2"}}));
+            clusters.push(json!({
+                "name": "v2-or-v1",
+                "lb_policy": "CLUSTER_PROVIDED",
+                "cluster_type": {
+                    "name": "envoy.clusters.aggregate",
+                    "typed_config": {
+                        "@type": "type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig",
+                        "clusters": ["v2", "v1"],
+                    },
+                },
+            }));
+        })
+        .start();
+    let answer = envoy.send(Request::get("/").header("x-canary", "always"));
+    assert_eq!((answer.status, version(&answer).as_str()), (200, "v1"));
+}
+
+/// Counts are gathered for a tenth of a second, and told when the configuration goes, too.
+#[test]
+fn counts_outlive_a_configuration_that_is_replaced() {
+    let filter = |weight: u32| {
+        let config =
+            json!({"releases": [{"name": "v2", "by_header": {"name": "x-canary"}, "weight": weight}]});
+        let mut filter = Value::from(Wasm::module("canary").config(config));
+        filter["@type"] = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig".into();
+        json!({"resources": [filter]}).to_string()
+    };
+    let source = json!({
+        "config_source": {"path_config_source": {"path": "./filter.json"}},
+        "type_urls": ["type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"],
+    });
+    let upstreams = Upstreams::new();
+    let listener = Listener::new("main").filter(json!({"name": "canary", "config_discovery": source}));
+    let envoy = upstreams.clusters().file("filter.json", filter(0)).listener(super::routed(listener)).start();
+    let updates = || envoy.admin().stat("extension_config_discovery.http_filter.canary.config_reload");
+    let mut sent = 0;
+    let mut send = || {
+        let answers =
+            envoy.client().send_all((0..20).map(|_| Request::get("/").header("x-canary", "always")));
+        sent += answers.into_iter().filter(|answer| answer.as_ref().is_ok_and(|it| it.status == 200)).count();
+    };
+    send();
+    let before = updates();
+    envoy.replace_file("filter.json", filter(10));
+    poll(Duration::from_secs(20), || {
+        send();
+        (updates() > before).then_some(())
+    })
+    .expect("the update is taken");
+    send();
+    let counted = envoy.admin().stat("wasmcustom.canary_decisions_total;release=v2;reason=header_always");
+    assert_eq!(counted, sent as u64);
+    envoy.assert_no_vm_failure();
 }
