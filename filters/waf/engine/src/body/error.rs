@@ -98,6 +98,25 @@ pub enum BodyError {
     MultipartNoName,
 }
 
+impl BodyError {
+    /// Whether the error is that `body` ends too early, as one does of which only the first part is inspected.
+    #[must_use]
+    pub fn is_cut(self, body: &[u8]) -> bool {
+        match self {
+            Self::JsonIncomplete
+            | Self::XmlUnclosed
+            | Self::XmlNoRoot
+            | Self::MultipartIncomplete
+            | Self::MultipartNoParts => true,
+            // Within a tag.
+            Self::XmlSyntax(_) => memchr::memrchr(b'<', body).is_some_and(|start| {
+                body.get(start..).is_some_and(|rest| memchr::memchr(b'>', rest).is_none())
+            }),
+            _ => false,
+        }
+    }
+}
+
 /// What is wrong with the Content-Disposition header of a part. The numbers are those that ModSecurity reports:
 /// `Multipart::parse_content_disposition`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

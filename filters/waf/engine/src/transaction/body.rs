@@ -33,8 +33,9 @@ impl Transaction {
         self.set_bytes(VariableName::ReqbodyProcessor, processor.as_str().as_bytes());
     }
 
-    /// Parses the body and sets everything that depends on it.
-    pub(crate) fn parse_body(&mut self, plan: &Plan, body: &[u8]) {
+    /// Parses the body and sets everything that depends on it. `is_cut`: it is the first part of a longer one, as
+    /// `SecRequestBodyLimitAction ProcessPartial` allows, so that its end is no error.
+    pub(crate) fn parse_body(&mut self, plan: &Plan, body: &[u8], is_cut: bool) {
         use VariableName as V;
         let limits = Limits {
             // add_argument counts those of the query too.
@@ -59,7 +60,8 @@ impl Transaction {
             Some(BodyProcessor::Raw) | None => Ok(()),
         };
         let has_too_many = self.members(V::Args).len() >= plan.settings.arguments_limit;
-        self.set_body_error(result.err().map(|error| match error {
+        let error = result.err().filter(|error| !(is_cut && error.is_cut(body)));
+        self.set_body_error(error.map(|error| match error {
             BodyError::Stopped if has_too_many => BodyError::TooManyArguments,
             error => error,
         }));

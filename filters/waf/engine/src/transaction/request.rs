@@ -201,8 +201,9 @@ impl Transaction {
         self.debug_request_body_access();
         if access.inspect {
             let mut body = body;
+            let is_cut = body.len() > access.limit;
             debug!(self, 9, "Appending request body: {} bytes. Limit set to: {}", body.len(), access.limit);
-            if body.len() > access.limit {
+            if is_cut {
                 debug!(self, 5, "Request body is bigger than the maximum expected.");
                 self.set_flag(VariableName::InboundDataError, true);
                 if access.over_limit == LimitAction::Reject {
@@ -217,7 +218,7 @@ impl Transaction {
                 body = body.get(..access.limit).unwrap_or(body);
             }
             self.keep_request_body(body);
-            self.parse_body(&plan, body);
+            self.parse_body(&plan, body, is_cut);
         }
         self.run_phase(&plan, Phase::RequestBody)
     }
