@@ -6,7 +6,7 @@ use integration::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::path::Path;
-use suites::istio::{self, AuthzRequest, AuthzTest, Protocol, Service};
+use suites::istio::{self, AuthzRequest, AuthzTest, Protocol, Service, TemplateCase};
 
 const PEER: &str = "portcullis.peer";
 
@@ -94,6 +94,37 @@ fn run() -> Outcome {
         config =
             config.listener(Listener::new(&case.name).filter(module(case.config.clone())).route_to("app"));
     }
+    let templates: Vec<_> = istio::template_cases()
+        .into_iter()
+        .flatten()
+        .filter_map(|case| Some((istio::template(&case.template)?, case)))
+        .collect();
+    let rows = |row: &dyn Fn(usize, &(String, TemplateCase)) -> Value| -> Vec<Value> {
+        templates.iter().enumerate().map(|(index, case)| row(index, case)).collect()
+    };
+    let policies = rows(&|index, (template, _)| {
+        let when = json!([{"key": "request.headers[x-row]", "values": [index.to_string()]}]);
+        let rule = json!({"to": [{"operation": {"paths": [template]}}], "when": when});
+        json!({"name": format!("row-{index}"), "spec": {"rules": [rule]}})
+    });
+    let mut routes = rows(&|index, (_, case)| {
+        let policy = json!({
+            "name": "envoy.path.match.uri_template.uri_template_matcher",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig",
+                "path_template": case.template,
+            },
+        });
+        let row = json!([{"name": "x-row", "string_match": {"exact": index.to_string()}}]);
+        status(json!({"path_match_policy": policy, "headers": row}), 200)
+    });
+    routes.push(status(json!({"prefix": "/"}), 403));
+    config = config
+        .listener(
+            answering("templates", &[status(json!({"prefix": "/"}), 200)])
+                .filter(module(json!({ "policies": policies }))),
+        )
+        .listener(answering("Envoy's templates", &routes));
     let levels: BTreeSet<&str> = paths.iter().map(|case| case.level.as_str()).collect();
     for level in levels {
         let filter = module(json!({ "path_normalization": level }));
@@ -152,6 +183,18 @@ fn run() -> Outcome {
         let found = seen.map_or_else(|| answer.status.to_string(), |seen| seen.path);
         let right = if found == case.normal { Ok(()) } else { Err(format!("{found:?}, for {case:?}")) };
         outcome.add(&case.group, right);
+    }
+    for (index, (_, case)) in templates.iter().enumerate() {
+        let request = || Request::get(&case.path).authority("svc").header("x-row", index.to_string());
+        let ours = envoy.client_of("templates").send(request()).status;
+        let native = envoy.client_of("Envoy's templates").send(request()).status;
+        // Where Envoy itself no longer answers as the row says, it is of another version.
+        let right =
+            if ours == native { Ok(()) } else { Err(format!("{ours}, and {native} by Envoy, for {case:?}")) };
+        outcome.add(&format!("{} on {}", case.template, case.path), right);
+        if (native == 200) != case.matches {
+            println!("authz: Envoy answers {native} for {case:?}");
+        }
     }
     envoy.assert_no_vm_failure();
     outcome

@@ -113,7 +113,7 @@ fn authz(details: &str, state: &str) -> String {
     let (what, name) = verdict.split_once('[').unwrap_or((verdict, ""));
     let name = name.strip_suffix(']').unwrap_or(name);
     match what {
-        "allowed" => "no policy is against it, and there is no ALLOW policy".to_owned(),
+        "" => "no policy is against it, and there is no ALLOW policy".to_owned(),
         "allowed_policy" => format!("the ALLOW policy {name} matches"),
         "denied_policy" if name == "none" => "there are ALLOW policies, and none matches".to_owned(),
         "denied_policy" => format!("the policy {name} matches"),

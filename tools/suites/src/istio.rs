@@ -266,6 +266,55 @@ pub fn path_cases() -> Option<Vec<PathCase>> {
     Some(cases.collect())
 }
 
+/// A row of Envoy's tests of path templates (test/extensions/path/uri_template_lib).
+#[derive(Clone, Debug)]
+pub struct TemplateCase {
+    /// The template, in Envoy's syntax.
+    pub template: String,
+    /// The path of a request.
+    pub path: String,
+    /// Whether the path matches.
+    pub matches: bool,
+}
+
+/// The rows of Envoy's path templates. `None` where the data is not there.
+pub fn template_cases() -> Option<Vec<TemplateCase>> {
+    let rows: Value = json(&data("derived/envoy-uri-template.json")?);
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let cases = [("match", true), ("no_match", false)].into_iter().flat_map(|(list, matches)| {
+        let case = move |row: &Value| TemplateCase {
+            template: text(&row["template"]),
+            path: text(&row["path"]),
+            matches,
+        };
+        rows[list].as_array().unwrap().iter().map(case)
+    });
+    Some(cases.collect())
+}
+
+/// Envoy's template in Istio's syntax, where that can say it: `*` and `{name}` as `{*}`, `**` and `{name=**}` as `{**}`.
+pub fn template(template: &str) -> Option<String> {
+    let mut is_template = false;
+    let segments: Option<Vec<&str>> = template
+        .split('/')
+        .map(|segment| {
+            let inner = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+            let operator = match inner.map(|inner| inner.split_once('=').unwrap_or((inner, "*"))) {
+                Some((_, operator)) => operator,
+                None => segment,
+            };
+            is_template |= operator.contains('*');
+            match operator {
+                "*" => Some("{*}"),
+                "**" => Some("{**}"),
+                text if text.contains(['*', '{', '}']) || inner.is_some() => None,
+                text => Some(text),
+            }
+        })
+        .collect();
+    Some(segments?.join("/")).filter(|_| is_template || !template.contains('/'))
+}
+
 /// The `AuthorizationPolicy` and `RequestAuthentication` documents of a YAML file.
 #[must_use]
 pub fn documents(yaml: &str) -> Vec<Value> {

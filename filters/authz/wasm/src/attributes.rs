@@ -89,7 +89,7 @@ impl Attributes for HostAttributes<'_> {
     }
 
     fn now(&mut self) -> u64 {
-        self.host.now().as_secs()
+        self.host.coarse_now().as_secs()
     }
 
     fn is_checked(&self) -> bool {

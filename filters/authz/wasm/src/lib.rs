@@ -265,8 +265,11 @@ impl Inner {
         let is_allowed = matches!(decided.outcome, Outcome::Allow(_));
         host.increment(verdict.counter, 1);
         self.verdicts.count_accepted(&decided.shown, host);
-        // For access logs and routes. A host that takes none decides the same.
-        let _ = host.set_filter_state("authz", verdict.text.as_bytes());
+        // For access logs and routes. A host that takes none decides the same. Where no policy has anything to say, that it is
+        // not there says it: a call of the host less for most requests of many configurations.
+        if decided.outcome != Outcome::Allow(None) {
+            let _ = host.set_filter_state("authz", verdict.text.as_bytes());
+        }
         let audit = decided.audit.and_then(|policy| self.verdicts.audit(policy));
         if let Some(audit) = audit {
             host.increment(audit.counter, 1);

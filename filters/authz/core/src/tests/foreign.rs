@@ -131,29 +131,6 @@ fn rbac_golden_policies_load() {
     finish("rbac-golden", &suite);
 }
 
-/// Envoy's template in Istio's syntax, where that can say it: `*` and `{name}` as `{*}`, `**` and `{name=**}` as `{**}`.
-fn istio_template(template: &str) -> Option<String> {
-    let mut is_template = false;
-    let segments: Option<Vec<&str>> = template
-        .split('/')
-        .map(|segment| {
-            let inner = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-            let operator = match inner.map(|inner| inner.split_once('=').unwrap_or((inner, "*"))) {
-                Some((_, operator)) => operator,
-                None => segment,
-            };
-            is_template |= operator.contains('*');
-            match operator {
-                "*" => Some("{*}"),
-                "**" => Some("{**}"),
-                text if text.contains(['*', '{', '}']) || inner.is_some() => None,
-                text => Some(text),
-            }
-        })
-        .collect();
-    Some(segments?.join("/")).filter(|_| is_template || !template.contains('/'))
-}
-
 #[test]
 fn envoy_uri_template() {
     let Some(path) = data("derived/envoy-uri-template.json") else { return };
@@ -163,29 +140,26 @@ fn envoy_uri_template() {
         data[name].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect::<Vec<_>>()
     };
     for template in texts("valid_templates") {
-        match istio_template(template).map(|text| Template::new(&text)) {
+        match istio::template(template).map(|text| Template::new(&text)) {
             Some(Ok(_)) => suite.add(template, HOLDS),
             other => suite.add(template, Err(format!("{other:?}"))),
         }
     }
     for template in texts("invalid_templates") {
-        match istio_template(template).map(|text| Template::new(&text)) {
+        match istio::template(template).map(|text| Template::new(&text)) {
             Some(Err(_)) => suite.add(template, HOLDS),
             other => suite.add(template, Err(format!("{other:?}"))),
         }
     }
-    for (rows, expected) in [("match", true), ("no_match", false)] {
-        for row in data[rows].as_array().unwrap() {
-            let (template, path) = (row["template"].as_str().unwrap(), row["path"].as_str().unwrap());
-            match istio_template(template).map(|text| Template::new(&text).unwrap()) {
-                Some(compiled) => {
-                    let holds = compiled.matches(path.as_bytes()) == expected;
-                    let what = format!("expected {expected}");
-                    suite.add(format!("{template} on {path}"), if holds { Ok(()) } else { Err(what) });
-                }
-                // Listed with the templates.
-                None => suite.skip(1),
+    for istio::TemplateCase { template, path, matches } in istio::template_cases().unwrap_or_default() {
+        match istio::template(&template).map(|text| Template::new(&text).unwrap()) {
+            Some(compiled) => {
+                let holds = compiled.matches(path.as_bytes()) == matches;
+                let what = format!("expected {matches}");
+                suite.add(format!("{template} on {path}"), if holds { Ok(()) } else { Err(what) });
             }
+            // Listed with the templates.
+            None => suite.skip(1),
         }
     }
     finish("envoy-uri-template", &suite);
