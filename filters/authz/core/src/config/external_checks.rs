@@ -67,7 +67,8 @@ pub struct HttpCheck {
 /// An Open Policy Agent. It gets the request as the `input` that `opa-envoy-plugin` gives to policies (`attributes.request.http`,
 /// `attributes.source`, `parsed_path`, `parsed_query`, `parsed_body`), with `identity.consumer` and `identity.claims`. The
 /// result is a boolean, or an object with `allowed`, `headers`, `response_headers_to_add`, `request_headers_to_remove`,
-/// `body` and `http_status`. Without a result the request is denied.
+/// `body` and `http_status`, also by the names of Kong's and APISIX's plugins: `allow`, `message` or `reason`, `status` or
+/// `status_code`. Without a result the request is denied.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OpaCheck {

@@ -165,9 +165,9 @@ pub(super) fn answered(status: u16, body: &[u8]) -> Answered {
     }
 }
 
-/// An object as opa-envoy-plugin reads it.
+/// An object as opa-envoy-plugin reads it, or with the names that the plugins of Kong and APISIX have for the same.
 fn decision(result: &Map<String, Value>) -> Option<Answered> {
-    let Value::Bool(allowed) = result.get("allowed")? else { return None };
+    let Value::Bool(allowed) = member(result, &["allowed", "allow"])?? else { return None };
     let headers = pairs(result.get("headers"))?;
     if *allowed {
         let remove = match result.get("request_headers_to_remove") {
@@ -182,13 +182,15 @@ fn decision(result: &Map<String, Value>) -> Option<Answered> {
         let response = pairs(result.get("response_headers_to_add"))?;
         return Some(Answered::Allow(Allowed { remove, set: headers, append: Vec::new(), response }));
     }
-    let status = match result.get("http_status") {
+    let status = match member(result, &["http_status", "status", "status_code"])? {
         None => 403,
         Some(status) => status.as_u64().and_then(|status| u16::try_from(status).ok())?,
     };
-    let body = match result.get("body") {
-        None => "",
-        Some(body) => body.as_str()?,
+    let body = match member(result, &["body", "message", "reason"])? {
+        None => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Object(object)) => json!(object).to_string(),
+        Some(_) => return None,
     };
     let body = body.as_bytes();
     (200..=599).contains(&status).then(|| Answered::Deny {
@@ -196,6 +198,13 @@ fn decision(result: &Map<String, Value>) -> Option<Answered> {
         headers,
         body: body.get(..MAX_DENIED_BODY_BYTES).unwrap_or(body).to_vec(),
     })
+}
+
+/// The member that has one of these names. `None` where several have, and differ.
+fn member<'v>(result: &'v Map<String, Value>, names: &[&str]) -> Option<Option<&'v Value>> {
+    let mut found = names.iter().filter_map(|name| result.get(*name));
+    let first = found.next();
+    found.all(|other| Some(other) == first).then_some(first)
 }
 
 /// An object of headers: each a text, or a list of texts.

@@ -233,7 +233,30 @@ fn answers_of_opa() {
         (200, r#"{"result": {"allowed": false}}"#.to_owned(), deny(403, &[], "")),
         (200, full.to_string(), changed),
         (200, denied.to_string(), deny(302, &[("location", "/")], "go")),
-        (200, r#"{"result": {"allow": true}}"#.to_owned(), malformed.clone()),
+        // The names of other products (Kong's plugin `opa`, APISIX's): none of them may say the contrary of another.
+        (200, r#"{"result": {"allow": true}}"#.to_owned(), Answered::Allow(Allowed::default())),
+        (200, r#"{"result": {"allow": false}}"#.to_owned(), deny(403, &[], "")),
+        (200, r#"{"result": {"allow": false, "allowed": false}}"#.to_owned(), deny(403, &[], "")),
+        (200, r#"{"result": {"allow": true, "allowed": false}}"#.to_owned(), malformed.clone()),
+        (200, r#"{"result": {"allow": "true"}}"#.to_owned(), malformed.clone()),
+        (
+            200,
+            r#"{"result": {"allow": false, "status": 401, "message": "who?", "headers": {"x-a": "1"}}}"#
+                .to_owned(),
+            deny(401, &[("x-a", "1")], "who?"),
+        ),
+        (
+            200,
+            r#"{"result": {"allow": false, "status_code": 418, "reason": {"code": 7}}}"#.to_owned(),
+            deny(418, &[], r#"{"code":7}"#),
+        ),
+        (
+            200,
+            r#"{"result": {"allow": false, "status": 401, "http_status": 403}}"#.to_owned(),
+            malformed.clone(),
+        ),
+        (200, r#"{"result": {"allow": false, "reason": ["a"]}}"#.to_owned(), malformed.clone()),
+        (200, r#"{"result": {"allows": true}}"#.to_owned(), malformed.clone()),
         (200, r#"{"result": {"allowed": "true"}}"#.to_owned(), malformed.clone()),
         (200, r#"{"result": {"allowed": true, "headers": {"a": 1}}}"#.to_owned(), malformed.clone()),
         (200, r#"{"result": {"allowed": true, "headers": {"a": "b\nc"}}}"#.to_owned(), malformed.clone()),
