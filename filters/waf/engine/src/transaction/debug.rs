@@ -44,12 +44,42 @@ pub(crate) struct Hex<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for byte in self.0 {
-            match byte {
-                0x20..=0x7e => write!(f, "{}", *byte as char)?,
-                _ => write!(f, "\\x{byte:02x}")?,
+        for run in self.0.chunk_by(|a, b| is_shown(*a) && is_shown(*b)) {
+            match (run, str::from_utf8(run)) {
+                ([byte, ..], Ok(text)) if is_shown(*byte) => f.write_str(text)?,
+                _ => run.iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?,
             }
         }
         Ok(())
+    }
+}
+
+impl Hex<'_> {
+    /// How long the text is, in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.0.iter().map(|byte| if is_shown(*byte) { 1 } else { 4 }).sum()
+    }
+}
+
+fn is_shown(byte: u8) -> bool {
+    matches!(byte, 0x20..=0x7e)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Hex;
+
+    #[test]
+    fn what_is_not_printable_is_shown_by_its_number() {
+        for (bytes, shown) in [
+            (&b""[..], ""),
+            (b"plain", "plain"),
+            (b"\x00\xffa b\x7f", r"\x00\xffa b\x7f"),
+            (b"\n", r"\x0a"),
+            ("é!".as_bytes(), r"\xc3\xa9!"),
+        ] {
+            assert_eq!(Hex(bytes).to_string(), shown);
+            assert_eq!(Hex(bytes).len(), shown.len());
+        }
     }
 }

@@ -80,17 +80,19 @@ impl Transaction {
             return message.as_bytes().to_vec();
         }
         let argument = self.expand(plan, &condition.argument);
-        let value = Hex(self.memory.values.bytes(found.value)).to_string();
+        let value = self.memory.values.bytes(found.value);
+        // No byte is shown by less than a character.
+        let start = Hex(value.get(..VALUE_SHOWN).unwrap_or(value)).to_string();
         let mut out = Vec::new();
         for piece in [
             &b"Matched \"Operator `"[..],
             condition.operator_name.as_bytes(),
             b"' with parameter `",
-            &limited(&argument, 200),
+            &limited(&argument, argument.len(), 200),
             b"' against variable `",
             variable,
             b"' (Value: `",
-            &limited(value.as_bytes(), 100),
+            &limited(start.as_bytes(), Hex(value).len(), VALUE_SHOWN),
             b"' )",
         ] {
             out.extend_from_slice(piece);
@@ -99,12 +101,15 @@ impl Transaction {
     }
 }
 
-/// ModSecurity v3, `utils::string::limitTo`.
-fn limited(text: &[u8], limit: usize) -> Vec<u8> {
+/// How much of the value that matched is in the details, in bytes.
+const VALUE_SHOWN: usize = 100;
+
+/// Of a text of this length, of which at least the part within the limit is there. ModSecurity v3, `utils::string::limitTo`.
+fn limited(text: &[u8], len: usize, limit: usize) -> Vec<u8> {
     match text.get(..limit) {
-        Some(start) if text.len() > limit => {
+        Some(start) if len > limit => {
             let mut out = start.to_vec();
-            out.extend_from_slice(format!(" ({} characters omitted)", text.len() - limit).as_bytes());
+            out.extend_from_slice(format!(" ({} characters omitted)", len - limit).as_bytes());
             out
         }
         _ => text.to_vec(),

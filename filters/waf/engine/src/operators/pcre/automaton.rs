@@ -11,7 +11,8 @@ use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::{Capture, Class, ClassBytes, ClassBytesRange, Hir, Look, Repetition};
 
 use super::ast::{Assertion, Ast, Mode, Node};
-use super::stages::Stages;
+use super::program;
+use super::stages::{Part, Stages};
 use super::{GROUPS, Groups, LimitExceeded, parse};
 use crate::operators::byte_set::ByteSet;
 
@@ -73,7 +74,7 @@ impl Automaton {
     /// `None` for a pattern that [`check`] refuses.
     pub(super) fn new(ast: &Ast) -> Option<Self> {
         let stages = match parts(&ast.root, (size(&ast.root) / 8).max(STAGES_FROM))? {
-            parts if parts.len() > 1 => Some(Stages::new(parts, CACHE_LIMIT)?),
+            parts if parts.len() > 1 => Some(Stages::new(&parts, CACHE_LIMIT)?),
             _ => None,
         };
         let whole = if stages.is_none() { Some(Searcher::whole(&ast.root)?) } else { None };
@@ -202,16 +203,23 @@ impl Searcher {
 
 /// The parts of a sequence that [`Stages`] are to run, cut before its nodes of at least this size; any other pattern as one part.
 /// `None`: the pattern needs backtracking.
-fn parts(root: &Node, least: usize) -> Option<Vec<Hir>> {
-    let Node::Concat(nodes) = root else { return Some(vec![hir(root, true)?]) };
-    let mut parts: Vec<Vec<Hir>> = Vec::new();
-    for (node, next) in sequence(nodes, true) {
-        match parts.last_mut() {
-            Some(part) if size(node) < least => part.push(next?),
-            _ => parts.push(vec![next?]),
+fn parts(root: &Node, least: usize) -> Option<Vec<Part>> {
+    let nodes = match root {
+        Node::Concat(nodes) => nodes.as_slice(),
+        root => std::slice::from_ref(root),
+    };
+    let hirs = sequence(nodes, true).collect::<Option<Vec<_>>>()?;
+    let mut parts = Vec::new();
+    let mut end = nodes.len();
+    for at in (0..nodes.len()).rev() {
+        if at == 0 || nodes.get(at).is_some_and(|node| size(node) >= least) {
+            let hir = Hir::concat(hirs.get(at..end)?.to_vec());
+            parts.push(Part { hir, first: program::first_of(nodes.get(at..end)?) });
+            end = at;
         }
     }
-    Some(parts.into_iter().map(Hir::concat).collect())
+    parts.reverse();
+    Some(parts)
 }
 
 /// How large the automaton of a node is at most, in bytes.
@@ -249,9 +257,7 @@ fn hir(node: &Node, last: bool) -> Option<Hir> {
             Assertion::WordBoundary => Look::WordAscii,
             Assertion::NotWordBoundary => Look::WordAsciiNegate,
         }),
-        Node::Concat(nodes) => {
-            Hir::concat(sequence(nodes, last).map(|(_, part)| part).collect::<Option<_>>()?)
-        }
+        Node::Concat(nodes) => Hir::concat(sequence(nodes, last).collect::<Option<_>>()?),
         Node::Alternate(nodes) => {
             Hir::alternation(nodes.iter().map(|node| hir(node, last)).collect::<Option<_>>()?)
         }
@@ -264,12 +270,12 @@ fn hir(node: &Node, last: bool) -> Option<Hir> {
     })
 }
 
-/// Each node with its translation.
-fn sequence(nodes: &[Node], last: bool) -> impl Iterator<Item = (&Node, Option<Hir>)> {
+/// The translations of nodes that follow each other.
+fn sequence(nodes: &[Node], last: bool) -> impl Iterator<Item = Option<Hir>> {
     nodes
         .iter()
         .enumerate()
-        .map(move |(index, node)| (node, in_sequence(node, nodes.get(index + 1..).unwrap_or_default(), last)))
+        .map(move |(index, node)| in_sequence(node, nodes.get(index + 1..).unwrap_or_default(), last))
 }
 
 /// For `node`, which `following` comes after in the same sequence.

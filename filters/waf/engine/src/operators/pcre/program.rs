@@ -78,7 +78,7 @@ pub(super) fn compile(ast: &Ast) -> Result<Program, PatternErrorKind> {
     let mut compiler = Compiler { code: Vec::new(), slots: 2 * (ast.groups + 1) };
     compiler.node(&ast.root)?;
     compiler.push(Inst::Accept)?;
-    let first = (!can_be_empty(&ast.root)).then(|| first_bytes(&ast.root));
+    let first = first_of(std::slice::from_ref(&ast.root));
     let choices = compiler.code.iter().map(|inst| match inst {
         Inst::Choice(choice) => choice.memory(),
         _ => 0,
@@ -324,6 +324,12 @@ fn width(node: &Node) -> Option<usize> {
         }
         Node::BackReference { .. } => None,
     }
+}
+
+/// A superset of the bytes that a match of the sequence starts with; `None` if it can be empty.
+pub(super) fn first_of(nodes: &[Node]) -> Option<ByteSet> {
+    let end = nodes.iter().position(|node| !can_be_empty(node))?;
+    Some(nodes.iter().take(end + 1).fold(ByteSet::EMPTY, |first, node| first.union(first_bytes(node))))
 }
 
 /// A superset of the bytes that a match of the node, which is not empty, starts with.

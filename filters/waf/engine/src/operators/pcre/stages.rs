@@ -15,8 +15,18 @@ use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
 use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::Hir;
 
+use crate::operators::byte_set::ByteSet;
+
 /// A search that has more work than this for each byte of the input, on average, is left to another matcher.
 const STEPS_FOR_EACH_BYTE: usize = 16;
+
+/// A part of a sequence.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) hir: Hir,
+    /// The bytes that it can begin with; `None` if it can be empty.
+    pub(super) first: Option<ByteSet>,
+}
 
 /// The parts of a pattern.
 #[derive(Debug)]
@@ -30,6 +40,8 @@ pub(super) struct GaveUp;
 struct Stage {
     dfa: DFA,
     cache: Cache,
+    /// The bytes that it can begin with; `None` if it can be empty.
+    first: Option<ByteSet>,
     /// Where in the part the search can be.
     threads: Vec<Thread>,
     /// Those of them that took a byte already, while the others wait.
@@ -47,8 +59,8 @@ struct Thread {
 
 impl Stages {
     /// Of parts that follow each other. `cache`: how many bytes the table of one may take.
-    pub(super) fn new(parts: Vec<Hir>, cache: usize) -> Option<Self> {
-        let stage = |(index, part): (usize, &Hir)| Stage::new(part, cache, index > 0);
+    pub(super) fn new(parts: &[Part], cache: usize) -> Option<Self> {
+        let stage = |(index, part): (usize, &Part)| Stage::new(part, cache, index > 0);
         parts.iter().enumerate().map(stage).collect::<Option<_>>().map(Self)
     }
 
@@ -64,9 +76,11 @@ impl Stages {
             state = first.next(state, input, at)?;
             let mut ends = state.is_match();
             for stage in &mut *rest {
-                if ends || !stage.threads.is_empty() {
+                let begins = ends && stage.can_begin(input, at);
+                ends = false;
+                if begins || !stage.threads.is_empty() {
                     steps = steps.checked_sub(stage.threads.len() + 1).ok_or(GaveUp)?;
-                    ends = stage.step(input, at, ends)?;
+                    ends = stage.step(input, at, begins)?;
                 }
             }
             if ends {
@@ -84,9 +98,9 @@ impl Stages {
 
 impl Stage {
     /// `many`: it has more than one state at a time, so its table may not be cleared unnoticed.
-    fn new(part: &Hir, cache: usize, many: bool) -> Option<Self> {
+    fn new(part: &Part, cache: usize, many: bool) -> Option<Self> {
         let config = thompson::Config::new().utf8(false).which_captures(WhichCaptures::None);
-        let nfa = NFA::compiler().configure(config).build_from_hir(part).ok()?;
+        let nfa = NFA::compiler().configure(config).build_from_hir(&part.hir).ok()?;
         let config = DFA::config()
             .match_kind(MatchKind::All)
             .cache_capacity(cache)
@@ -95,7 +109,12 @@ impl Stage {
         let dfa = DFA::builder().configure(config).build_from_nfa(nfa).ok()?;
         let cache = dfa.create_cache();
         let fixed_memory = dfa.memory_usage() + dfa.get_nfa().memory_usage();
-        Some(Self { dfa, cache, threads: Vec::new(), moved: Vec::new(), fixed_memory })
+        let first = part.first;
+        Some(Self { dfa, cache, first, threads: Vec::new(), moved: Vec::new(), fixed_memory })
+    }
+
+    fn can_begin(&self, input: &[u8], at: usize) -> bool {
+        self.first.is_none_or(|first| input.get(at).is_some_and(|&byte| first.contains(byte)))
     }
 
     fn start(&mut self, input: &[u8], at: usize, anchored: Anchored) -> Result<LazyStateID, GaveUp> {

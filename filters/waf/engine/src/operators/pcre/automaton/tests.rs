@@ -25,8 +25,8 @@ fn stages_match_what_the_whole_matches() {
         let parts = parts(&ast.root, 1).expect(text);
         assert!(parts.len() > 1, "{text}");
         // The least that a table can have room for; it has to be cleared all the time.
-        let mut small = Stages::new(parts.clone(), 0).expect(text);
-        let mut stages = Stages::new(parts, CACHE_LIMIT).expect(text);
+        let mut small = Stages::new(&parts, 0).expect(text);
+        let mut stages = Stages::new(&parts, CACHE_LIMIT).expect(text);
         let mut kept_up = 0;
         for round in 0..2_000 {
             let mut input = Vec::new();
