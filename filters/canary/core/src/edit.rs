@@ -24,8 +24,30 @@ pub(crate) struct Edits {
     remove: Vec<String>,
 }
 
+/// What the configuration changes for a version: a release, or stable.
+#[derive(Debug)]
+pub(crate) struct VersionEdits {
+    pub(crate) request: Edits,
+    pub(crate) response: Edits,
+}
+
+impl VersionEdits {
+    /// `path` is that of the version.
+    pub(crate) fn new(
+        request: &HeaderEdits,
+        response: &HeaderEdits,
+        path: &Path,
+        errors: &mut ConfigErrors,
+    ) -> Self {
+        Self {
+            request: Edits::new(request, &path.field("request_headers"), errors),
+            response: Edits::new(response, &path.field("response_headers"), errors),
+        }
+    }
+}
+
 impl Edits {
-    pub(crate) fn new(config: &HeaderEdits, path: &Path, errors: &mut ConfigErrors) -> Self {
+    fn new(config: &HeaderEdits, path: &Path, errors: &mut ConfigErrors) -> Self {
         let count = config.set.len() + config.add.len() + config.remove.len();
         if count > MAX_EDITS {
             errors.add(path, format!("{count} changes"), format!("at most {MAX_EDITS}"));

@@ -1,7 +1,7 @@
 use crate::affinity::PinChange;
 use crate::config::{Act, Config};
 use crate::cookie::Cookie;
-use crate::edit::{Edit, Edits};
+use crate::edit::{Edit, VersionEdits};
 use crate::inputs::Asked;
 use crate::loading::Loading;
 use crate::names::{self, quote};
@@ -29,8 +29,7 @@ pub(crate) struct Output {
     cookie: Option<Cookie>,
     id_cookie: Option<Cookie>,
     debug_header: Option<String>,
-    stable_request: Edits,
-    stable_response: Edits,
+    stable: VersionEdits,
     wants_vary: bool,
     vary: Option<String>,
 }
@@ -75,7 +74,6 @@ impl Output {
             |config: &Option<_>, path: &Path| config.as_ref().map(|config| Cookie::new(config, path, errors));
         let id_cookie = cookie(&config.id_cookie, &root.field("id_cookie"));
         let version_cookie = cookie(&config.propagate.cookie, &propagate.field("cookie"));
-        let stable = root.field("stable");
         let (inherited_header, inherited_baggage) = match inherit {
             Some(Inherit::Header(name)) => (Some(name.clone()), None),
             Some(Inherit::Baggage(key)) => (None, Some(key.clone())),
@@ -91,14 +89,10 @@ impl Output {
             cookie: version_cookie,
             id_cookie,
             debug_header,
-            stable_request: Edits::new(
+            stable: VersionEdits::new(
                 &config.stable.request_headers,
-                &stable.field("request_headers"),
-                errors,
-            ),
-            stable_response: Edits::new(
                 &config.stable.response_headers,
-                &stable.field("response_headers"),
+                &root.field("stable"),
                 errors,
             ),
             wants_vary: config.vary,
@@ -141,8 +135,8 @@ impl Canary {
         let output = &self.output;
         let release = if self.is_dry() { None } else { decision.release };
         let name = release.map_or(STABLE, Release::name);
-        let edits = release.map_or(&output.stable_request, |release| &release.request_headers);
-        edits.iter().try_for_each(&mut apply)?;
+        let edits = release.map_or(&output.stable, |release| &release.edits);
+        edits.request.iter().try_for_each(&mut apply)?;
         let is_there = |name: &String| request.get(name).is_some();
         if let Some(header) = output.inherited_header.as_ref().filter(|name| is_there(name))
             && !decision.details.is_inheriting
@@ -251,8 +245,8 @@ impl Canary {
         mut apply: impl FnMut(Edit<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let release = plan.release.and_then(|index| self.releases().get(index));
-        let edits = release.map_or(&self.output.stable_response, |release| &release.response_headers);
-        edits.iter().try_for_each(&mut apply)?;
+        let edits = release.map_or(&self.output.stable, |release| &release.edits);
+        edits.response.iter().try_for_each(&mut apply)?;
         plan.set_cookies.iter().try_for_each(|cookie| apply(Edit::Add("set-cookie", cookie)))?;
         if let Some(vary) = self.output.vary.as_ref().filter(|_| plan.is_concerned) {
             apply(Edit::Add("vary", vary.as_bytes()))?;

@@ -1,5 +1,5 @@
 use crate::config::{ReleaseAffinity, ReleaseConfig};
-use crate::edit::Edits;
+use crate::edit::VersionEdits;
 use crate::inputs::Inputs;
 use crate::loading::Loading;
 use crate::names::quote;
@@ -26,8 +26,7 @@ pub struct Release {
     pub(crate) is_sticky: bool,
     pub(crate) bucket_version: u32,
     pub(crate) cluster: Option<String>,
-    pub(crate) request_headers: Edits,
-    pub(crate) response_headers: Edits,
+    pub(crate) edits: VersionEdits,
 }
 
 impl Release {
@@ -66,8 +65,7 @@ impl Release {
             is_sticky: config.affinity == ReleaseAffinity::Sticky,
             bucket_version: config.bucket_version,
             cluster: config.cluster.clone(),
-            request_headers: Edits::new(&config.request_headers, &path.field("request_headers"), errors),
-            response_headers: Edits::new(&config.response_headers, &path.field("response_headers"), errors),
+            edits: VersionEdits::new(&config.request_headers, &config.response_headers, path, errors),
         }
     }
 
