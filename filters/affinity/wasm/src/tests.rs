@@ -295,3 +295,18 @@ fn refuses_configurations_with_every_reason() {
     let paths: Vec<_> = errors.iter().map(|error| error.path().as_str()).collect();
     assert_eq!(paths, ["keys[0]", "keys[1]", "audience", "cookie.name", "cookie.secure"]);
 }
+
+#[test]
+fn the_configurations_of_the_page_load() {
+    let page = include_str!("../../../../docs/affinity.md");
+    let blocks: Vec<&str> =
+        page.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(blocks.len(), 2);
+    for config in blocks {
+        let key =
+            |name: &str| (name == "AFFINITY_KEY").then(|| "0123456789abcdef0123456789abcdef".to_owned());
+        if let Err(errors) = load::<AffinityFilter>(config.as_bytes(), &key) {
+            panic!("{config}\n{errors}");
+        }
+    }
+}
