@@ -5,9 +5,18 @@ use std::rc::Rc;
 /// The longest token that is remembered, in bytes, as in Envoy.
 pub(super) const MAX_CACHED_TOKEN_BYTES: usize = 4096;
 
-/// Tokens by their text, the ones that were used last.
+/// Tokens, the ones that were used last: found by their last bytes, which are those of the signature, and compared as a whole.
+/// To hash all of a text takes longer than to compare it.
 #[derive(Debug)]
-pub(super) struct Cache(Recent<Box<[u8]>, Entry>);
+pub(super) struct Cache(Recent<Tail, Rc<Remembered>>);
+
+type Tail = [u8; 16];
+
+#[derive(Debug)]
+struct Remembered {
+    text: Box<[u8]>,
+    entry: Entry,
+}
 
 /// What is known of a token.
 #[derive(Clone, Debug)]
@@ -24,12 +33,13 @@ impl Cache {
     }
 
     pub(super) fn get(&mut self, text: &[u8]) -> Option<Entry> {
-        self.0.get(text)
+        let known = self.0.get(&tail(text))?;
+        (*known.text == *text).then(|| known.entry.clone())
     }
 
     pub(super) fn insert(&mut self, text: &[u8], entry: Entry) {
         if text.len() <= MAX_CACHED_TOKEN_BYTES {
-            self.0.insert(text.into(), entry);
+            self.0.insert(tail(text), Rc::new(Remembered { text: text.into(), entry }));
         }
     }
 
@@ -41,4 +51,12 @@ impl Cache {
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
+}
+
+/// The last bytes of a text, with zeros behind one that is shorter.
+fn tail(text: &[u8]) -> Tail {
+    let mut tail = Tail::default();
+    let last = text.get(text.len().saturating_sub(tail.len())..).unwrap_or_default();
+    tail.iter_mut().zip(last).for_each(|(to, from)| *to = *from);
+    tail
 }

@@ -325,6 +325,13 @@ fn the_cache_changes_nothing() {
             )
         })
         .collect();
+    // With the signature of one that may be remembered.
+    let forged = (0..20).map(|n| {
+        let (_, signature) = tokens[n].rsplit_once('.').unwrap();
+        let (signed, _) = tokens[(n + 1) % 20].rsplit_once('.').unwrap();
+        format!("{signed}.{signature}")
+    });
+    let tokens: Vec<String> = tokens.iter().cloned().chain(forged).collect();
     let authz = |size: usize| {
         let rules =
             json!([rule("a", json!({})), rule("b", json!({})), rule("b", json!({"jwks": jwks(OTHER)}))]);
@@ -334,9 +341,11 @@ fn the_cache_changes_nothing() {
     let without = authz(0);
     for size in [1, 2, 3, 10, 1000] {
         let with = authz(size);
-        for at in (0..200).map(|n| n * 7 % 20).chain(0..20).chain(0..20) {
+        for at in (0..200).map(|n| n * 7 % 20).chain(0..20).chain(0..40) {
             let row = format!("GET /\nauthorization: Bearer {}", tokens[at]);
             assert_eq!(outcome(&with, &row), outcome(&without, &row), "token {at}, cache of {size}");
+            let forged = format!("GET /\nauthorization: Bearer {}", tokens[20 + at % 20]);
+            assert!(matches!(outcome(&with, &forged), Outcome::DenyToken(_)), "forged {at}, cache of {size}");
         }
         assert!(with.cached_tokens() <= size.next_multiple_of(2), "{} in {size}", with.cached_tokens());
         assert!(with.cached_tokens() > 0);
