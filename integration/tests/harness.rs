@@ -1,6 +1,7 @@
 //! The harness itself, on an Envoy without Wasm: what it says must be true before a filter is judged by it.
 
 use std::borrow::Borrow;
+use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::catch_unwind;
 use std::time::{Duration, Instant};
@@ -167,6 +168,27 @@ fn an_upstream_can_go_and_come_back() {
     app.restart();
     assert_eq!(direct.send(Request::get("/")).status, 200);
     assert_eq!(app.all_seen().len(), 2);
+}
+
+#[test]
+fn an_upstream_that_has_stopped_has_no_connection_open() {
+    let app = Upstream::start("app");
+    let mut connections: Vec<std::net::TcpStream> = (0..32)
+        .map(|_| {
+            let mut stream = std::net::TcpStream::connect(app.address()).unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+            assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+            stream
+        })
+        .collect();
+    app.stop();
+    for stream in &mut connections {
+        stream.set_nonblocking(true).unwrap();
+        // What is left of the answer, then the end.
+        let mut rest = Vec::new();
+        let end = stream.read_to_end(&mut rest).map_err(|error| error.kind());
+        assert!(!matches!(end, Err(ErrorKind::WouldBlock)), "a connection is open: {end:?}");
+    }
 }
 
 #[test]
