@@ -10,6 +10,7 @@ pub mod body;
 mod collections;
 mod compile;
 mod error;
+mod hash;
 mod intervention;
 mod matched;
 pub mod operators;

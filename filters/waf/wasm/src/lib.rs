@@ -200,9 +200,12 @@ fn feed_request(
     inspection: &Inspection,
     host: &mut dyn Host,
 ) {
-    let [client, server] = [Property::SourceAddress, Property::DestinationAddress]
-        .map(|property| host.address(property))
-        .map(|address| address.map(|address| (address.ip().to_string(), address.port())).unwrap_or_default());
+    let mut address = |property, wanted: bool| {
+        let address = wanted.then(|| host.address(property)).flatten();
+        address.map(|address| (address.ip().to_string(), address.port())).unwrap_or_default()
+    };
+    let client = address(Property::SourceAddress, true);
+    let server = address(Property::DestinationAddress, transaction.wants_server_address());
     transaction.connection(Connection {
         client_address: client.0.as_bytes(),
         client_port: client.1,

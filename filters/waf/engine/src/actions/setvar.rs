@@ -31,29 +31,34 @@ impl SetVar {
         if let (KeyName::Slot(_), SetVarOp::Set(Text::Literal(value))) = (&self.key, &self.op) {
             return tx.set(plan, self.collection, &self.key, b"", value);
         }
-        let mut key = Vec::new();
+        let [mut key, mut value] = tx.take_texts();
+        self.change(tx, plan, &mut key, &mut value);
+        tx.give_texts([key, value]);
+    }
+
+    /// With buffers for the texts of key and value.
+    fn change(&self, tx: &mut Transaction, plan: &Plan, key: &mut Vec<u8>, value: &mut Vec<u8>) {
         if let KeyName::Text(text) = &self.key {
-            tx.expand_into(plan, text, &mut key);
+            tx.expand_into(plan, text, key);
         }
-        let mut value = Vec::new();
         let (Some(text), sign) = (match &self.op {
             SetVarOp::Set(text) => (Some(text), 0),
             SetVarOp::Add(text) => (Some(text), 1),
             SetVarOp::Subtract(text) => (Some(text), -1),
             SetVarOp::Unset => (None, 0),
         }) else {
-            tx.unset(plan, self.collection, &self.key, &key);
+            tx.unset(plan, self.collection, &self.key, key);
             return;
         };
-        tx.expand_into(plan, text, &mut value);
+        tx.expand_into(plan, text, value);
         if sign != 0 {
-            let before = tx.get(plan, self.collection, &self.key, &key).map_or(0, |id| number(tx.bytes(id)));
-            let after = before.saturating_add(sign * number(&value));
+            let before = tx.get(plan, self.collection, &self.key, key).map_or(0, |id| number(tx.bytes(id)));
+            let after = before.saturating_add(sign * number(value));
             let mut digits = [0; 20];
             value.clear();
             value.extend_from_slice(decimal(after, &mut digits));
         }
-        tx.set(plan, self.collection, &self.key, &key, &value);
+        tx.set(plan, self.collection, &self.key, key, value);
     }
 }
 

@@ -53,7 +53,7 @@ impl Requirement {
 }
 
 /// How often a byte occurs in ordinary headers, arguments and JSON, roughly. Upper case counts as its lower case.
-pub(crate) fn byte_frequency(byte: u8) -> f32 {
+pub(crate) const fn byte_frequency(byte: u8) -> f32 {
     match byte.to_ascii_lowercase() {
         b'e' => 0.08,
         b'a' | b'i' | b'n' | b'o' | b'r' | b's' | b't' => 0.05,

@@ -119,18 +119,27 @@ impl Literals {
         let mut window: u32 = 0;
         for (at, byte) in text.iter().enumerate() {
             window = window << 8 | u32::from(*byte);
-            let pair = window & 0xffff;
-            if self.pairs.has(pair) {
-                self.compare(text, at + 1, 2, pair, &mut on);
+            // One branch for both.
+            if self.pairs.bit(window & 0xffff) | self.tails.bit(tail_place(window & 0x00ff_ffff)) != 0 {
+                self.look(text, at + 1, window, &mut on);
             }
-            let triple = window & 0x00ff_ffff;
-            if self.tails.has(tail_place(triple)) {
-                if self.triples.has(triple_place(triple)) {
-                    self.compare(text, at + 1, 3, triple, &mut on);
-                }
-                if self.quads.has(quad_place(window)) {
-                    self.compare(text, at + 1, 4, window, &mut on);
-                }
+        }
+    }
+
+    /// Compares the literals of the runs that end at `end`, where `window` has the last four bytes.
+    #[inline(never)]
+    fn look(&self, text: &[u8], end: usize, window: u32, on: &mut impl FnMut(usize)) {
+        let pair = window & 0xffff;
+        if self.pairs.has(pair) {
+            self.compare(text, end, 2, pair, on);
+        }
+        let triple = window & 0x00ff_ffff;
+        if self.tails.has(tail_place(triple)) {
+            if self.triples.has(triple_place(triple)) {
+                self.compare(text, end, 3, triple, on);
+            }
+            if self.quads.has(quad_place(window)) {
+                self.compare(text, end, 4, window, on);
             }
         }
     }
@@ -198,8 +207,13 @@ impl<const WORDS: usize> Bitmap<WORDS> {
 
     #[inline(always)]
     fn has(&self, place: u32) -> bool {
-        let word = self.0.get((place >> 6) as usize & (WORDS - 1));
-        word.is_some_and(|word| word >> (place & 63) & 1 == 1)
+        self.bit(place) == 1
+    }
+
+    #[inline(always)]
+    fn bit(&self, place: u32) -> u64 {
+        let word = self.0.get((place >> 6) as usize & (WORDS - 1)).copied().unwrap_or_default();
+        word >> (place & 63) & 1
     }
 }
 

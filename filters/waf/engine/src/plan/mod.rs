@@ -26,7 +26,8 @@ use crate::options::Limits;
 use crate::persistent::Persistent;
 
 pub(crate) use chains::{Chain, ChainId, Chains, Step};
-pub(crate) use prefilter::{CheckId, Prefilter, PrefilterBuilder, Profile};
+use prefilter::Scope;
+pub(crate) use prefilter::{CheckId, Prefilter, PrefilterBuilder, Profile, is_of_response};
 pub(crate) use prepared::Prepared;
 pub(crate) use quick::{Of, Quick, Quiet};
 pub(crate) use reach::Supposed;
@@ -108,10 +109,17 @@ impl Plan {
                 let rule = self.rules.get_mut(*id as usize).filter(|_| *fate == Fate::Open);
                 let links = rule.into_iter().flat_map(|rule| &mut rule.links);
                 for condition in links.filter_map(|link| link.condition.as_mut()) {
+                    let mut scope = Scope::default();
+                    for target in condition.targets.iter().filter(|target| target.group.is_some()) {
+                        let source = self.sources.get(target.source);
+                        let of_response = source.is_some_and(|source| is_of_response(source.variable));
+                        scope.response |= of_response;
+                        scope.request |= !of_response;
+                    }
                     if let Operation::Fixed(operator) = &condition.operation
-                        && condition.targets.iter().any(|target| target.group.is_some())
+                        && scope != Scope::default()
                     {
-                        condition.check = builder.add(&operator.requirement());
+                        condition.check = builder.add(&operator.requirement(), scope);
                     }
                 }
             }

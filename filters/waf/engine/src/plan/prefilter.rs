@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use portcullis_seclang::ast::VariableName;
+
 use super::chains::{ALWAYS, NEWLINE, Triggers, UPPER, of_whole};
 use super::literals::Literals;
 use super::recall::Recall;
@@ -35,10 +37,10 @@ impl CheckId {
 pub(crate) struct Prefilter {
     /// Words in a result.
     words: usize,
-    literals: Literals,
-    /// For each literal the end of its checks in `checks`; they start where the last ones end.
-    ends: Vec<u32>,
-    checks: Vec<u16>,
+    /// The literals of operators that look at requests, and those of operators that look at responses: lists of error
+    /// messages, above all, which are most of the literals of the Core Rule Set.
+    request: Filed,
+    response: Filed,
     /// For each byte the classes that it belongs to, and what transformations make of it.
     bytes: Box<[ByteInfo; 256]>,
     /// The classes that have checks in `fulfils`.
@@ -55,6 +57,22 @@ pub(crate) struct Prefilter {
     conditional: Vec<u64>,
     conditions: Vec<Conditions>,
     recall: Recall,
+}
+
+/// Literals and their checks.
+#[derive(Debug)]
+struct Filed {
+    literals: Literals,
+    /// For each literal the end of its checks in `checks`; they start where the last ones end.
+    ends: Vec<u32>,
+    checks: Vec<u16>,
+}
+
+/// Which values an operator looks at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Scope {
+    pub(crate) request: bool,
+    pub(crate) response: bool,
 }
 
 /// What one look at a byte tells.
@@ -91,9 +109,8 @@ impl Default for Prefilter {
     fn default() -> Self {
         Prefilter {
             words: 0,
-            literals: Literals::new([].into_iter()),
-            ends: Vec::new(),
-            checks: Vec::new(),
+            request: Filed::default(),
+            response: Filed::default(),
             bytes: bytes_of(&[]),
             fulfilling: 0,
             by_class: Vec::new(),
@@ -128,8 +145,16 @@ impl Prefilter {
         Profile { classes, summary: summary | of_whole(bytes, summary) }
     }
 
-    /// Appends the result for `bytes`, whose profile is given, to `results`. `buffer` is scratch memory.
-    pub(crate) fn scan(&self, bytes: &[u8], profile: Profile, buffer: &mut Vec<u8>, results: &mut Vec<u64>) {
+    /// Appends the result for `bytes`, whose profile is given, to `results`. `buffer` is scratch memory. For a value of the
+    /// response, as [`is_of_response`] has it, the checks are those of operators that look at such.
+    pub(crate) fn scan(
+        &self,
+        bytes: &[u8],
+        of_response: bool,
+        profile: Profile,
+        buffer: &mut Vec<u8>,
+        results: &mut Vec<u64>,
+    ) {
         let at = results.len();
         results.resize(at + self.words, 0);
         let Some(words) = results.get_mut(at..) else { return };
@@ -151,7 +176,8 @@ impl Prefilter {
         } else {
             bytes
         };
-        self.literals.scan(haystack, |literal| self.add_checks(literal, words));
+        let filed = if of_response { &self.response } else { &self.request };
+        filed.literals.scan(haystack, |literal| filed.add_checks(literal, words));
         for (index, (word, conditional)) in words.iter_mut().zip(&self.conditional).enumerate() {
             let mut open = *word & conditional;
             while open != 0 {
@@ -189,6 +215,33 @@ impl Prefilter {
         }
     }
 
+    /// Bytes of memory.
+    pub(crate) fn memory(&self) -> usize {
+        self.request.memory()
+            + self.response.memory()
+            + self.fulfils.len() * size_of::<(u16, u64)>()
+            + self.conditions.len() * size_of::<Conditions>()
+            + size_of::<[ByteInfo; 256]>()
+    }
+
+    /// The number of literals that it looks for.
+    pub(crate) fn literal_count(&self) -> usize {
+        self.request.ends.len() + self.response.ends.len()
+    }
+}
+
+impl Filed {
+    /// `None` if there would be too many.
+    fn new<'l>(literals: impl Iterator<Item = (&'l [u8], Vec<u16>)>) -> Option<Self> {
+        let (mut texts, mut ends, mut checks) = (Vec::new(), Vec::new(), Vec::new());
+        for (literal, wanted) in literals.filter(|(_, wanted)| !wanted.is_empty()) {
+            texts.push(literal);
+            checks.extend(wanted);
+            ends.push(u32::try_from(checks.len()).ok()?);
+        }
+        Some(Filed { literals: Literals::new(texts.into_iter()), ends, checks })
+    }
+
     fn add_checks(&self, literal: usize, words: &mut [u64]) {
         let start =
             literal.checked_sub(1).and_then(|last| self.ends.get(last)).map_or(0, |end| *end as usize);
@@ -198,20 +251,32 @@ impl Prefilter {
         }
     }
 
-    /// Bytes of memory.
-    pub(crate) fn memory(&self) -> usize {
-        self.literals.memory()
-            + self.ends.len() * 4
-            + self.checks.len() * 2
-            + self.fulfils.len() * size_of::<(u16, u64)>()
-            + self.conditions.len() * size_of::<Conditions>()
-            + size_of::<[ByteInfo; 256]>()
+    fn memory(&self) -> usize {
+        self.literals.memory() + self.ends.len() * 4 + self.checks.len() * 2
     }
+}
 
-    /// The number of literals that it looks for.
-    pub(crate) fn literal_count(&self) -> usize {
-        self.ends.len()
+impl Default for Filed {
+    fn default() -> Self {
+        Filed { literals: Literals::new([].into_iter()), ends: Vec::new(), checks: Vec::new() }
     }
+}
+
+/// Whether the values of a variable are those of the response: a value is one of these or not from when it is made.
+pub(crate) fn is_of_response(variable: VariableName) -> bool {
+    use VariableName as V;
+    matches!(
+        variable,
+        V::ResponseBody
+            | V::ResponseContentLength
+            | V::ResponseContentType
+            | V::ResponseHeaders
+            | V::ResponseHeadersNames
+            | V::ResponseProtocol
+            | V::ResponseStatus
+            | V::Status
+            | V::StatusLine
+    )
 }
 
 /// Collects the operators of a rule set.
@@ -222,6 +287,7 @@ pub(crate) struct PrefilterBuilder {
     base: Vec<u16>,
     /// One for each check.
     conditions: Vec<Conditions>,
+    scopes: Vec<Scope>,
     /// Sets of which a check needs a byte each.
     needed: Vec<(u16, ByteSet)>,
 }
@@ -246,7 +312,7 @@ impl PrefilterBuilder {
     /// be asked.
     ///
     /// The classes are without case, so that a value and the same in lower case have the same result.
-    pub(crate) fn add(&mut self, requirement: &Requirement) -> Option<CheckId> {
+    pub(crate) fn add(&mut self, requirement: &Requirement, scope: Scope) -> Option<CheckId> {
         let check = u16::try_from(self.conditions.len()).ok()?;
         let (single, long): (Vec<_>, Vec<_>) =
             requirement.literals.iter().partition(|literal| literal.len() == 1);
@@ -296,6 +362,7 @@ impl PrefilterBuilder {
             self.literals.entry(literal.to_ascii_lowercase()).or_default().insert(check);
         }
         self.conditions.push(conditions);
+        self.scopes.push(scope);
         Some(CheckId(check))
     }
 
@@ -328,13 +395,15 @@ impl PrefilterBuilder {
         let words = self.conditions.len().div_ceil(64);
         let mut patterns: Vec<(Vec<u8>, BTreeSet<u16>)> = self.literals.into_iter().collect();
         patterns = crate::collections::sorted(patterns);
-        let mut ends = Vec::with_capacity(patterns.len());
-        let mut checks = Vec::new();
-        for (_, wanted) in &patterns {
-            checks.extend(wanted.iter().copied());
-            ends.push(u32::try_from(checks.len()).ok()?);
-        }
-        let literals = Literals::new(patterns.iter().map(|(literal, _)| literal.as_slice()));
+        let file = |belongs: fn(&Scope) -> bool| {
+            let is_in = |check: &&u16| self.scopes.get(usize::from(**check)).is_some_and(belongs);
+            let of_scope = patterns.iter().map(|(literal, checks)| {
+                (literal.as_slice(), checks.iter().filter(is_in).copied().collect::<Vec<_>>())
+            });
+            Filed::new(of_scope)
+        };
+        let request = file(|scope| scope.request)?;
+        let response = file(|scope| scope.response)?;
         let bytes = bytes_of(&self.classes);
         let mut fulfils = Vec::new();
         let (mut by_class, mut by_lack) = (Vec::new(), Vec::new());
@@ -360,9 +429,8 @@ impl PrefilterBuilder {
             .collect();
         Some(Prefilter {
             words,
-            literals,
-            ends,
-            checks,
+            request,
+            response,
             bytes,
             fulfilling,
             by_class,

@@ -7,6 +7,7 @@
 use std::sync::Mutex;
 
 use super::{CheckId, Profile};
+use crate::hash::hash;
 
 /// How many values are kept, and how long each may be, in bytes. With what is known of them, these take 0.2 MB for each rule set
 /// that has had requests.
@@ -85,17 +86,8 @@ impl Places {
     }
 }
 
-/// FxHash, of which the highest bits are the best.
 fn place_of(value: &[u8]) -> usize {
-    const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
-    let (words, rest) = value.as_chunks::<8>();
-    let mut hash = value.len() as u64;
-    for word in words {
-        hash = (hash.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(FACTOR);
-    }
-    let rest = rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
-    hash = (hash.rotate_left(5) ^ rest).wrapping_mul(FACTOR);
-    (hash >> 40) as usize % PLACES
+    (hash(value) >> 40) as usize % PLACES
 }
 
 #[cfg(test)]

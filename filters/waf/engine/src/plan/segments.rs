@@ -1,12 +1,14 @@
 //! Which rules of a phase a transaction has to visit at all.
 //!
-//! A phase is cut into segments at the rules that skip and at the markers that they skip to, so that what is skipped costs
-//! nothing. When a segment is entered, the scans of the groups that its rules look at say which of the rules can match.
+//! A phase is cut into segments at the rules that may skip and at the places that they skip to, so that what is skipped costs
+//! nothing. What is always skipped is in no segment, and is no reason for a cut: with the Core Rule Set at one paranoia level
+//! nearly all of a phase is one segment, and each source is looked at once. When a segment is entered, the scans of the groups
+//! that its rules look at say which of the rules can match.
 
 use std::collections::BTreeMap;
 
 use super::reach::Fate;
-use super::{Chains, CheckId, Entry, Group, GroupId, Link, Operation, PhasePlan, Rule, SourceId};
+use super::{Chains, CheckId, Entry, Group, GroupId, Operation, PhasePlan, Rule, SourceId};
 use crate::actions::Action;
 
 /// A part of a phase that is run as a whole, unless something in it skips.
@@ -63,22 +65,20 @@ pub(super) fn cut(
     phase.always = vec![0; phase.entries.len().div_ceil(64)];
     phase.segments.clear();
     let mut wanted = Wanted::default();
+    let landings = landings(phase, of, fates);
     for (place, entry) in phase.entries.iter().enumerate() {
-        let rule = match entry {
-            Entry::Rule(rule) => of.rules.get(*rule as usize),
-            Entry::Marker => None,
-        };
-        let Some(rule) = rule else {
+        if landings.binary_search(&place).is_ok() {
             wanted.end_at(place, of, &mut phase.segments);
-            continue;
-        };
+        }
+        let Entry::Rule(rule) = entry else { continue };
+        let Some(rule) = of.rules.get(*rule as usize) else { continue };
         if matches!(fates.get(place), Some(Fate::Unreachable | Fate::Never)) {
             continue;
         }
         if !prefilter || !wanted.add(place, rule, of.groups, places) {
             set(&mut phase.always, place);
         }
-        if rule.links.iter().any(skips) {
+        if may_skip(rule, fates.get(place)) {
             wanted.end_at(place + 1, of, &mut phase.segments);
         }
     }
@@ -166,8 +166,31 @@ fn bits(set: BTreeMap<u32, u64>) -> Vec<Bits> {
     set.into_iter().map(|(word, bits)| Bits { word, bits }).collect()
 }
 
-fn skips(link: &Link) -> bool {
-    link.actions.iter().any(|action| matches!(action, Action::Skip(_) | Action::SkipTo(_)))
+/// Whether the rule skips or does not, as the request has it.
+fn may_skip(rule: &Rule, fate: Option<&Fate>) -> bool {
+    let is_known = match fate {
+        Some(Fate::Unreachable | Fate::Never) => true,
+        Some(Fate::Always) => rule.quiet.is_some(),
+        Some(Fate::Open) | None => false,
+    };
+    let skips = |action: &Action| matches!(action, Action::Skip(_) | Action::SkipTo(_));
+    !is_known && rule.links.iter().any(|link| link.actions.iter().any(skips))
+}
+
+/// The places that rules of which that is not known skip to, in order.
+fn landings(phase: &PhasePlan, of: &Of<'_>, fates: &[Fate]) -> Vec<usize> {
+    let mut landings = Vec::new();
+    for (place, entry) in phase.entries.iter().enumerate() {
+        let Entry::Rule(rule) = entry else { continue };
+        let rule = of.rules.get(*rule as usize).filter(|rule| may_skip(rule, fates.get(place)));
+        for action in rule.iter().flat_map(|rule| &rule.links).flat_map(|link| &link.actions) {
+            if let Action::SkipTo(to) = action {
+                landings.push(*to);
+            }
+        }
+    }
+    landings.sort_unstable();
+    landings
 }
 
 fn set(words: &mut [u64], bit: usize) {

@@ -13,7 +13,11 @@ pub(crate) struct SourceId(pub(crate) u32);
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     sources: Vec<Source>,
+    /// Their variables, as bits.
+    variables: u128,
 }
+
+const _: () = assert!(VariableName::ALL.len() <= u128::BITS as usize);
 
 /// Members of a variable, less the excluded ones.
 #[derive(Debug, PartialEq)]
@@ -82,7 +86,7 @@ impl Sources {
 
     /// Whether any rule looks at the variable.
     pub(crate) fn use_variable(&self, variable: VariableName) -> bool {
-        self.sources.iter().any(|source| source.variable == variable)
+        self.variables >> (variable as u32) & 1 == 1
     }
 
     /// Looks for the members of `TX` among the names that occur in the rules, when all are known.
@@ -96,6 +100,7 @@ impl Sources {
     }
 
     pub(crate) fn intern(&mut self, source: Source) -> SourceId {
+        self.variables |= 1 << (source.variable as u32);
         let at = self.sources.iter().position(|known| *known == source).unwrap_or_else(|| {
             self.sources.push(source);
             self.sources.len() - 1

@@ -1,6 +1,10 @@
 //! Text with macros, compiled, and the names of TX variables.
 
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+
 use super::SourceId;
+use crate::hash::BytesHasher;
 
 /// Text that may hold macros. ModSecurity v3 reference, "Macro Expansion".
 #[derive(Debug, Clone)]
@@ -65,7 +69,7 @@ pub(crate) struct TxSlot(pub(crate) u32);
 #[derive(Debug)]
 pub(crate) struct TxNames {
     names: Vec<Box<[u8]>>,
-    index: std::collections::HashMap<Box<[u8]>, u32>,
+    index: HashMap<Box<[u8]>, u32, BuildHasherDefault<BytesHasher>>,
 }
 
 impl TxNames {

@@ -217,9 +217,12 @@ impl Transaction {
                 let mut id = *member;
                 if group.multi_match {
                     for step in &chain.steps {
-                        id = values.step(id, step, &plan.prefilter);
-                        values.ensure_scan(id, &plan.prefilter);
-                        add(bits, values.scan(id, words).unwrap_or(&[]));
+                        let form = values.step(id, step, &plan.prefilter);
+                        if form != id {
+                            id = form;
+                            values.ensure_scan(id, &plan.prefilter);
+                            add(bits, values.scan(id, words).unwrap_or(&[]));
+                        }
                     }
                     continue;
                 }

@@ -1,9 +1,11 @@
 //! Where variables live: members of request collections, TX, ENV and the persistent collections.
 
+use std::borrow::Cow;
+
 use portcullis_seclang::ast::{Collection, VariableName};
 
-use super::{Transaction, ValueId, Values, debug};
-use crate::plan::{KeyName, Plan, Text, TxSlot};
+use super::{Scratch, Transaction, ValueId, Values, debug};
+use crate::plan::{KeyName, Plan, Text, TxSlot, is_of_response};
 
 /// A member of a variable. A variable that is no collection has one, with an empty key.
 #[derive(Debug, Clone, Copy)]
@@ -27,8 +29,8 @@ pub(crate) struct TxVariables {
     slots: Vec<Option<ValueId>>,
     /// The names as values, once they were asked for.
     names: Vec<Option<ValueId>>,
-    /// Lower-case name, name as written, value.
-    named: Vec<(Vec<u8>, ValueId, ValueId)>,
+    /// Name in lower case, name as written, value.
+    named: Vec<(ValueId, ValueId, ValueId)>,
 }
 
 impl TxVariables {
@@ -56,13 +58,19 @@ impl TxVariables {
         }
     }
 
-    pub(crate) fn named(&self, lower: &[u8]) -> Option<ValueId> {
-        self.named.iter().find(|(name, ..)| name == lower).map(|(.., value)| *value)
+    /// `lower` is in lower case.
+    pub(crate) fn named(&self, lower: &[u8], values: &Values) -> Option<ValueId> {
+        let place = self.place_of(lower, values)?;
+        self.named.get(place).map(|(.., value)| *value)
     }
 
-    /// The variables whose names macros made.
-    pub(crate) fn iter_named(&self) -> impl Iterator<Item = (&[u8], ValueId, ValueId)> {
-        self.named.iter().map(|(lower, name, value)| (lower.as_slice(), *name, *value))
+    /// The variables whose names macros made: name in lower case, name as written, value.
+    pub(crate) fn iter_named(&self) -> impl Iterator<Item = (ValueId, ValueId, ValueId)> {
+        self.named.iter().copied()
+    }
+
+    fn place_of(&self, lower: &[u8], values: &Values) -> Option<usize> {
+        self.named.iter().position(|(name, ..)| values.bytes(*name) == lower)
     }
 }
 
@@ -75,6 +83,9 @@ impl Transaction {
         if let Some(members) = self.memory.members.get_mut(variable as usize) {
             members.push(Member { key, value });
         }
+        if is_of_response(variable) {
+            self.memory.values.is_of_response(value);
+        }
         self.note_change(variable);
     }
 
@@ -82,6 +93,9 @@ impl Transaction {
         if let Some(members) = self.memory.members.get_mut(variable as usize) {
             members.clear();
             members.push(Member { key: ValueId::EMPTY, value });
+        }
+        if is_of_response(variable) {
+            self.memory.values.is_of_response(value);
         }
         self.note_change(variable);
     }
@@ -123,10 +137,10 @@ impl Transaction {
             return match key {
                 KeyName::Slot(slot) => self.memory.tx.slot(*slot),
                 KeyName::Text(_) => {
-                    let lower = text.to_ascii_lowercase();
+                    let lower = lower_case(text);
                     match plan.tx.find(&lower) {
                         Some(slot) => self.memory.tx.slot(slot),
-                        None => self.memory.tx.named(&lower),
+                        None => self.memory.tx.named(&lower, &self.memory.values),
                     }
                 }
             };
@@ -175,13 +189,14 @@ impl Transaction {
     }
 
     fn set_tx(&mut self, plan: &Plan, name: &[u8], value: &[u8]) {
-        let lower = name.to_ascii_lowercase();
+        let lower = lower_case(name);
         let id = self.memory.values.push(value);
         if let Some(slot) = plan.tx.find(&lower) {
             self.memory.tx.set_slot(slot, Some(id));
             return;
         }
-        if let Some((.., known)) = self.memory.tx.named.iter_mut().find(|(known, ..)| *known == lower) {
+        let Scratch { values, tx, .. } = &mut self.memory;
+        if let Some((.., known)) = tx.place_of(&lower, values).and_then(|place| tx.named.get_mut(place)) {
             *known = id;
             return;
         }
@@ -194,8 +209,10 @@ impl Transaction {
             );
             return;
         }
-        let name = self.memory.values.push(name);
-        self.memory.tx.named.push((lower, name, id));
+        let Scratch { values, tx, .. } = &mut self.memory;
+        let written = values.push(name);
+        let lower = if matches!(lower, Cow::Borrowed(_)) { written } else { values.push(&lower) };
+        tx.named.push((lower, written, id));
     }
 
     pub(crate) fn unset(&mut self, plan: &Plan, collection: Collection, key: &KeyName, text: &[u8]) {
@@ -209,10 +226,15 @@ impl Transaction {
         match key {
             KeyName::Slot(slot) => self.memory.tx.set_slot(*slot, None),
             KeyName::Text(_) => {
-                let lower = text.to_ascii_lowercase();
+                let lower = lower_case(text);
                 match plan.tx.find(&lower) {
                     Some(slot) => self.memory.tx.set_slot(slot, None),
-                    None => self.memory.tx.named.retain(|(name, ..)| *name != lower),
+                    None => {
+                        let Scratch { values, tx, .. } = &mut self.memory;
+                        if let Some(place) = tx.place_of(&lower, values) {
+                            tx.named.remove(place);
+                        }
+                    }
                 }
             }
         }
@@ -268,4 +290,9 @@ impl Transaction {
         let value = self.memory.values.push(value);
         self.memory.env.push((name.to_vec(), value));
     }
+}
+
+/// Names that are in lower case, as nearly all are, need no copy.
+fn lower_case(name: &[u8]) -> Cow<'_, [u8]> {
+    if name.iter().any(u8::is_ascii_uppercase) { name.to_ascii_lowercase().into() } else { name.into() }
 }

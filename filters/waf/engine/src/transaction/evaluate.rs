@@ -156,6 +156,7 @@ impl Transaction {
             return self.validate(plan, index, link, condition, dtd, state);
         }
         let check = self.usable_check(condition);
+        self.memory.dynamic.forget_argument();
         let mut matched = false;
         for target in &condition.targets {
             if let (Some(check), Some(group)) = (check, target.group)
@@ -327,6 +328,7 @@ impl Transaction {
 
     /// The actions that do not wait for the rest of the chain.
     pub(super) fn run_independent(&mut self, plan: &Plan, link: &Link, state: &mut RuleState) {
+        self.memory.dynamic.forget_argument();
         for action in &link.for_each_match {
             action.run(self, plan, state);
         }

@@ -70,6 +70,7 @@ pub struct Transaction {
     audit_relevant: bool,
     sanitised: Vec<Sanitised>,
     highest_severity: Option<Severity>,
+    /// If rules ask how long it takes.
     started: Option<Duration>,
     current: Option<(RuleId, usize)>,
     matched_vars_stale: bool,
@@ -129,6 +130,8 @@ pub struct Scratch {
     pub(crate) removed_rules: Vec<u64>,
     pub(crate) removed_targets: Vec<Arc<TargetRemoval>>,
     pub(crate) dynamic: operate::DynamicOperators,
+    /// See [`Transaction::take_texts`].
+    texts: [Vec<u8>; 2],
     pub(crate) collection_keys: Vec<(Collection, Vec<u8>)>,
 }
 
@@ -150,6 +153,7 @@ impl Scratch {
             removed_rules: Vec::new(),
             removed_targets: Vec::new(),
             dynamic: Default::default(),
+            texts: Default::default(),
             collection_keys: Vec::new(),
         }
     }
@@ -233,7 +237,8 @@ impl Transaction {
 
     fn start(&mut self) {
         let plan = Arc::clone(&self.plan);
-        self.started = Some((plan.clock)());
+        // To look at a clock is a call of the host.
+        self.started = plan.sources.use_variable(VariableName::Duration).then(|| (plan.clock)());
         for variable in
             [VariableName::UrlencodedError, VariableName::InboundDataError, VariableName::OutboundDataError]
         {
@@ -263,7 +268,7 @@ impl Transaction {
         let lower = name.to_ascii_lowercase();
         let id = match self.plan.tx.find(&lower) {
             Some(slot) => self.memory.tx.slot(slot),
-            None => self.memory.tx.named(&lower),
+            None => self.memory.tx.named(&lower, &self.memory.values),
         }?;
         Some(self.memory.values.bytes(id))
     }

@@ -15,6 +15,10 @@ use crate::profile::measure;
 pub(crate) struct DynamicOperators {
     plan: usize,
     operators: Vec<Option<(Vec<u8>, Option<Operator>)>>,
+    /// The one whose macros have been expanded, while nothing can have changed what they stand for.
+    current: Option<u32>,
+    /// Its argument.
+    argument: Vec<u8>,
 }
 
 impl DynamicOperators {
@@ -27,19 +31,38 @@ impl DynamicOperators {
         }
     }
 
-    /// The operator for this argument. `None` if the argument is not valid for it.
-    pub(super) fn get(&mut self, index: u32, name: OperatorName, argument: &[u8]) -> Option<&Operator> {
-        let index = index as usize;
-        if self.operators.len() <= index {
-            self.operators.resize_with(index + 1, || None);
-        }
-        let slot = self.operators.get_mut(index)?;
-        if slot.as_ref().is_none_or(|(known, _)| known != argument) {
-            let compiled = Operator::compile(name.as_str(), argument, &()).ok();
-            *slot = Some((argument.to_vec(), compiled));
-        }
-        slot.as_ref()?.1.as_ref()
+    /// Has macros expanded again: another rule runs, or a match has changed what they stand for.
+    pub(crate) fn forget_argument(&mut self) {
+        self.current = None;
     }
+
+    /// The operator for `argument`. `None` if the argument is not valid for it.
+    pub(super) fn get(&mut self, index: u32, name: OperatorName, argument: &[u8]) -> Option<&Operator> {
+        cached(&mut self.operators, index, name, argument)
+    }
+
+    /// The operator for the argument that was expanded last.
+    fn get_current(&mut self, index: u32, name: OperatorName) -> Option<&Operator> {
+        cached(&mut self.operators, index, name, &self.argument)
+    }
+}
+
+fn cached<'o>(
+    operators: &'o mut Vec<Option<(Vec<u8>, Option<Operator>)>>,
+    index: u32,
+    name: OperatorName,
+    argument: &[u8],
+) -> Option<&'o Operator> {
+    let index = index as usize;
+    if operators.len() <= index {
+        operators.resize_with(index + 1, || None);
+    }
+    let slot = operators.get_mut(index)?;
+    if slot.as_ref().is_none_or(|(known, _)| known != argument) {
+        let compiled = Operator::compile(name.as_str(), argument, &()).ok();
+        *slot = Some((argument.to_vec(), compiled));
+    }
+    slot.as_ref()?.1.as_ref()
 }
 
 impl Transaction {
@@ -53,14 +76,19 @@ impl Transaction {
         capture: bool,
         unchanged: bool,
     ) -> bool {
-        let argument = match &condition.operation {
-            Operation::Fixed(_) => Vec::new(),
-            Operation::Dynamic { .. } => self.expand(plan, &condition.argument),
-        };
+        if let Operation::Dynamic { index, .. } = &condition.operation
+            && self.memory.dynamic.current != Some(*index)
+        {
+            let mut argument = std::mem::take(&mut self.memory.dynamic.argument);
+            argument.clear();
+            self.expand_into(plan, &condition.argument, &mut argument);
+            self.memory.dynamic.argument = argument;
+            self.memory.dynamic.current = Some(*index);
+        }
         let Scratch { values, captures, dynamic, .. } = &mut self.memory;
         let operator = match &condition.operation {
             Operation::Fixed(operator) => operator,
-            Operation::Dynamic { index, name } => match dynamic.get(*index, *name, &argument) {
+            Operation::Dynamic { index, name } => match dynamic.get_current(*index, *name) {
                 Some(operator) => operator,
                 None => return false,
             },
@@ -82,18 +110,23 @@ impl Transaction {
                 false
             }
             Err(_) => {
-                self.note_match_limit(plan, &argument);
+                self.note_match_limit(plan, condition);
                 false
             }
         }
     }
 
     /// A pattern that can't run on an automaton took too long. ModSecurity v3, `Rx::evaluate`.
-    fn note_match_limit(&mut self, plan: &Plan, argument: &[u8]) {
+    fn note_match_limit(&mut self, plan: &Plan, condition: &Condition) {
         use VariableName as V;
+        let argument: &[u8] = match &condition.operation {
+            Operation::Fixed(_) => b"",
+            Operation::Dynamic { .. } => &self.memory.dynamic.argument,
+        };
         debug!(self, 3, "rx: regex error 'MATCH_LIMIT' for pattern '{}'", String::from_utf8_lossy(argument));
         self.set_flag(V::MscPcreError, true);
         self.set_flag(V::MscPcreLimitsExceeded, true);
+        self.memory.dynamic.forget_argument();
         let one = self.memory.values.push(b"1");
         for name in [&b"msc_pcre_error"[..], b"msc_pcre_limits_exceeded"] {
             if let Some(slot) = plan.tx.find(name) {

@@ -23,7 +23,13 @@ pub struct Connection<'a> {
 }
 
 impl Transaction {
-    /// Sets the addresses.
+    /// Whether rules ask for the server's address or port.
+    pub fn wants_server_address(&self) -> bool {
+        let sources = &self.plan.sources;
+        sources.use_variable(VariableName::ServerAddr) || sources.use_variable(VariableName::ServerPort)
+    }
+
+    /// Sets the addresses. Those that no rule asks for may be left out.
     pub fn connection(&mut self, connection: Connection<'_>) {
         use VariableName as V;
         let client = self.memory.values.push(connection.client_address);

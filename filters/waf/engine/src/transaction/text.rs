@@ -3,7 +3,23 @@
 use super::Transaction;
 use crate::plan::{Part, Plan, Text};
 
+/// The memory that buffers of texts keep, in bytes.
+const KEPT_TEXT: usize = 4096;
+
 impl Transaction {
+    /// Two empty buffers, which keep their memory if they are given back.
+    pub(crate) fn take_texts(&mut self) -> [Vec<u8>; 2] {
+        std::mem::take(&mut self.memory.texts)
+    }
+
+    pub(crate) fn give_texts(&mut self, mut texts: [Vec<u8>; 2]) {
+        for text in &mut texts {
+            text.clear();
+            text.shrink_to(KEPT_TEXT);
+        }
+        self.memory.texts = texts;
+    }
+
     pub(crate) fn expand(&mut self, plan: &Plan, text: &Text) -> Vec<u8> {
         let mut out = Vec::new();
         self.expand_into(plan, text, &mut out);

@@ -1,7 +1,8 @@
 //! The memory of a transaction: one growing byte arena and the values that point into it.
 
 use super::Work;
-use crate::plan::{Chain, CheckId, Prefilter, Profile};
+use crate::hash::hash;
+use crate::plan::{Chain, CheckId, Prefilter, Profile, Step};
 use crate::profile::measure;
 
 /// A value of the current transaction.
@@ -46,6 +47,8 @@ struct Value {
     scan: u32,
     /// It may come again in other transactions: [`Prefilter::recall`] may know it.
     recurs: bool,
+    /// It belongs to a variable of the response.
+    of_response: bool,
 }
 
 /// One transformation of one value.
@@ -224,6 +227,7 @@ impl Values {
             first_edge: NONE,
             scan: NONE,
             recurs: false,
+            of_response: false,
         });
         id
     }
@@ -232,6 +236,13 @@ impl Values {
     pub(crate) fn recurs(&mut self, id: ValueId) {
         if let Some(value) = self.values.get_mut(id.0 as usize) {
             value.recurs = true;
+        }
+    }
+
+    /// Notes that a value, which was just made, belongs to a variable of the response.
+    pub(crate) fn is_of_response(&mut self, id: ValueId) {
+        if let Some(value) = self.values.get_mut(id.0 as usize) {
+            value.of_response = true;
         }
     }
 
@@ -274,7 +285,7 @@ impl Values {
         let mut summary = self.summary(id, prefilter);
         for step in &chain.steps {
             if summary & step.triggers != 0 {
-                let to = self.step(id, step, prefilter);
+                let to = self.changed_by(id, step);
                 if to != id {
                     id = to;
                     summary = self.summary(id, prefilter);
@@ -285,10 +296,13 @@ impl Values {
     }
 
     /// The value after one transformation.
-    pub(crate) fn step(&mut self, id: ValueId, step: &crate::plan::Step, prefilter: &Prefilter) -> ValueId {
-        if self.summary(id, prefilter) & step.triggers == 0 {
-            return id;
-        }
+    #[inline]
+    pub(crate) fn step(&mut self, id: ValueId, step: &Step, prefilter: &Prefilter) -> ValueId {
+        if self.summary(id, prefilter) & step.triggers == 0 { id } else { self.changed_by(id, step) }
+    }
+
+    #[inline(never)]
+    fn changed_by(&mut self, id: ValueId, step: &Step) -> ValueId {
         let first = self.values.get(id.0 as usize).map_or(NONE, |value| value.first_edge);
         let mut next = first;
         while let Some(edge) = self.edges.get(next as usize) {
@@ -303,8 +317,11 @@ impl Values {
         let what = || format!("t:{}", step.name);
         let changed = measure(what, || step.transformation.apply(self.bytes(id), &mut buffer));
         let to = if changed { self.push(&buffer) } else { id };
-        if self.values.get(id.0 as usize).is_some_and(|value| value.recurs) {
-            self.recurs(to);
+        let (recurs, of_response) =
+            self.values.get(id.0 as usize).map_or((false, false), |value| (value.recurs, value.of_response));
+        if let Some(to) = self.values.get_mut(to.0 as usize) {
+            to.recurs = recurs;
+            to.of_response = of_response;
         }
         self.buffer = buffer;
         let edge = self.edges.len() as u32;
@@ -341,11 +358,16 @@ impl Values {
     }
 
     /// Makes the scan of a value if it was not made yet.
+    #[inline]
     pub(crate) fn ensure_scan(&mut self, id: ValueId, prefilter: &Prefilter) {
-        let Some(value) = self.values.get(id.0 as usize).copied() else { return };
-        if value.scan != NONE {
-            return;
+        if self.values.get(id.0 as usize).is_some_and(|value| value.scan == NONE) {
+            self.make_scan(id, prefilter);
         }
+    }
+
+    #[inline(never)]
+    fn make_scan(&mut self, id: ValueId, prefilter: &Prefilter) {
+        let Some(value) = self.values.get(id.0 as usize).copied() else { return };
         let profile = self.profile(id, prefilter);
         if self.values.get(id.0 as usize).is_some_and(|value| value.scan != NONE) {
             return;
@@ -355,7 +377,10 @@ impl Values {
         let at = self.scans.len();
         let range = value.start as usize..value.start as usize + value.len as usize;
         let bytes = self.arena.get(range).unwrap_or(b"");
-        measure(|| "scan".to_owned(), || prefilter.scan(bytes, profile, &mut self.buffer, &mut self.scans));
+        measure(
+            || "scan".to_owned(),
+            || prefilter.scan(bytes, value.of_response, profile, &mut self.buffer, &mut self.scans),
+        );
         if value.recurs {
             prefilter.keep(bytes, profile, self.scans.get(at..).unwrap_or(&[]));
         }
@@ -378,18 +403,6 @@ impl Values {
             prefilter.rule_out(self.bytes(id), check);
         }
     }
-}
-
-/// FxHash: fast, and collisions cost an attacker's own requests a comparison each, bounded by the number of arguments.
-fn hash(bytes: &[u8]) -> u64 {
-    let mut hash = bytes.len() as u64;
-    let mut add = |word: u64| hash = (hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
-    let mut chunks = bytes.chunks_exact(8);
-    for chunk in &mut chunks {
-        add(chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
-    }
-    add(chunks.remainder().iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
-    hash ^ hash >> 32
 }
 
 /// The decimal digits of a number.

@@ -2,7 +2,7 @@
 
 use portcullis_seclang::ast::{Collection, VariableName};
 
-use super::{Found, Hex, Scratch, Transaction, ValueId, debug};
+use super::{Found, Hex, Member, Scratch, Transaction, ValueId, debug};
 use crate::plan::{Plan, Select, Source, SourceId, Text, is_fixed_xpath};
 
 impl Transaction {
@@ -83,6 +83,18 @@ impl Transaction {
     fn resolve_members(&self, source: &Source, out: &mut Vec<Found>) {
         let keyed = source.variable.is_collection();
         let plain = matches!(source.select, Select::All) && source.exclude.is_empty();
+        if let (true, Select::Key(name), []) = (keyed, &source.select, source.exclude.as_slice()) {
+            let is_it = |member: &&Member| {
+                let key = self.memory.values.bytes(member.key);
+                key.len() == name.len() && key.eq_ignore_ascii_case(name)
+            };
+            out.extend(self.members(source.variable).iter().filter(is_it).map(|member| Found {
+                variable: source.variable,
+                key: Some(member.key),
+                value: member.value,
+            }));
+            return;
+        }
         for member in self.members(source.variable) {
             if plain || !keyed || source.contains(self.memory.values.bytes(member.key)) {
                 let key = keyed.then_some(member.key);
@@ -104,7 +116,7 @@ impl Transaction {
             return;
         }
         for (lower, name, value) in self.memory.tx.iter_named() {
-            if source.contains(lower) {
+            if source.contains(self.memory.values.bytes(lower)) {
                 out.push(Found { variable, key: Some(name), value });
             }
         }
@@ -216,7 +228,7 @@ impl Transaction {
     }
 
     fn generate_id(&self, plan: &Plan) -> String {
-        let started = self.started.unwrap_or_default();
+        let started = self.started.unwrap_or_else(plan.clock);
         let number = plan.transactions.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         format!("{:x}{:08x}{number:x}", started.as_secs(), started.subsec_nanos())
     }

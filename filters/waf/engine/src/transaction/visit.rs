@@ -75,7 +75,7 @@ impl Transaction {
                 return self.run_prepared(plan, prepared);
             }
             if let Some(quiet) = &rule.quiet
-                && !self.is_touched(id, rule)
+                && !self.is_touched(plan, id, rule)
             {
                 return self.run_quiet(plan, id, rule, quiet);
             }
@@ -96,9 +96,16 @@ impl Transaction {
     }
 
     /// Whether `ctl:ruleRemoveTarget…` may have taken the target of a rule that has one.
-    fn is_touched(&self, id: RuleId, rule: &Rule) -> bool {
-        rule.quick.is_some()
-            && self.memory.removed_targets.iter().any(|removal| removal.rules.binary_search(&id).is_ok())
+    fn is_touched(&self, plan: &Plan, id: RuleId, rule: &Rule) -> bool {
+        let Some(quick) = &rule.quick else { return false };
+        let variable = match quick.of {
+            Of::Tx(_) => Some(VariableName::Tx),
+            Of::Count(source) => plan.sources.get(source).map(|source| source.variable),
+        };
+        self.memory
+            .removed_targets
+            .iter()
+            .any(|removal| Some(removal.variable) == variable && removal.rules.binary_search(&id).is_ok())
     }
 
     /// Runs a rule of one link that matches.

@@ -4,6 +4,9 @@
 //! value invalid, and an invalid value stays as it is. Only what precedes the first NUL is read, and a last group of
 //! fewer than four characters is dropped. Source: `base64_decode.cc`, mbed TLS `base64.c`.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
 use super::scan::keep_if_changed;
 
 pub(super) fn apply(input: &[u8], out: &mut Vec<u8>) -> bool {
@@ -11,10 +14,16 @@ pub(super) fn apply(input: &[u8], out: &mut Vec<u8>) -> bool {
         return false;
     }
     let text = memchr::memchr(0, input).and_then(|end| input.get(..end)).unwrap_or(input);
+    let start = out.len();
+    // Mostly there is nothing to skip.
+    let (whole, rest) = text.split_at_checked(text.len() / 4 * 4).unwrap_or((text, b""));
+    if rest.iter().all(|byte| value(*byte).is_some()) && STANDARD_NO_PAD.decode_vec(whole, out).is_ok() {
+        return keep_if_changed(input, out, start);
+    }
+    out.truncate(start);
     if !is_valid(text) {
         return false;
     }
-    let start = out.len();
     let (mut group, mut digits, mut padding) = (0_u32, 0_u8, 0_u8);
     for &byte in text {
         match (byte, value(byte)) {

@@ -1,4 +1,4 @@
-use super::PrefilterBuilder;
+use super::{PrefilterBuilder, Scope};
 use crate::operators::Operator;
 
 const OPERATORS: &[(&str, &str)] = &[
@@ -19,7 +19,8 @@ const OPERATORS: &[(&str, &str)] = &[
     ("detectXSS", ""),
 ];
 
-/// A value that an operator matches has its bit, whatever the value's case.
+/// A value that an operator matches has its bit, whatever the value's case; and where it looks at responses alone, if the value
+/// is of one.
 #[test]
 fn no_match_is_lost() {
     let operators: Vec<Operator> = OPERATORS
@@ -27,7 +28,10 @@ fn no_match_is_lost() {
         .map(|(name, argument)| Operator::compile(name, argument.as_bytes(), &()).unwrap())
         .collect();
     let mut builder = PrefilterBuilder::default();
-    let checks: Vec<_> = operators.iter().map(|operator| builder.add(&operator.requirement())).collect();
+    // By turns one for both, one for requests, one for responses.
+    let scope = |number: usize| Scope { request: number % 3 != 2, response: number % 3 != 1 };
+    let add = |(number, operator): (usize, &Operator)| builder.add(&operator.requirement(), scope(number));
+    let checks: Vec<_> = operators.iter().enumerate().map(add).collect();
     let prefilter = builder.build().unwrap();
     let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut next = |bound: usize| {
@@ -49,15 +53,22 @@ fn no_match_is_lost() {
                 byte.make_ascii_uppercase();
             }
         }
+        let of_response = next(2) == 0;
         let scan = |value: &[u8]| {
             let mut words = Vec::new();
-            prefilter.scan(value, prefilter.profile(value), &mut Vec::new(), &mut words);
+            prefilter.scan(value, of_response, prefilter.profile(value), &mut Vec::new(), &mut words);
             words
         };
         let words = scan(&value);
         assert_eq!(words, scan(&value.to_ascii_lowercase()), "case matters in {value:?}");
-        for ((operator, check), (name, argument)) in operators.iter().zip(&checks).zip(OPERATORS) {
+        for (number, ((operator, check), (name, argument))) in
+            operators.iter().zip(&checks).zip(OPERATORS).enumerate()
+        {
             let Some(check) = check else { continue };
+            let Scope { request, response } = scope(number);
+            if !(if of_response { response } else { request }) {
+                continue;
+            }
             if operator.evaluate(&value, None) {
                 matches += 1;
                 assert!(check.is_in(&words), "@{name} {argument} matches {value:?}");
@@ -67,5 +78,5 @@ fn no_match_is_lost() {
         }
     }
     assert!(checks.iter().all(Option::is_some), "nothing is looked at by the scan: {checks:?}");
-    assert!(matches > 20_000 && ruled_out > 200_000, "{matches} matches, {ruled_out} ruled out");
+    assert!(matches > 15_000 && ruled_out > 130_000, "{matches} matches, {ruled_out} ruled out");
 }
