@@ -2,17 +2,20 @@
 //! headers that tell a browser.
 //!
 //! A value that is here is neither looked at nor scanned; and operators that were asked about it in vain are not asked again.
-//! Bounded: each value has one place, and the next that is to have it takes it. Values that may be secret are not kept here.
+//! Bounded: there are four places for a value, and where all are taken, one of them goes to the next. Values that may be secret
+//! are not kept here.
 
 use std::sync::Mutex;
 
 use super::{CheckId, Profile};
 use crate::hash::hash;
 
-/// How many values are kept, and how long each may be, in bytes. With what is known of them, these take 0.2 MB for each rule set
+/// How many values are kept, and how long each may be, in bytes. With what is known of them, these take 0.5 MB for each rule set
 /// that has had requests.
-const PLACES: usize = 1024;
+const PLACES: usize = 2048;
 const MAX_LENGTH: usize = 128;
+/// How many places a value has to choose from.
+const CHOICE: usize = 4;
 
 /// See the module. Transactions of a rule set share it.
 #[derive(Debug, Default)]
@@ -20,12 +23,15 @@ pub(super) struct Recall(Mutex<Places>);
 
 #[derive(Debug, Default)]
 struct Places {
-    /// 0: free. Empty until a value is kept.
+    /// A part of each value's hash. Empty until a value is kept.
+    tags: Vec<u32>,
     lengths: Vec<u8>,
     bytes: Vec<[u8; MAX_LENGTH]>,
     profiles: Vec<Profile>,
     /// For each place as many words as a scan's result has.
     bits: Vec<u64>,
+    /// Counts the values that were kept.
+    kept: usize,
 }
 
 impl Recall {
@@ -47,18 +53,27 @@ impl Recall {
         }
         let Ok(mut places) = self.0.lock() else { return };
         if places.lengths.is_empty() {
+            places.tags.resize(PLACES, 0);
             places.lengths.resize(PLACES, 0);
             places.bytes.resize(PLACES, [0; MAX_LENGTH]);
             places.profiles.resize(PLACES, Profile::default());
             places.bits.resize(PLACES * bits.len(), 0);
         }
-        let place = place_of(value);
-        let Places { lengths, bytes, profiles, bits: all } = &mut *places;
-        if let Some(length) = lengths.get_mut(place)
+        let (first, tag) = place_of(value);
+        let free = places
+            .lengths
+            .get(first..first + CHOICE)
+            .and_then(|lengths| lengths.iter().position(|length| *length == 0));
+        places.kept = places.kept.wrapping_add(1);
+        let place = places.find(value).unwrap_or(first + free.unwrap_or(places.kept % CHOICE));
+        let Places { tags, lengths, bytes, profiles, bits: all, .. } = &mut *places;
+        if let Some(known_tag) = tags.get_mut(place)
+            && let Some(length) = lengths.get_mut(place)
             && let Some(kept) = bytes.get_mut(place).and_then(|bytes| bytes.get_mut(..value.len()))
             && let Some(known) = profiles.get_mut(place)
             && let Some(found) = all.get_mut(place * bits.len()..(place + 1) * bits.len())
         {
+            *known_tag = tag;
             *length = value.len() as u8;
             kept.copy_from_slice(value);
             *known = profile;
@@ -66,7 +81,7 @@ impl Recall {
         }
     }
 
-    /// Notes that the operator of `check` does not match a value.
+    /// Notes that the operator of `check` does not match a value, if that is kept.
     pub(super) fn rule_out(&self, value: &[u8], words: usize, check: CheckId) {
         let Ok(mut places) = self.0.lock() else { return };
         if let Some(place) = places.find(value)
@@ -79,15 +94,22 @@ impl Recall {
 
 impl Places {
     fn find(&self, value: &[u8]) -> Option<usize> {
-        let place = place_of(value);
-        let length = usize::from(*self.lengths.get(place)?);
-        let is_kept = length == value.len() && length > 0 && self.bytes.get(place)?.get(..length)? == value;
-        is_kept.then_some(place)
+        let (first, tag) = place_of(value);
+        let tags = self.tags.get(first..first + CHOICE)?;
+        let is_kept = |place: &usize| {
+            let length = self.lengths.get(*place).copied().map(usize::from).unwrap_or_default();
+            let kept = self.bytes.get(*place).and_then(|bytes| bytes.get(..length));
+            length == value.len() && length > 0 && kept == Some(value)
+        };
+        let known = tags.iter().zip(first..).filter(|(known, _)| **known == tag);
+        known.map(|(_, place)| place).find(is_kept)
     }
 }
 
-fn place_of(value: &[u8]) -> usize {
-    (hash(value) >> 40) as usize % PLACES
+/// The first of the places for a value, and its tag.
+fn place_of(value: &[u8]) -> (usize, u32) {
+    let hash = hash(value);
+    ((hash >> 40) as usize % (PLACES / CHOICE) * CHOICE, hash as u32)
 }
 
 #[cfg(test)]
@@ -116,7 +138,7 @@ mod tests {
             assert_eq!(bits(&value).is_some(), long == MAX_LENGTH);
         }
         // More than there are places for: the older ones go.
-        let names: Vec<String> = (0..PLACES * 4).map(|number| format!("name{number}")).collect();
+        let names: Vec<String> = (0..PLACES * 8).map(|number| format!("name{number}")).collect();
         names.iter().for_each(|name| recall.keep(name.as_bytes(), profile, &[3, 4]));
         let known = names.iter().filter(|name| bits(name.as_bytes()) == Some(vec![7, 3, 4])).count();
         assert!((PLACES / 2..=PLACES).contains(&known), "{known}");

@@ -2,6 +2,7 @@
 
 use portcullis_seclang::ast::{AllowScope, EngineMode, Phase, Severity};
 
+use super::reference::Match;
 use super::{Found, Hex, Transaction, ValueId, debug};
 use crate::intervention::{Cause, Intervention, InterventionKind};
 use crate::plan::{Chain, Condition, Link, Operation, Plan, Rule, RuleId, SourceId, Target};
@@ -23,7 +24,9 @@ pub(crate) struct RuleState {
     pub(crate) last: Option<(usize, Found)>,
     /// Nothing of the rule will be logged.
     pub(crate) silent: bool,
-    /// Where it matched.
+    /// What has matched.
+    pub(crate) places: Vec<Match>,
+    /// The same as text.
     pub(crate) reference: Vec<u8>,
 }
 
@@ -42,6 +45,7 @@ impl RuleState {
             disruptive: false,
             last: None,
             silent,
+            places: Vec::new(),
             reference: Vec::new(),
         }
     }
@@ -115,6 +119,7 @@ impl Transaction {
             debug!(self, 4, "Rule is marked as chained but there isn't a subsequent rule.");
             return None;
         }
+        self.refer(plan, rule, &mut state);
         let default = plan.phase(rule.phase);
         for (index, link) in rule.links.iter().enumerate().rev() {
             self.current = Some((id, index));
@@ -237,15 +242,15 @@ impl Transaction {
             let mut form = found.value;
             let mut matched = self.try_form(plan, index, link, condition, found, form, check, state);
             if matched {
-                self.refer(plan, condition, &found, form, std::iter::empty(), state);
+                self.note_place(condition, index, (found, form), 0..0, state);
             }
-            for step in &chain.steps {
+            for (number, step) in chain.steps.iter().enumerate() {
                 let next = self.memory.values.step(form, step, &plan.prefilter);
                 if next != form {
                     form = next;
                     if self.try_form(plan, index, link, condition, found, form, check, state) {
                         matched = true;
-                        self.refer(plan, condition, &found, form, std::iter::once(step.name), state);
+                        self.note_place(condition, index, (found, form), number..number + 1, state);
                     }
                 }
             }
@@ -268,7 +273,7 @@ impl Transaction {
         let check = if early.is_some() && !condition.negated { None } else { check };
         let matched = self.try_form(plan, index, link, condition, found, form, check, state);
         if matched {
-            self.refer(plan, condition, &found, form, chain.steps.iter().map(|step| step.name), state);
+            self.note_place(condition, index, (found, form), 0..chain.steps.len(), state);
         }
         matched
     }

@@ -36,6 +36,11 @@ impl DynamicOperators {
         self.current = None;
     }
 
+    /// What the macros stood for when an operator was asked last.
+    pub(super) fn argument(&self) -> &[u8] {
+        &self.argument
+    }
+
     /// The operator for `argument`. `None` if the argument is not valid for it.
     pub(super) fn get(&mut self, index: u32, name: OperatorName, argument: &[u8]) -> Option<&Operator> {
         cached(&mut self.operators, index, name, argument)

@@ -6,16 +6,34 @@
 //! name, two bytes, its value and a byte; the body. What is known only after it has the place where it ends. Of arguments
 //! with the same name and value it is the first one's place.
 
+use std::ops::Range;
+
 use portcullis_seclang::ast::{BodyProcessor, VariableName};
 
 use super::{Found, RuleState, Transaction, ValueId};
-use crate::plan::{Condition, Operation, Plan};
+use crate::plan::{Condition, Operation, Plan, Rule};
 
 /// How long a reference may get before no more is added: as many bytes as ModSecurity logs of other fields.
 const LONGEST: usize = 200;
 
 /// An offset and a length.
 type Place = (usize, usize);
+
+/// The most matches of a rule that are referred to.
+const MOST: usize = 256;
+
+/// A match of one of a rule's links.
+#[derive(Debug)]
+pub(crate) struct Match {
+    link: usize,
+    found: Found,
+    /// What the transformations made of the value.
+    form: ValueId,
+    /// Which of the chain's transformations are named.
+    transformations: Range<usize>,
+    /// Of an operator with macros, what they stood for.
+    argument: Vec<u8>,
+}
 
 /// Where a multipart body has a value.
 #[derive(Debug, Clone, Copy)]
@@ -29,42 +47,57 @@ pub(crate) struct BodyPlace {
 }
 
 impl Transaction {
-    /// Adds the place of a match, if the rule is to be logged. `form` is what `transformations` made of the value.
-    pub(super) fn refer<'a>(
-        &mut self,
-        plan: &Plan,
+    /// Notes a match, which is to be referred to if the rule as a whole matches: most chains that begin to don't.
+    pub(super) fn note_place(
+        &self,
         condition: &Condition,
-        found: &Found,
-        form: ValueId,
-        transformations: impl Iterator<Item = &'a str>,
+        link: usize,
+        (found, form): (Found, ValueId),
+        transformations: Range<usize>,
         state: &mut RuleState,
     ) {
-        if state.silent || state.reference.len() >= LONGEST {
-            return;
+        if !state.silent && state.places.len() < MOST {
+            let argument = match &condition.operation {
+                Operation::Fixed(_) => Vec::new(),
+                Operation::Dynamic { .. } => self.memory.dynamic.argument().to_vec(),
+            };
+            state.places.push(Match { link, found, form, transformations, argument });
         }
-        let mut text = std::mem::take(&mut state.reference);
-        if !condition.negated {
-            for (at, len) in self.operator_places(plan, condition, form) {
-                add(&mut text, 'o', at, len);
+    }
+
+    /// Refers to the matches of a rule.
+    pub(super) fn refer(&mut self, plan: &Plan, rule: &Rule, state: &mut RuleState) {
+        let mut text = Vec::new();
+        for place in std::mem::take(&mut state.places) {
+            if text.len() >= LONGEST {
+                break;
             }
-        }
-        for (at, len) in self.origins(plan, found) {
-            add(&mut text, 'v', at, len);
-        }
-        for (index, name) in transformations.enumerate() {
-            text.extend_from_slice(if index == 0 { b"t:" } else { b",t:" });
-            text.extend_from_slice(name.as_bytes());
+            let condition = rule.links.get(place.link).and_then(|link| link.condition.as_ref());
+            let Some(condition) = condition else { continue };
+            if !condition.negated {
+                for (at, len) in self.operator_places(condition, &place) {
+                    add(&mut text, 'o', at, len);
+                }
+            }
+            for (at, len) in self.origins(plan, &place.found) {
+                add(&mut text, 'v', at, len);
+            }
+            let steps = plan.chains.get(condition.chain).steps.get(place.transformations);
+            for (index, step) in steps.unwrap_or(&[]).iter().enumerate() {
+                text.extend_from_slice(if index == 0 { b"t:" } else { b",t:" });
+                text.extend_from_slice(step.name.as_bytes());
+            }
         }
         state.reference = text;
     }
 
-    fn operator_places(&mut self, plan: &Plan, condition: &Condition, form: ValueId) -> Vec<Place> {
+    fn operator_places(&mut self, condition: &Condition, place: &Match) -> Vec<Place> {
+        let form = self.memory.values.bytes(place.form);
         match &condition.operation {
-            Operation::Fixed(operator) => operator.places(self.memory.values.bytes(form)),
+            Operation::Fixed(operator) => operator.places(form),
             Operation::Dynamic { index, name } => {
-                let argument = self.expand(plan, &condition.argument);
-                let operator = self.memory.dynamic.get(*index, *name, &argument);
-                operator.map(|operator| operator.places(self.memory.values.bytes(form))).unwrap_or_default()
+                let operator = self.memory.dynamic.get(*index, *name, &place.argument);
+                operator.map(|operator| operator.places(form)).unwrap_or_default()
             }
         }
     }
