@@ -243,6 +243,8 @@ impl Values {
     pub(crate) fn is_of_response(&mut self, id: ValueId) {
         if let Some(value) = self.values.get_mut(id.0 as usize) {
             value.of_response = true;
+            // What is recalled is what was found in requests.
+            value.recurs = false;
         }
     }
 
