@@ -1,8 +1,6 @@
 //! FxHash, for tables in memory: fast, and no secret. What clients can bring to collide costs no more than comparisons,
 //! bounded where the tables are.
 
-use std::hash::Hasher;
-
 const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
 
 /// Its highest bits are the best, and the lowest have some of them.
@@ -23,22 +21,4 @@ pub(crate) fn hash(bytes: &[u8]) -> u64 {
 
 fn add(hash: u64, word: u64) -> u64 {
     (hash.rotate_left(5) ^ word).wrapping_mul(FACTOR)
-}
-
-/// [`hash`] for keys of bytes.
-#[derive(Debug, Default)]
-pub(crate) struct BytesHasher(u64);
-
-impl Hasher for BytesHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = add(self.0, hash(bytes));
-    }
-
-    fn write_usize(&mut self, length: usize) {
-        self.0 = add(self.0, length as u64);
-    }
 }

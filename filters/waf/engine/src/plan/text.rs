@@ -1,10 +1,7 @@
 //! Text with macros, compiled, and the names of TX variables.
 
-use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
-
 use super::SourceId;
-use crate::hash::BytesHasher;
+use crate::collections::Map;
 
 /// Text that may hold macros. ModSecurity v3 reference, "Macro Expansion".
 #[derive(Debug, Clone)]
@@ -69,7 +66,7 @@ pub(crate) struct TxSlot(pub(crate) u32);
 #[derive(Debug)]
 pub(crate) struct TxNames {
     names: Vec<Box<[u8]>>,
-    index: HashMap<Box<[u8]>, u32, BuildHasherDefault<BytesHasher>>,
+    index: Map<Box<[u8]>, u32>,
 }
 
 impl TxNames {
