@@ -238,6 +238,7 @@ fn weights_of_the_same_requests_add_up_to_all_at_most() {
                {"name": "b", "weight": 60, "hosts": ["x"], "paths": ["/a"]}"#,
             Some(sum),
         ),
+        (r#"{"name": "a", "weight": 100}, {"name": "b", "weight": 10, "by_header": {"name": "x"}}"#, None),
         // Not the same requests, or users.
         (r#"{"name": "a", "weight": 60, "hosts": ["x"]}, {"name": "b", "weight": 60, "hosts": ["y"]}"#, None),
         (r#"{"name": "a", "weight": 60}, {"name": "b", "weight": 60, "match": {"method": ["GET"]}}"#, None),
