@@ -4,12 +4,16 @@
 #
 #   CRS_DIR                      a directory with crs-setup.conf.example and rules/
 #   ../shared/data/crs           where the conformance data is
-#   CRS_VERSION and CRS_SHA256   a release of github.com/coreruleset/coreruleset, `4.19.0` and the checksum of its
-#                                coreruleset-4.19.0-minimal.tar.gz
-#   Debian's modsecurity-crs     by apt-get download; nothing is installed
+#   the release below            of github.com/coreruleset/coreruleset, verified by its checksum; another one with CRS_VERSION
+#                                and CRS_SHA256, the checksum of its coreruleset-<version>-minimal.tar.gz
+#   Debian's modsecurity-crs     where GitHub can't be reached: by apt-get download; nothing is installed
 #
-# CRS_FROM (dir, data, release, debian) leaves only one. With `--optional` it is no error that there is none.
+# CRS_FROM (dir, data, release, debian) leaves only one. With `--optional` it is no error that there is none, and nothing is fetched
+# again.
 set -eu
+# Raising the release: `sha256sum` of the archive whose signature was verified (SECURITY.md of the rule set has the key).
+pinned_version=4.29.0
+pinned_sha256=1aa1c5c8fc29e532d35293bcea36bf72de61db8f6ed4716a0f91ab14552b7fed
 target=$1
 optional=${2:-}
 data=../shared/data/crs
@@ -21,14 +25,14 @@ main() {
     if wanted dir && [ -n "${CRS_DIR:-}" ]; then
         take "$CRS_DIR" "$CRS_DIR" || fail "CRS_DIR=$CRS_DIR has no crs-setup.conf.example and rules/*.conf"
     elif wanted data && take "$data" "$data"; then :
-    elif wanted release && [ -n "${CRS_VERSION:-}" ]; then
-        release
+    elif [ "$optional" = --optional ] && [ -z "${CRS_VERSION:-}${CRS_FROM:-}" ] && brought; then
+        rm -rf "$part"
+    elif wanted release && release; then :
     elif wanted debian && debian; then :
     elif [ "$optional" = --optional ]; then
-        # What an earlier call has brought stays.
         rm -rf "$part"
         mkdir -p "$target"
-        [ -f "$target/SOURCE" ] || echo none >"$target/SOURCE"
+        brought || echo none >"$target/SOURCE"
     else
         fail "no Core Rule Set found: set CRS_DIR, or see $0"
     fi
@@ -45,6 +49,10 @@ main() {
     else
         echo "Core Rule Set: $(cat "$target/SOURCE")"
     fi
+}
+
+brought() {
+    [ -f "$target/SOURCE" ] && [ "$(cat "$target/SOURCE")" != none ]
 }
 
 wanted() {
@@ -69,15 +77,28 @@ take() {
     echo "${version:-unknown version}, from $2" >"$part/SOURCE"
 }
 
+# What can't be fetched leaves the choice to the next source, unless this release was asked for; what is not what it should be
+# never does.
 release() {
-    [ -n "${CRS_SHA256:-}" ] || fail "CRS_VERSION needs CRS_SHA256: what is not verified is not built in"
-    name=coreruleset-$CRS_VERSION
-    url=https://github.com/coreruleset/coreruleset/releases/download/v$CRS_VERSION/$name-minimal.tar.gz
+    version=${CRS_VERSION:-$pinned_version}
+    sha256=${CRS_SHA256:-}
+    [ -n "$sha256" ] || [ "$version" != "$pinned_version" ] || sha256=$pinned_sha256
+    [ -n "$sha256" ] || fail "CRS_VERSION=$version needs CRS_SHA256: what is not verified is not built in"
+    name=coreruleset-$version
+    url=${CRS_RELEASES:-https://github.com/coreruleset/coreruleset/releases/download}/v$version/$name-minimal.tar.gz
     work=$(mktemp -d)
-    curl --fail --silent --show-error --location --output "$work/crs.tar.gz" "$url" || fail "$url can't be fetched"
-    echo "$CRS_SHA256  $work/crs.tar.gz" | sha256sum --check --quiet || fail "$url is not what CRS_SHA256 says"
+    if ! curl --fail --silent --show-error --location --connect-timeout 10 --max-time 300 --output "$work/crs.tar.gz" "$url"; then
+        rm -rf "$work"
+        [ -z "${CRS_VERSION:-}" ] && [ "${CRS_FROM:-}" != release ] || fail "$url can't be fetched"
+        return 1
+    fi
+    if ! echo "$sha256  $work/crs.tar.gz" | sha256sum --check --status; then
+        found=$(sha256sum "$work/crs.tar.gz" | cut -d ' ' -f 1)
+        rm -rf "$work"
+        fail "$url has the checksum $found, expected $sha256"
+    fi
     tar -xzf "$work/crs.tar.gz" -C "$work"
-    take "$work/$name" "$url" || fail "$url has no rule set"
+    take "$work/$name" "$url" || { rm -rf "$work"; fail "$url has no rule set"; }
     rm -rf "$work"
 }
 
