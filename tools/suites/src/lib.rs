@@ -72,14 +72,14 @@ impl Outcome {
     /// Prints the totals.
     ///
     /// # Panics
-    /// If fewer than `least` cases have passed, or [`Known::compare`] finds anything.
-    pub fn finish(&self, suite: &str, least: usize, known: &Known) {
+    /// If no case has passed, or [`Known::compare`] finds anything.
+    pub fn finish(&self, suite: &str, known: &Known) {
         let (passed, failed) = (self.passed.len(), self.failed.len());
         println!("{suite}: {passed} passed, {failed} failed, {} skipped", self.skipped);
         let ran = |name: &str| self.passed.contains(name) || self.failed.contains_key(name);
         let problems = known.compare(&self.failed, ran);
         assert!(problems.is_empty(), "{suite}: {} problems\n{}", problems.len(), problems.join("\n"));
-        assert!(passed >= least, "{suite}: only {passed} cases, which is not the whole suite");
+        assert!(passed > 0, "{suite}: no case has passed: is its data what it should be?");
     }
 }
 

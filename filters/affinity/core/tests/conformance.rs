@@ -26,7 +26,7 @@ fn user_agents_of_ingress_nginx() {
         let rejects = affinity.rejects_same_site_none(case.user_agent.as_deref().map(str::as_bytes));
         suite.add(format!("{:?}", case.user_agent), check(rejects != case.samesite_none_ok));
     }
-    suite.finish("SameSite=None (ingress-nginx)", 9, &Known::default());
+    suite.finish("SameSite=None (ingress-nginx)", &Known::default());
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn cookie_paths_of_envoy() {
             }
         }
     }
-    suite.finish("cookie path (Envoy)", 20, &Known::default());
+    suite.finish("cookie path (Envoy)", &Known::default());
 }
 
 /// The `cookie` headers that browsers send in http-state's cases: ours beside them is found at every place, and taken
@@ -102,7 +102,7 @@ fn cookie_headers_of_http_state() {
         }
         suite.add(test, check(holds));
     }
-    suite.finish("cookie headers (http-state)", 200, &Known::default());
+    suite.finish("cookie headers (http-state)", &Known::default());
 }
 
 #[derive(Deserialize)]

@@ -51,7 +51,7 @@ fn modsecurity_regression() {
         }
     }
     let known = Known::parse("modsec-failures.txt", include_str!("modsec-failures.txt"));
-    outcome.finish("modsec", 1, &known);
+    outcome.finish("modsec", &known);
 }
 
 /// `test-cases/data/x` is `data/x` of the folder.
