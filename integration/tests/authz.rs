@@ -1,6 +1,8 @@
 //! The authz filter in Envoy.
 
+mod any_bytes;
 mod credentials;
+mod emitted;
 mod external;
 mod identities;
 mod jwks;

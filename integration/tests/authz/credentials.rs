@@ -6,7 +6,7 @@ use integration::paths;
 use integration::prelude::*;
 use std::process::Command;
 
-const SECRET: &str = "a secret of 27 bytes, or so";
+pub(super) const SECRET: &str = "a secret of 27 bytes, or so";
 
 fn wasm(config: Value) -> Wasm {
     Wasm::module("authz").config(config)
@@ -32,7 +32,7 @@ fn openssl(arguments: &[&str], text: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn date(offset: &str) -> String {
+pub(super) fn date(offset: &str) -> String {
     let output = Command::new("date")
         .env("LC_ALL", "C")
         .args(["-u", "-d", offset, "+%a, %d %b %Y %H:%M:%S GMT"])
@@ -41,7 +41,7 @@ fn date(offset: &str) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-fn signed(body: &str, signed_body: &str, date: &str) -> Request {
+pub(super) fn signed(body: &str, signed_body: &str, date: &str) -> Request {
     signed_for("/orders?x=1", SECRET, body, signed_body, date)
 }
 
@@ -197,46 +197,6 @@ fn no_spelling_comes_past() {
         let answer = envoy.send(Request::get(path));
         assert!([403, 400].contains(&answer.status), "{path}: {}", answer.status);
         assert!(app.seen(&answer.id).is_empty(), "{path}");
-    }
-    envoy.assert_no_vm_failure();
-}
-
-/// Whatever bytes stand in a credential: 401 or 403, and Envoy lives.
-#[test]
-fn any_bytes_are_refused() {
-    let app = Upstream::start("app");
-    let config = json!({
-        "api_keys": {"locations": [{"header": "x-api-key"}, {"query": "key"}, {"cookie": "key"}], "keys": [{"consumer": "web", "secret": "key-of-web"}]},
-        "basic": {"users": "ada:{SHA}W8r/fyL/UzygmbNAjq2HbA67qac="},
-        "hmac": {"keys": [{"id": "billing", "secret": SECRET}]},
-        "require": {"any": ["api_key", "basic", "hmac"]},
-    });
-    let envoy = envoy(&app, [Listener::new("main").filter(wasm(config))]);
-    let mut state = 3_u64;
-    let mut next = |limit: usize| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(state >> 33).unwrap() % limit
-    };
-    // What Envoy itself takes in a header's value.
-    let mut bytes = |most: usize| -> Vec<u8> {
-        let length = 1 + next(most);
-        (0..length).map(|_| u8::try_from(0x21 + next(0xde)).unwrap()).filter(|byte| *byte != 0x7f).collect()
-    };
-    for round in 0..150 {
-        let value = bytes(60);
-        let request = match round % 6 {
-            0 => Request::get("/").header("x-api-key", value),
-            1 => Request::get("/").header("cookie", [b"key=", &value[..]].concat()),
-            2 => Request::get("/").header("authorization", [b"Basic ", &value[..]].concat()),
-            3 => Request::get("/").header("authorization", [b"hmac ", &value[..]].concat()),
-            4 => {
-                Request::get("/").header("authorization", [b"Signature keyId=\"", &value[..], b"\""].concat())
-            }
-            _ => Request::get(format!("/?key={}", value.escape_ascii())),
-        };
-        let answer = envoy.send(request.clone());
-        assert!([401, 403, 400].contains(&answer.status), "{request:?}: {}", answer.status);
-        assert!(app.seen(&answer.id).is_empty(), "{request:?}");
     }
     envoy.assert_no_vm_failure();
 }

@@ -237,7 +237,7 @@ fn an_open_policy_agent_decides() {
         };
         Reply::json(&json!({ "result": result }))
     });
-    let check = json!({"cluster": "opa", "path": "/v1/data/http/authz", "timeout": "2s",
+    let check = json!({"cluster": "opa", "path": "/v1/data/http/authz", "timeout": "2s", "allowed_upstream_headers": ["x-role"],
         "with_request_body": {"max_request_bytes": 1000}});
     let config = json!({
         "external_checks": [{"name": "opa", "opa": check}],

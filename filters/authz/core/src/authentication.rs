@@ -277,6 +277,16 @@ impl Authentication {
         }
     }
 
+    /// The names of the headers that tokens are read from, in lower case.
+    pub(crate) fn read_headers(&self) -> impl Iterator<Item = &str> {
+        self.providers.iter().flat_map(Provider::header_names)
+    }
+
+    /// The names of the headers that rules write, in lower case.
+    pub(crate) fn written_headers(&self) -> impl Iterator<Item = &str> {
+        self.written.iter().map(String::as_str)
+    }
+
     /// The names of the query parameters that tokens are read from.
     pub(crate) fn param_names(&self) -> impl Iterator<Item = &str> {
         self.providers.iter().flat_map(Provider::param_names)

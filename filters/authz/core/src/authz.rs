@@ -4,7 +4,7 @@ use crate::changes::{Changes, Edit};
 use crate::compile::{Blocks, Compiled, Known, Matchers, compile};
 use crate::config::{Config, CredentialKind, PeerAddressSource};
 use crate::credentials::{Answer as Shows, BodyDigest, Caller, Credentials, Problem, Requirements, Shown};
-use crate::external::{self, Check};
+use crate::external::{self, Check, Taken};
 use crate::facts::{Facts, host};
 use crate::normalization::{Normalizer, PathError};
 use crate::recorded::RecordedClaims;
@@ -60,6 +60,7 @@ pub struct Decision<'a> {
     pub audit: Option<usize>,
     /// The external checks to make, as indices into [`Authz::checks`], each with the first CUSTOM policy that asks for it.
     pub checks: Vec<(usize, usize)>,
+    pub(crate) is_checked: bool,
 }
 
 impl Decision<'_> {
@@ -140,7 +141,12 @@ impl Authz {
         };
         let kinds: Vec<CredentialKind> = kinds.into_iter().filter(is_there).collect();
         let requirements = Requirements::new(config, credentials.required(), &kinds, &known, &mut errors);
-        let checks = Check::all(&config.external_checks, env, &mut errors);
+        let mut taken = Taken { read: credentials.read_headers().collect(), written };
+        if let Some(rules) = &authentication {
+            taken.read.extend(rules.read_headers());
+            taken.written.extend(rules.written_headers());
+        }
+        let checks = Check::all(&config.external_checks, &taken, env, &mut errors);
         let mut policies = compile(&mut written_policies, &known, &mut errors);
         config.policies = written_policies;
         let mut warnings = std::mem::take(&mut policies.warnings);
@@ -187,9 +193,11 @@ impl Authz {
     /// to do; `attributes` are asked only for what a policy needs.
     pub fn check<'a>(&'a self, headers: &Headers, attributes: &mut dyn Attributes) -> Decision<'a> {
         let host = host(headers);
+        let without;
         let nobody = Caller::default();
         let mut facts = Facts::new(headers, host.as_deref(), nobody, None, attributes);
         let (route, required) = self.requirements.of(&mut facts);
+        let is_checked = attributes.is_checked();
         let refuse = |outcome, caller: Caller<'a>| Decision {
             outcome,
             consumer: caller.consumer,
@@ -200,8 +208,8 @@ impl Authz {
             dry_run: None,
             audit: None,
             checks: Vec::new(),
+            is_checked,
         };
-        let is_checked = attributes.is_checked();
         let mut caller = match self.credentials.authenticate(required.ignored, headers, attributes) {
             Ok(caller) => caller,
             Err((kind, problem)) => return refuse(Outcome::DenyCredential(kind, problem), nobody),
@@ -236,6 +244,10 @@ impl Authz {
             let decision = refuse(Outcome::AwaitChecks, caller);
             return Decision { identity, checks, ..decision };
         }
+        if !is_checked && let Some(rest) = self.without_owned(headers) {
+            without = rest;
+            facts.headers = &without;
+        }
         let audit = self.policies.audit.first_match(&mut facts);
         let outcome = if let Some(policy) = self.policies.deny.first_match(&mut facts) {
             Outcome::DenyPolicy(policy)
@@ -259,7 +271,24 @@ impl Authz {
             dry_run,
             audit,
             checks,
+            is_checked,
         }
+    }
+
+    /// The headers without those that only external checks may write, for the policies that decide where none is asked. `None` where
+    /// the client has sent none.
+    fn without_owned(&self, headers: &Headers) -> Option<Headers> {
+        let owned: Vec<&str> = self.owned(headers, &[]).collect();
+        let is_free = |(name, _): &(&[u8], &[u8])| !owned.iter().any(|owned| owned.as_bytes() == *name);
+        (!owned.is_empty()).then(|| headers.iter().filter(is_free).collect())
+    }
+
+    /// Which of a request's headers only external checks may write, those that are asked and others: where one is asked, they are to be
+    /// removed before its answer is carried out. `asked` is [`Decision::checks`]. A name may come several times.
+    pub fn owned<'h>(&self, headers: &'h Headers, asked: &[(usize, usize)]) -> impl Iterator<Item = &'h str> {
+        let is_asked = |index| asked.iter().any(|(asked, _)| *asked == index);
+        let checks = self.checks.iter().enumerate();
+        checks.flat_map(move |(index, check)| check.owned(headers, is_asked(index)))
     }
 
     fn checks_for(&self, facts: &mut Facts<'_>) -> Vec<(usize, usize)> {
@@ -293,6 +322,9 @@ impl Authz {
         self.credentials.changes(ignored, decision.consumer, headers, &mut changes);
         if let Some(rules) = &self.authentication {
             rules.changes(decision.identity.as_ref(), &mut changes);
+        }
+        if !decision.is_checked {
+            self.owned(headers, &[]).for_each(|name| changes.hide_header(name));
         }
         changes.edits(headers)
     }

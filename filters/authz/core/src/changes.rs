@@ -52,8 +52,7 @@ impl<'a> Changes<'a> {
         edits.extend(self.target(headers).map(|target| Edit::Set(":path", target)));
         edits.extend(self.cookies(headers));
         for (name, _) in headers.iter() {
-            let is_taken =
-                self.written.iter().any(|(written, _)| is_other_spelling(name, written.as_bytes()));
+            let is_taken = self.written.iter().any(|(written, _)| is_spelling(name, written.as_bytes()));
             let name = std::str::from_utf8(name).ok().filter(|_| is_taken);
             edits.extend(name.map(Edit::Remove).filter(|edit| !edits.contains(edit)));
         }
@@ -98,9 +97,9 @@ impl<'a> Changes<'a> {
     }
 }
 
-/// Whether two names are one to servers that tell applications of headers as CGI does (RFC 3875 4.1.18), where `-` becomes `_`:
+/// Whether two different names are one to servers that tell applications of headers as CGI does (RFC 3875 4.1.18), where `-` becomes `_`:
 /// WSGI, FastCGI, PHP, Rack.
-fn is_other_spelling(name: &[u8], written: &[u8]) -> bool {
+pub(crate) fn is_spelling(name: &[u8], written: &[u8]) -> bool {
     name.len() == written.len() && name != written && with_hyphens(name).eq(with_hyphens(written))
 }
 

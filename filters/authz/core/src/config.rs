@@ -11,6 +11,7 @@ mod responses;
 pub use credentials::{
     Basic, Consumer, CredentialKind, Hmac, HmacAlgorithm, HmacFormat, HmacKey, IpList, Requirement, Route,
 };
+pub(crate) use external_checks::Common;
 pub use external_checks::{
     AuthRequestCheck, ExternalCheck, HttpCheck, OnCheckError, OpaCheck, Provider, RequestBody,
 };
@@ -393,7 +394,7 @@ fn default_true() -> bool {
 }
 
 #[allow(clippy::unnecessary_wraps)]
-fn default_consumer_header() -> Option<String> {
+pub(crate) fn default_consumer_header() -> Option<String> {
     Some("x-consumer".to_owned())
 }
 

@@ -3,7 +3,7 @@
 use crate::attributes::Attributes;
 use crate::changes::Changes;
 use crate::compile::is_header_name;
-use crate::config::{Config, CredentialKind};
+use crate::config::{Config, CredentialKind, default_consumer_header};
 use crate::sorted::{Map, Names};
 #[cfg(feature = "trace")]
 use crate::trace;
@@ -106,7 +106,7 @@ impl Credentials {
         let groups = read_groups(config, &names, errors);
         let mut header = |name: &Option<String>, field: &str| {
             let name = name.as_ref()?.to_ascii_lowercase();
-            let is_read = api_keys.iter().any(|keys| keys.reads_header(&name));
+            let is_read = api_keys.iter().any(|keys| keys.header_names().any(|read| read == name));
             if !is_header_name(&name)
                 || is_read
                 || ["host", "cookie", "authorization"].contains(&name.as_str())
@@ -117,7 +117,10 @@ impl Credentials {
             Some(name)
         };
         let has_any = !names.is_empty();
-        let consumer_header = header(&config.consumer_header, "consumer_header").filter(|_| has_any);
+        // One that is named is the filter's also where nobody can be a consumer.
+        let is_named = config.consumer_header != default_consumer_header();
+        let consumer_header =
+            header(&config.consumer_header, "consumer_header").filter(|_| has_any || is_named);
         let groups_header = header(&config.groups_header, "groups_header");
         if groups_header.is_some() && groups_header == consumer_header {
             errors.add(&root.field("groups_header"), "the consumer's header", "another one");
@@ -141,6 +144,11 @@ impl Credentials {
     /// The headers that tell the upstream who the consumer is, in lower case.
     pub(crate) fn written_headers(&self) -> impl Iterator<Item = &str> {
         self.consumer_header.iter().chain(&self.groups_header).map(String::as_str)
+    }
+
+    /// The headers that API keys are read from, in lower case. Other credentials stand in `authorization`.
+    pub(crate) fn read_headers(&self) -> impl Iterator<Item = &str> {
+        self.api_keys.iter().flat_map(ApiKeys::header_names)
     }
 
     /// The names of the query parameters that credentials are read from.

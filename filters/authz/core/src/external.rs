@@ -3,15 +3,18 @@
 mod auth_request;
 mod http;
 mod opa;
+mod owned;
 
 use crate::compile::{is_header_name, is_name};
-use crate::config::{Action, ExternalCheck, OnCheckError, Policy, RequestBody};
+use crate::config::{Action, Common, ExternalCheck, OnCheckError, Policy, RequestBody};
 use crate::pattern::{Pattern, PatternSet};
 use crate::remote::in_range;
 use crate::sorted::Names;
 use auth_request::AuthRequest;
 use http::HttpService;
 use opa::Opa;
+use owned::Owned;
+pub(crate) use owned::Taken;
 use portcullis_jwt::Claims;
 use sdk_shim_config::{ConfigErrors, Environment, Path};
 use sdk_shim_http::Headers;
@@ -34,6 +37,7 @@ pub struct Check {
     pub status_on_error: u16,
     /// How much of the body it gets. `None`: nothing.
     pub body: Option<RequestBody>,
+    owned: Owned,
     service: Service,
 }
 
@@ -103,6 +107,8 @@ pub struct Allowed {
     pub append: Vec<(String, Vec<u8>)>,
     /// Headers of the response to add.
     pub response: Vec<(String, Vec<u8>)>,
+    /// A header of the answer that is not in `allowed_upstream_headers`, so that it is left out; the first, if there are several.
+    pub unlisted: Option<String>,
 }
 
 /// How a service has failed.
@@ -140,6 +146,7 @@ impl Check {
     /// The checks of a configuration.
     pub(crate) fn all(
         config: &[ExternalCheck],
+        taken: &Taken<'_>,
         env: &Environment<'_>,
         errors: &mut ConfigErrors,
     ) -> Vec<Self> {
@@ -155,61 +162,41 @@ impl Check {
                 let found = format!("`{}` for a second time", check.name);
                 errors.add(&path.field("name"), found, "a different name for each check");
             }
-            checks.extend(Self::new(check, env, &path, errors));
+            checks.extend(Self::new(check, taken, env, &path, errors));
         }
         checks
     }
 
     fn new(
         config: &ExternalCheck,
+        taken: &Taken<'_>,
         env: &Environment<'_>,
         path: &Path,
         errors: &mut ConfigErrors,
     ) -> Option<Self> {
-        let (kind, service, cluster, timeout, on_error, status_on_error, body) =
-            match (&config.http, &config.opa, &config.auth_request) {
-                (Some(http), None, None) => (
-                    "http",
-                    Service::Http(Box::new(HttpService::new(http, &path.field("http"), errors))),
-                    &http.cluster,
-                    &http.timeout,
-                    http.on_error,
-                    http.status_on_error,
-                    http.with_request_body,
-                ),
-                (None, Some(opa), None) => (
-                    "opa",
-                    Service::Opa(Opa::new(opa, env, &path.field("opa"), errors)?),
-                    &opa.cluster,
-                    &opa.timeout,
-                    opa.on_error,
-                    opa.status_on_error,
-                    opa.with_request_body,
-                ),
-                (None, None, Some(check)) => (
-                    "auth_request",
-                    Service::AuthRequest(Box::new(AuthRequest::new(
-                        check,
-                        &path.field("auth_request"),
-                        errors,
-                    ))),
-                    &check.cluster,
-                    &check.timeout,
-                    check.on_error,
-                    check.status_on_error,
-                    None,
-                ),
-                (http, opa, check) => {
-                    let is_there = [http.is_some(), opa.is_some(), check.is_some()];
-                    let found = match is_there.iter().filter(|is_there| **is_there).count() {
-                        0 => "none of http, opa and auth_request",
-                        _ => "more than one of http, opa and auth_request",
-                    };
-                    errors.add(path, found, "one of them");
-                    return None;
-                }
-            };
-        let path = path.field(kind);
+        let (kind, common, body) = match (&config.http, &config.opa, &config.auth_request) {
+            (Some(http), None, None) => ("http", http.common(), http.with_request_body),
+            (None, Some(opa), None) => ("opa", opa.common(), opa.with_request_body),
+            (None, None, Some(check)) => ("auth_request", check.common(), None),
+            (http, opa, check) => {
+                let is_there = [http.is_some(), opa.is_some(), check.is_some()];
+                let found = match is_there.iter().filter(|is_there| **is_there).count() {
+                    0 => "none of http, opa and auth_request",
+                    _ => "more than one of http, opa and auth_request",
+                };
+                errors.add(path, found, "one of them");
+                return None;
+            }
+        };
+        let path = &path.field(kind);
+        let service = match (&config.http, &config.opa, &config.auth_request) {
+            (Some(http), ..) => Some(Service::Http(Box::new(HttpService::new(http, path, errors)))),
+            (_, Some(opa), _) => Opa::new(opa, env, path, errors).map(Service::Opa),
+            (.., check) => check
+                .as_ref()
+                .map(|check| Service::AuthRequest(Box::new(AuthRequest::new(check, path, errors)))),
+        };
+        let Common { cluster, timeout, on_error, status_on_error, allowed_upstream_headers } = common;
         if cluster.is_empty() {
             errors.add(&path.field("cluster"), "an empty text", "the name of a cluster");
         }
@@ -222,10 +209,12 @@ impl Check {
             let path = path.field("with_request_body").field("max_request_bytes");
             errors.add(&path, body.max_request_bytes.to_string(), format!("1 to {MAX_BODY_BYTES}"));
         }
+        let owned =
+            Owned::new(allowed_upstream_headers, taken, &path.field("allowed_upstream_headers"), errors);
         let (least, most) = (Duration::from_millis(1), Duration::from_secs(60));
         let timeout = in_range(timeout, least, most, &path.field("timeout"), errors)?;
         let (name, cluster) = (config.name.clone(), cluster.clone());
-        Some(Self { name, cluster, timeout, on_error, status_on_error, body, service })
+        Some(Self { name, cluster, timeout, on_error, status_on_error, body, owned, service: service? })
     }
 
     /// What the service is asked about a request.
@@ -248,19 +237,15 @@ impl Check {
     ) -> Answered {
         let Some(status) = status else { return Answered::Error(CheckError::NoAnswer) };
         match &self.service {
-            Service::Http(http) => http.answered(status, headers, body, request),
-            Service::Opa(_) => opa::answered(status, body),
-            Service::AuthRequest(check) => check.answered(status, headers, request),
+            Service::Http(http) => http.answered(status, headers, body, &self.owned),
+            Service::Opa(_) => opa::answered(status, body, &self.owned),
+            Service::AuthRequest(check) => check.answered(status, headers, request, &self.owned),
         }
     }
 
-    /// What changes where the service has failed, and that lets the request pass.
-    pub fn unanswered(&self, request: &Headers) -> Allowed {
-        match &self.service {
-            Service::Http(http) => Allowed { remove: http.owned(request), ..Allowed::default() },
-            Service::Opa(_) => Allowed::default(),
-            Service::AuthRequest(check) => Allowed { remove: check.owned(request), ..Allowed::default() },
-        }
+    /// Which of a request's headers only the service may write: they are to be removed, before an answer is carried out.
+    pub(crate) fn owned<'h>(&self, request: &'h Headers, is_asked: bool) -> impl Iterator<Item = &'h str> {
+        self.owned.of(request, is_asked)
     }
 }
 

@@ -8,6 +8,7 @@ use sdk_shim::{
     CalloutError, CalloutResponse, Counter, Flow, Handle, Headers, Host, HostError, HttpCall, Level, MapKind,
     OnError, Property, Reply, Setup,
 };
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::rc::Rc;
 
@@ -17,6 +18,8 @@ pub(crate) struct CheckMetrics {
     allowed: Counter,
     denied: Counter,
     error: Counter,
+    /// Whether the log says already that a header of an answer is left out.
+    warned: Cell<bool>,
 }
 
 impl CheckMetrics {
@@ -28,7 +31,7 @@ impl CheckMetrics {
                 setup.counter("authz_checks_total", &[("check", &check.name), ("outcome", outcome)])
             };
             let (allowed, denied, error) = (counter("allowed"), counter("denied"), counter("error"));
-            all.push(Self { allowed, denied, error });
+            all.push(Self { allowed, denied, error, warned: Cell::new(false) });
         }
         all
     }
@@ -100,7 +103,10 @@ impl Inner {
         request: Request,
         handle: &Handle,
     ) -> Flow {
-        let mut changes: Vec<Allowed> = Vec::with_capacity(asked.len());
+        let checks: Vec<(usize, usize)> = asked.iter().map(|asked| (asked.check, asked.policy)).collect();
+        // First, so that what one check says is not taken for the client's by another.
+        let remove = self.authz.owned(&headers, &checks).map(str::to_owned).collect();
+        let mut changes = vec![Allowed { remove, ..Allowed::default() }];
         for Asked { check: index, policy, call } in asked {
             let answer = handle.call(call).await;
             let (Some(check), Some(metrics)) =
@@ -109,16 +115,26 @@ impl Inner {
                 continue;
             };
             let answered = answered(check, &answer, &headers);
-            let (counter, name) = match &answered {
+            let (counter, warning) = match &answered {
+                Answered::Allow(Allowed { unlisted: Some(header), .. }) if !metrics.warned.replace(true) => {
+                    let why = "it is not in its allowed_upstream_headers (said once)";
+                    let name = &check.name;
+                    (
+                        metrics.allowed,
+                        Some(format!("the check {name} sets {header}, which is left out: {why}")),
+                    )
+                }
                 Answered::Allow(_) => (metrics.allowed, None),
                 Answered::Deny { .. } => (metrics.denied, None),
-                Answered::Error(error) => (metrics.error, Some((check.name.clone(), *error))),
+                Answered::Error(error) => {
+                    (metrics.error, Some(format!("the check {} has failed: {error}", check.name)))
+                }
             };
             handle
                 .with(move |host| {
                     host.increment(counter, 1);
-                    if let Some((name, error)) = name {
-                        host.log(Level::Warn, format_args!("the check {name} has failed: {error}"));
+                    if let Some(warning) = warning {
+                        host.log(Level::Warn, format_args!("{warning}"));
                     }
                 })
                 .await;
@@ -129,10 +145,7 @@ impl Inner {
                     changes.push(allowed);
                     continue;
                 }
-                Answered::Error(_) if check.on_error == OnCheckError::Allow => {
-                    changes.push(check.unanswered(&headers));
-                    continue;
-                }
+                Answered::Error(_) if check.on_error == OnCheckError::Allow => continue,
                 Answered::Deny { status, headers, body } => {
                     Reply { headers, ..Reply::new(status, details("denied_policy", name)).with_body(body) }
                 }

@@ -71,9 +71,12 @@ impl ApiKeys {
         self.consumers.iter()
     }
 
-    /// Whether keys are read from a header of this name.
-    pub(crate) fn reads_header(&self, name: &str) -> bool {
-        self.locations.iter().any(|location| matches!(location, Location::Header(header) if header == name))
+    /// The names of the headers that keys are read from, in lower case.
+    pub(crate) fn header_names(&self) -> impl Iterator<Item = &str> {
+        self.locations.iter().filter_map(|location| match location {
+            Location::Header(name) => Some(name.as_str()),
+            _ => None,
+        })
     }
 
     /// The names of the query parameters that keys are read from.

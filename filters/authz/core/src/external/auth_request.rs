@@ -1,8 +1,9 @@
-use super::http::{last_of_each, owned};
-use super::{Allowed, Answered, CheckError, Checked, Question, is_free, is_value, names, text};
+use super::http::last_of_each;
+use super::owned::Owned;
+use super::{Allowed, Answered, CheckError, Checked, Question, is_free, is_value, text};
+use crate::changes::is_spelling;
 use crate::compile::is_header_name;
 use crate::config::AuthRequestCheck;
-use crate::pattern::PatternSet;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use sdk_shim_config::{ConfigErrors, Path};
 use sdk_shim_http::Headers;
@@ -16,7 +17,6 @@ pub(super) struct AuthRequest {
     path: Text,
     /// Names in lower case. They replace the client's.
     headers: Vec<(String, Text)>,
-    upstream: PatternSet,
     signin: Option<Text>,
     always_set_cookie: bool,
 }
@@ -65,11 +65,6 @@ impl AuthRequest {
             authority: Text::new(authority, &path.field("url"), errors),
             path: Text::new(target, &path.field("url"), errors),
             headers,
-            upstream: names(
-                &config.allowed_upstream_headers,
-                &path.field("allowed_upstream_headers"),
-                errors,
-            ),
             signin: config.signin.as_ref().map(|signin| Text::new(signin, &path.field("signin"), errors)),
             always_set_cookie: config.always_set_cookie,
         }
@@ -84,7 +79,10 @@ impl AuthRequest {
             (":path".to_owned(), fill(&self.path)),
             (":authority".to_owned(), fill(&self.authority)),
         ];
-        let is_told = |name: &[u8]| self.headers.iter().any(|(told, _)| told.as_bytes() == name);
+        let is_told = |name: &[u8]| {
+            let mut told = self.headers.iter().map(|(told, _)| told.as_bytes());
+            told.any(|told| told == name || is_spelling(name, told))
+        };
         let passed = request.headers.iter().filter(|(name, _)| is_free(name) && !is_told(name));
         headers.extend(passed.map(|(name, value)| (text(name), value.to_vec())));
         headers.extend(self.headers.iter().map(|(name, value)| (name.clone(), fill(value))));
@@ -93,23 +91,23 @@ impl AuthRequest {
     }
 
     /// 2xx allows, 401 and 403 deny, everything else is an error, as in nginx.
-    pub(super) fn answered(&self, status: u16, headers: &Headers, request: &Headers) -> Answered {
+    pub(super) fn answered(
+        &self,
+        status: u16,
+        headers: &Headers,
+        request: &Headers,
+        owned: &Owned,
+    ) -> Answered {
         let all = |wanted: &dyn Fn(&[u8]) -> bool| -> Vec<(String, Vec<u8>)> {
             let kept = headers.iter().filter(|(name, value)| wanted(name) && is_value(value));
             kept.map(|(name, value)| (text(name), value.to_vec())).collect()
         };
         match status {
-            200..=299 => {
-                let set = last_of_each(all(&|name| is_free(name) && self.upstream.matches_text(name)));
-                let mut remove = self.owned(request);
-                remove.retain(|name| !set.iter().any(|(other, _)| other == name));
-                Answered::Allow(Allowed {
-                    remove,
-                    set,
-                    append: Vec::new(),
-                    response: all(&|name| name == SET_COOKIE),
-                })
-            }
+            200..=299 => Answered::Allow(Allowed {
+                set: last_of_each(all(&|name| owned.has(name))),
+                response: all(&|name| name == SET_COOKIE),
+                ..Allowed::default()
+            }),
             401 | 403 => {
                 let mut shown = match (&self.signin, status) {
                     (Some(signin), 401) => vec![
@@ -127,11 +125,6 @@ impl AuthRequest {
             }
             _ => Answered::Error(CheckError::Status(status)),
         }
-    }
-
-    /// The request's own headers that only the service may write.
-    pub(super) fn owned(&self, request: &Headers) -> Vec<String> {
-        owned(&self.upstream, request)
     }
 }
 

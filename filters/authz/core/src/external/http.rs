@@ -1,11 +1,11 @@
+use super::owned::Owned;
 use super::{
     Allowed, Answered, CheckError, Checked, MAX_DENIED_BODY_BYTES, Question, is_free, is_value, names, text,
 };
-use crate::changes::with_hyphens;
+use crate::changes::is_spelling;
 use crate::compile::is_header_name;
 use crate::config::HttpCheck;
 use crate::pattern::PatternSet;
-use crate::sorted;
 use sdk_shim_config::{ConfigErrors, Path};
 use sdk_shim_http::Headers;
 
@@ -16,7 +16,6 @@ pub(super) struct HttpService {
     path_prefix: String,
     request: PatternSet,
     added: Vec<(String, String)>,
-    upstream: PatternSet,
     upstream_append: PatternSet,
     /// `None`: all.
     client: Option<PatternSet>,
@@ -25,6 +24,9 @@ pub(super) struct HttpService {
 
 /// The header in which a service names those that are to be removed from the request.
 const TO_REMOVE: &str = "x-envoy-auth-headers-to-remove";
+
+/// The header that tells a service whether the body is cut.
+const PARTIAL: &str = "x-envoy-auth-partial-body";
 
 impl HttpService {
     pub(super) fn new(config: &HttpCheck, path: &Path, errors: &mut ConfigErrors) -> Self {
@@ -43,13 +45,19 @@ impl HttpService {
                 errors.add(&path.field("headers_to_add"), format!("{name:?}: {value:?}"), expected);
             }
         }
+        let is_written_twice = |name: &&String| {
+            config.allowed_upstream_headers.iter().any(|other| other.eq_ignore_ascii_case(name))
+        };
+        for name in config.allowed_upstream_headers_to_append.iter().filter(is_written_twice) {
+            let path = path.field("allowed_upstream_headers_to_append");
+            errors.add(&path, format!("{name:?}"), "a header that allowed_upstream_headers does not have");
+        }
         let added = config.headers_to_add.iter();
         let mut list = |name: &str, list: &[String]| names(list, &path.field(name), errors);
         Self {
             path_prefix: prefix.clone(),
             request: list("allowed_headers", &config.allowed_headers),
             added: added.map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect(),
-            upstream: list("allowed_upstream_headers", &config.allowed_upstream_headers),
             upstream_append: list(
                 "allowed_upstream_headers_to_append",
                 &config.allowed_upstream_headers_to_append,
@@ -75,7 +83,10 @@ impl HttpService {
         ];
         let mut seen: Vec<&[u8]> = Vec::new();
         for (name, _) in request.headers.iter() {
-            let wanted = name == b"authorization" || self.request.matches_text(name);
+            let is_ours = |ours: &str| name == ours.as_bytes() || is_spelling(name, ours.as_bytes());
+            let wanted = (name == b"authorization" || self.request.matches_text(name))
+                && !is_ours(PARTIAL)
+                && !self.added.iter().any(|(added, _)| is_ours(added));
             if wanted && is_free(name) && !seen.contains(&name) {
                 seen.push(name);
                 // Values that are repeated are joined, as Envoy does for its check request.
@@ -86,7 +97,7 @@ impl HttpService {
         let body = match request.body {
             Some((body, whole)) => {
                 let partial = if whole { "false" } else { "true" };
-                headers.push(("x-envoy-auth-partial-body".to_owned(), partial.into()));
+                headers.push((PARTIAL.to_owned(), partial.into()));
                 body.to_vec()
             }
             None => Vec::new(),
@@ -99,34 +110,22 @@ impl HttpService {
         Question { headers, body }
     }
 
-    pub(super) fn answered(
-        &self,
-        status: u16,
-        headers: &Headers,
-        body: &[u8],
-        request: &Headers,
-    ) -> Answered {
-        let matching = |patterns: &PatternSet| -> Vec<(String, Vec<u8>)> {
-            let wanted = |(name, value): &(&[u8], &[u8])| {
-                is_free(name) && is_value(value) && patterns.matches_text(name)
-            };
+    pub(super) fn answered(&self, status: u16, headers: &Headers, body: &[u8], owned: &Owned) -> Answered {
+        let matching = |is_wanted: &dyn Fn(&[u8]) -> bool| -> Vec<(String, Vec<u8>)> {
+            let wanted = |(name, value): &(&[u8], &[u8])| is_free(name) && is_value(value) && is_wanted(name);
             headers.iter().filter(wanted).map(|(name, value)| (text(name), value.to_vec())).collect()
         };
         match status {
             200 => {
-                let set = last_of_each(matching(&self.upstream));
-                let owned = self.owned(request).into_iter();
-                let mut remove: Vec<String> =
-                    owned.filter(|name| !set.iter().any(|(other, _)| other == name)).collect();
                 let named =
                     headers.get_all(TO_REMOVE.as_bytes()).flat_map(|value| value.split(|byte| *byte == b','));
                 let named = named.map(|name| name.trim_ascii().to_ascii_lowercase());
-                remove.extend(named.filter(|name| is_free(name)).map(|name| text(&name)));
                 Answered::Allow(Allowed {
-                    remove,
-                    set,
-                    append: matching(&self.upstream_append),
-                    response: matching(&self.client_on_success),
+                    remove: named.filter(|name| is_free(name)).map(|name| text(&name)).collect(),
+                    set: last_of_each(matching(&|name| owned.has(name))),
+                    append: matching(&|name| self.upstream_append.matches_text(name)),
+                    response: matching(&|name| self.client_on_success.matches_text(name)),
+                    unlisted: None,
                 })
             }
             500..=599 => Answered::Error(CheckError::Status(status)),
@@ -146,24 +145,6 @@ impl HttpService {
             _ => Answered::Error(CheckError::Status(status)),
         }
     }
-
-    /// The request's own headers that only the service may write.
-    pub(super) fn owned(&self, request: &Headers) -> Vec<String> {
-        owned(&self.upstream, request)
-    }
-}
-
-/// The request's own headers that a service writes, in their spellings with underscores, too.
-pub(super) fn owned(upstream: &PatternSet, request: &Headers) -> Vec<String> {
-    let mut owned: Vec<String> = Vec::new();
-    for (name, _) in request.iter() {
-        let spelt: Vec<u8> = with_hyphens(name).collect();
-        let is_owned = upstream.matches_text(name) || upstream.matches_text(&spelt);
-        if is_free(name) && is_owned {
-            sorted::insert(&mut owned, text(name));
-        }
-    }
-    owned
 }
 
 /// Of headers that are repeated the last, which is what remains where each replaces the others.

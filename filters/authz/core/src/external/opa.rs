@@ -1,3 +1,4 @@
+use super::owned::Owned;
 use super::{Allowed, Answered, CheckError, Checked, MAX_DENIED_BODY_BYTES, Question, is_free, is_value};
 use crate::compile::is_header_name;
 use crate::config::OpaCheck;
@@ -149,7 +150,7 @@ fn lossy(bytes: &[u8]) -> String {
 }
 
 /// What an answer means. Only `true` allows: a result that is absent is that of a rule which is not defined for the request.
-pub(super) fn answered(status: u16, body: &[u8]) -> Answered {
+pub(super) fn answered(status: u16, body: &[u8], owned: &Owned) -> Answered {
     if status != 200 {
         return Answered::Error(CheckError::Status(status));
     }
@@ -160,15 +161,17 @@ pub(super) fn answered(status: u16, body: &[u8]) -> Answered {
     match answer.remove("result") {
         Some(Value::Bool(true)) => Answered::Allow(Allowed::default()),
         None | Some(Value::Bool(false)) => denied,
-        Some(Value::Object(result)) => decision(&result).unwrap_or(Answered::Error(CheckError::Malformed)),
+        Some(Value::Object(result)) => {
+            decision(&result, owned).unwrap_or(Answered::Error(CheckError::Malformed))
+        }
         Some(_) => Answered::Error(CheckError::Malformed),
     }
 }
 
 /// An object as opa-envoy-plugin reads it, or with the names that the plugins of Kong and APISIX have for the same.
-fn decision(result: &Map<String, Value>) -> Option<Answered> {
+fn decision(result: &Map<String, Value>, owned: &Owned) -> Option<Answered> {
     let Value::Bool(allowed) = member(result, &["allowed", "allow"])?? else { return None };
-    let headers = pairs(result.get("headers"))?;
+    let mut headers = pairs(result.get("headers"))?;
     if *allowed {
         let remove = match result.get("request_headers_to_remove") {
             None => Vec::new(),
@@ -180,7 +183,11 @@ fn decision(result: &Map<String, Value>) -> Option<Answered> {
         };
         let remove = remove.into_iter().filter(|name| is_free(name.as_bytes())).collect();
         let response = pairs(result.get("response_headers_to_add"))?;
-        return Some(Answered::Allow(Allowed { remove, set: headers, append: Vec::new(), response }));
+        let is_listed = |(name, _): &(String, Vec<u8>)| owned.has(name.as_bytes());
+        let unlisted = headers.iter().find(|header| !is_listed(header)).map(|(name, _)| name.clone());
+        headers.retain(is_listed);
+        let append = Vec::new();
+        return Some(Answered::Allow(Allowed { remove, set: headers, append, response, unlisted }));
     }
     let status = match member(result, &["http_status", "status", "status_code"])? {
         None => 403,

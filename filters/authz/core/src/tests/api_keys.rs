@@ -35,6 +35,7 @@ fn of(consumer: Option<&str>) -> Decision<'_> {
         dry_run: None,
         audit: None,
         checks: Vec::new(),
+        is_checked: false,
     }
 }
 

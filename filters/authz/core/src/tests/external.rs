@@ -19,7 +19,9 @@ fn http(members: &Value) -> Authz {
 }
 
 fn opa() -> Authz {
-    checking(&json!({"opa": {"cluster": "opa", "path": "/v1/data/a/allow", "authorization": "Bearer x"}}))
+    let headers = json!(["X-User", "x-role*"]);
+    checking(&json!({"opa": {"cluster": "opa", "path": "/v1/data/a/allow", "authorization": "Bearer x",
+        "allowed_upstream_headers": headers}}))
 }
 
 fn checked(headers: &Headers) -> Checked<'_> {
@@ -57,9 +59,9 @@ fn questions_of_http() {
         [":method: POST", ":path: /a?b", ":authority: h", "authorization: B x", "content-length: 0"]
     );
     let all = http(&json!({
-        "path_prefix": "/check", "allowed_headers": ["x-A*", "cookie", "*-z"], "headers_to_add": {"X-Auth": "1", "x-a": "ours"},
+        "path_prefix": "/check", "allowed_headers": ["x-A*", "x_*", "cookie", "*-z"], "headers_to_add": {"X-Auth": "1", "x-a": "ours"},
     }));
-    let text = "GET /p h\nx-ab: 1\nx-a: client\nx-ab: 2\nb-z: \ny: 1\ntransfer-encoding: chunked\ncookie: a";
+    let text = "GET /p h\nx-ab: 1\nx-a: client\nx_a: client\nx-ab: 2\nb-z: \ny: 1\ntransfer-encoding: chunked\ncookie: a";
     let body: &[u8] = b"abc";
     assert_eq!(
         question(&all, text, Some((body, false))),
@@ -130,7 +132,7 @@ fn answers_of_http() {
     assert_eq!(none, Answered::Error(CheckError::NoAnswer));
 
     let lists = http(&json!({
-        "allowed_upstream_headers": ["x-user", "x-tenant*", "*"], "allowed_upstream_headers_to_append": ["x-role"],
+        "allowed_upstream_headers": ["x-user", "x-tenant*"], "allowed_upstream_headers_to_append": ["x-role"],
         "allowed_client_headers": ["x-role"], "allowed_client_headers_on_success": ["set-cookie"],
     }));
     let Answered::Deny { headers, .. } = answered(&lists, 403, ANSWER, "GET /") else { panic!() };
@@ -141,17 +143,15 @@ fn answers_of_http() {
         "allowed_client_headers_on_success": ["set-cookie"],
     }));
     let answer = [ANSWER, &[("x-envoy-auth-headers-to-remove", "Authorization, x-b,:path,host,,")]].concat();
-    // What only the service may write is removed from the client's request.
     let text = "GET /\nx-user: root\nx-tenant-id: 7\nx-role: own\nx-tenants: 8\nx_user: eve";
     let expected = Allowed {
-        remove: ["x-tenant-id", "x-tenants", "x_user", "authorization", "x-b"].map(str::to_owned).into(),
+        remove: ["authorization", "x-b"].map(str::to_owned).into(),
         set: pairs(&[("x-user", "eve")]),
         append: pairs(&[("x-role", "a")]),
         response: pairs(&[("set-cookie", "a=b")]),
+        unlisted: None,
     };
     assert_eq!(answered(&lists, 200, &answer, text), Answered::Allow(expected));
-    let unanswered = lists.checks()[0].unanswered(&request(text));
-    assert_eq!(unanswered.remove, ["x-tenant-id", "x-tenants", "x-user", "x_user"]);
     let split = [("x-user", "a\r\nx: y")];
     assert!(
         matches!(answered(&lists, 200, &split, "GET /"), Answered::Allow(allowed) if allowed.set.is_empty())
@@ -221,6 +221,13 @@ fn answers_of_opa() {
         set: pairs(&[("x-user", "ada"), ("x-roles", "a"), ("x-roles", "b")]),
         append: Vec::new(),
         response: pairs(&[("x-r", "1")]),
+        unlisted: None,
+    });
+    let unlisted = json!({"result": {"allowed": true, "headers": {"x-role": "a", "x-admin": "1"}}});
+    let without = Answered::Allow(Allowed {
+        set: pairs(&[("x-role", "a")]),
+        unlisted: Some("x-admin".to_owned()),
+        ..Allowed::default()
     });
     let denied =
         json!({"result": {"allowed": false, "http_status": 302, "headers": {"location": "/"}, "body": "go"}});
@@ -232,6 +239,7 @@ fn answers_of_opa() {
         (200, r#"{"result": {"allowed": true}}"#.to_owned(), allow),
         (200, r#"{"result": {"allowed": false}}"#.to_owned(), deny(403, &[], "")),
         (200, full.to_string(), changed),
+        (200, unlisted.to_string(), without),
         (200, denied.to_string(), deny(302, &[("location", "/")], "go")),
         // The names of other products (Kong's plugin `opa`, APISIX's): none of them may say the contrary of another.
         (200, r#"{"result": {"allow": true}}"#.to_owned(), Answered::Allow(Allowed::default())),
@@ -310,6 +318,47 @@ fn requests_are_checked_where_custom_policies_match() {
     assert_eq!(authz.checks()[0].on_error, OnCheckError::Deny);
 }
 
+const JWKS: &str = r#"{"keys": [{"kty": "oct", "k": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}"#;
+
+/// Whatever becomes of a request, the client's own headers that only a check may write are not among those of the policies that decide,
+/// nor among those of the upstream.
+#[test]
+fn a_client_cannot_say_what_a_check_says() {
+    let check = |name: &str, headers: Value| json!({"name": name, "opa": {"cluster": "c", "path": "/", "allowed_upstream_headers": headers}});
+    let policy = |name: &str, action: &str, rule: Value| json!({"name": name, "spec": {"action": action, "rules": [rule]}});
+    let custom = |name: &str, check: &str, path: &str| {
+        let mut policy = policy(name, "CUSTOM", json!({"to": [{"operation": {"paths": [path]}}]}));
+        policy["spec"]["provider"] = json!({ "name": check });
+        policy
+    };
+    let admin = json!({"when": [{"key": "request.headers[x-role-of]", "values": ["admin"]}]});
+    let authz = authz(
+        &json!({
+            "external_checks": [check("a", json!(["x-user", "x-role*"])), check("b", json!(["authorization", "x-b"]))],
+            "policies": [custom("ask-a", "a", "/a"), custom("ask-b", "b", "/b"), policy("admins", "ALLOW", admin)],
+        })
+        .to_string(),
+    );
+    let own = "x-user: 1\nx_user: 2\nx-role-of: admin\nx_role_of: 4\nx-b: 5\nauthorization: 6\nx-other: 7";
+    let removed = |asked: &[(usize, usize)]| {
+        let headers = request(&format!("GET /\n{own}"));
+        authz.owned(&headers, asked).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(removed(&[]), ["x-user", "x_user", "x-role-of", "x_role_of", "x-b"]);
+    assert_eq!(removed(&[(1, 1)]), ["x-user", "x_user", "x-role-of", "x_role_of", "x-b", "authorization"]);
+    // Not asked: no policy believes the client.
+    let headers = request(&format!("GET /\n{own}"));
+    let decision = authz.check(&headers, &mut Client::default());
+    assert_eq!(decision.outcome, Outcome::DenyNoMatch);
+    let edits = authz.edits(&headers, &decision);
+    let expected = ["x-user", "x_user", "x-role-of", "x_role_of", "x-b"].map(Edit::Remove);
+    assert_eq!(edits, expected);
+    // Asked: what the check has said stays.
+    let asked = authz.check(&headers, &mut Client { is_checked: true, ..Client::default() });
+    assert_eq!(asked.outcome, Outcome::Allow(Some(2)));
+    assert_eq!(authz.edits(&headers, &asked), []);
+}
+
 #[test]
 fn refused_checks() {
     let good = json!({"cluster": "c"});
@@ -350,6 +399,34 @@ fn refused_checks() {
             json!({"http": {"cluster": "c", "with_request_body": {"max_request_bytes": 0}}}),
             "external_checks[0].http.with_request_body.max_request_bytes: found 0, expected 1 to 1048576",
         ),
+        (
+            json!({"http": {"cluster": "c", "allowed_upstream_headers": ["*"]}}),
+            "external_checks[0].http.allowed_upstream_headers[0]: found \"*\", expected names or prefixes",
+        ),
+        (
+            json!({"opa": {"cluster": "c", "path": "/", "allowed_upstream_headers": ["x-user", "Host"]}}),
+            "external_checks[0].opa.allowed_upstream_headers[1]: found \"Host\"",
+        ),
+        (
+            json!({"opa": {"cluster": "c", "path": "/", "allowed_upstream_headers": ["x-*"]}}),
+            "external_checks[0].opa.allowed_upstream_headers[0]: found \"x-*\", expected not x-key, which credentials are read from",
+        ),
+        (
+            json!({"opa": {"cluster": "c", "path": "/", "allowed_upstream_headers": ["X-Consumer"]}}),
+            "external_checks[0].opa.allowed_upstream_headers[0]: found \"X-Consumer\", expected not x-consumer, which the filter itself writes",
+        ),
+        (
+            json!({"http": {"cluster": "c", "allowed_upstream_headers": ["x-email"]}}),
+            "external_checks[0].http.allowed_upstream_headers[0]: found \"x-email\", expected not x-email, which the filter itself writes",
+        ),
+        (
+            json!({"http": {"cluster": "c", "allowed_upstream_headers": ["x-token"]}}),
+            "external_checks[0].http.allowed_upstream_headers[0]: found \"x-token\", expected not x-token, which credentials are read from",
+        ),
+        (
+            json!({"http": {"cluster": "c", "allowed_upstream_headers": ["x-a"], "allowed_upstream_headers_to_append": ["X-A"]}}),
+            "external_checks[0].http.allowed_upstream_headers_to_append: found \"X-A\"",
+        ),
         (json!({"opa": {"cluster": "c", "path": "v1"}}), "external_checks[0].opa.path: found \"v1\""),
         (
             json!({"opa": {"cluster": "c", "path": "/", "authorization": "${NONE}"}}),
@@ -361,8 +438,14 @@ fn refused_checks() {
         check.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         let policy =
             json!({"name": "p", "spec": {"action": "CUSTOM", "provider": {"name": "c"}, "rules": [{}]}});
-        let errors =
-            refusal(&json!({"external_checks": [check], "policies": [policy]}).to_string()).to_string();
+        let rule = json!({"issuer": "i", "jwks": JWKS, "fromHeaders": [{"name": "x-token"}],
+            "outputClaimToHeaders": [{"header": "x-email", "claim": "email"}]});
+        let config = json!({
+            "external_checks": [check], "policies": [policy],
+            "api_keys": {"keys": [{"consumer": "web", "secret": "key-of-web-0123"}], "locations": [{"header": "x-key"}]},
+            "request_authentication": [{"name": "i", "spec": {"jwtRules": [rule]}}],
+        });
+        let errors = refusal(&config.to_string()).to_string();
         assert!(errors.starts_with(expected), "{errors}");
     }
     let unused = json!({"external_checks": [{"name": "c", "http": good}]}).to_string();
@@ -380,7 +463,7 @@ fn auth_request(members: &Value) -> Authz {
 
 #[test]
 fn questions_of_auth_request() {
-    let text = "POST /a?b=c h\nx-a: 1\nx-real-ip: 9.9.9.9\ncookie: c=d\ncontent-length: 5\nx-a: 2";
+    let text = "POST /a?b=c h\nx-a: 1\nx-real-ip: 9.9.9.9\nx_real_ip: 9.9.9.9\ncookie: c=d\ncontent-length: 5\nx-a: 2";
     assert_eq!(
         question(&auth_request(&json!({})), text, Some((b"body", true))),
         [
@@ -429,8 +512,7 @@ fn answers_of_auth_request() {
     };
     assert_eq!(allowed.set, [pair("x-user", "ada")]);
     assert_eq!(allowed.response, [pair("set-cookie", "s=1")]);
-    let Answered::Allow(allowed) = of(&plain, 200, "x-other: 1") else { panic!() };
-    assert_eq!(allowed.remove, ["x-user", "x_user"], "no client names itself");
+    assert_eq!(of(&plain, 200, "x-other: 1"), Answered::Allow(Allowed::default()));
     let deny = |status, headers: Vec<(String, Vec<u8>)>| Answered::Deny { status, headers, body: Vec::new() };
     let told = "www-authenticate: Basic\nset-cookie: s=1\nx-other: 1";
     assert_eq!(of(&plain, 401, told), deny(401, vec![pair("www-authenticate", "Basic")]));
