@@ -89,6 +89,8 @@ pub(super) fn escape(parser: &mut Parser<'_>) -> Parsed<u8> {
         b'o' if parser.peek() == Some(b'{') => braced(parser, 8)?,
         b'x' if parser.peek() == Some(b'{') => braced(parser, 16)?,
         b'x' => digits(parser, 16, 2)?,
+        // Perl's changes of case and other languages' code points: no library that reads SecLang knows them.
+        b'l' | b'L' | b'u' | b'U' => return Err(parser.error(PatternErrorKind::BadEscape)),
         other => other,
     })
 }

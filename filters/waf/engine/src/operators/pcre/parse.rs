@@ -131,9 +131,6 @@ impl<'p> Parser<'p> {
                 None | Some(b'|' | b')') => break,
                 Some(_) => {}
             }
-            if self.take(b"\\E") {
-                continue;
-            }
             if self.take(b"\\Q") {
                 while let Some(byte) = self.peek()
                     && !self.take(b"\\E")
@@ -149,8 +146,12 @@ impl<'p> Parser<'p> {
                 }
                 continue;
             }
-            if let Some(node) = self.atom(flags)? {
-                nodes.push(self.quantified(node, *flags)?);
+            let is_group = self.peek() == Some(b'(');
+            match self.atom(flags)? {
+                // `\b+` is an error, `(?:\b)+` is not.
+                Some(node @ Node::Assertion(_)) if !is_group => nodes.push(self.not_quantified(node)?),
+                Some(node) => nodes.push(self.quantified(node, *flags)?),
+                None => nodes.push(self.not_quantified(Node::Empty)?),
             }
         }
         Ok(match nodes.len() {
@@ -160,10 +161,20 @@ impl<'p> Parser<'p> {
         })
     }
 
+    /// Skips what may stand between an item and its quantifier: comments, empty quotes, and space where that means nothing.
     fn skip_extended(&mut self, flags: Flags) {
-        while let Some(byte @ (b' ' | b'\t'..=b'\r' | b'#')) = self.peek().filter(|_| flags.extended) {
-            self.skip(1);
-            while byte == b'#' && !matches!(self.next(), None | Some(b'\n')) {}
+        loop {
+            match self.rest() {
+                [byte @ (b' ' | b'\t'..=b'\r' | b'#'), ..] if flags.extended => {
+                    self.skip(1);
+                    while *byte == b'#' && !matches!(self.next(), None | Some(b'\n')) {}
+                }
+                [b'(', b'?', b'#', comment @ ..] if let Some(length) = memchr::memchr(b')', comment) => {
+                    self.skip(length + 4);
+                }
+                _ if self.take(b"\\Q\\E") || self.take(b"\\E") => {}
+                _ => return,
+            }
         }
     }
 
@@ -397,12 +408,18 @@ impl<'p> Parser<'p> {
         }
     }
 
+    /// For what no quantifier may follow.
+    fn not_quantified(&mut self, node: Node) -> Parsed<Node> {
+        let error = self.error(PatternErrorKind::NothingToRepeat);
+        match self.quantifier()? {
+            Some(_) => Err(error),
+            None => Ok(node),
+        }
+    }
+
     fn quantified(&mut self, node: Node, flags: Flags) -> Parsed<Node> {
         self.skip_extended(flags);
         let Some((min, max)) = self.quantifier()? else { return Ok(node) };
-        if matches!(node, Node::Assertion(_)) {
-            return Err(self.error(PatternErrorKind::NothingToRepeat));
-        }
         let (plain, marked) =
             if flags.ungreedy { (Mode::Lazy, Mode::Greedy) } else { (Mode::Greedy, Mode::Lazy) };
         let mode = match self.peek() {
