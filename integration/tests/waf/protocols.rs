@@ -264,3 +264,47 @@ fn hostile_requests_are_answered_as_the_rules_say() {
     assert!(grown < 150 << 20, "Envoy has grown by {grown} bytes");
     envoy.assert_no_vm_failure();
 }
+
+/// `drop` is `deny` without a text, in all phases and protocols. Envoy takes `connection: close` out of a filter's answers.
+#[test]
+fn drop_answers_with_the_status_alone() {
+    let app = Upstream::start("app");
+    app.answer_path("/leak", Reply::new(200).header("content-type", "text/html").body("a secret"));
+    let rules = [
+        "SecRuleEngine On",
+        "SecRequestBodyAccess On",
+        "SecResponseBodyAccess On",
+        "SecResponseBodyMimeType text/html",
+        "SecRule ARGS:drop \"@streq 1\" \"id:1,phase:1,drop\"",
+        "SecRule ARGS:drop \"@streq 2\" \"id:2,phase:2,drop,status:418\"",
+        "SecRule ARGS:drop \"@streq 3\" \"id:3,phase:3,drop\"",
+        "SecRule RESPONSE_BODY \"@contains secret\" \"id:4,phase:4,drop\"",
+    ];
+    let envoy = envoy_with(&rules, &app);
+    let form = |path: &str, body: &str| Request::post(path, body).header(FORM.0, FORM.1);
+    let cases = [
+        (1, Request::get("/?drop=1"), 403),
+        (1, form("/?drop=1", "a=b"), 403),
+        (2, Request::get("/?drop=2"), 418),
+        (2, form("/", "drop=2"), 418),
+        (3, Request::get("/?drop=3"), 403),
+        (3, form("/", "drop=3"), 403),
+        (4, Request::get("/leak"), 403),
+    ];
+    for client in [envoy.client(), envoy.client().http2()] {
+        for (rule, request, status) in &cases {
+            let what = format!("rule {rule}, {} {}", request.method, String::from_utf8_lossy(&request.path));
+            let answer = client.send(request.clone());
+            assert_eq!((answer.status, answer.text().as_str()), (*status, ""), "{what}");
+            assert_eq!(envoy.access_log(&answer.id).details(), format!("waf_{rule}"), "{what}");
+            if *rule < 3 {
+                app.assert_untouched(&answer.id);
+            }
+        }
+    }
+    // gRPC has its own status.
+    let call = Request::new("POST", "/a.B/C?drop=1").header("content-type", "application/grpc");
+    let answer = envoy.client().http2().send(call.header("te", "trailers"));
+    assert_eq!((answer.status, answer.header("grpc-status").as_deref()), (200, Some("7")));
+    envoy.assert_no_vm_failure();
+}

@@ -221,7 +221,9 @@ pub fn action(name: ActionName) -> Support {
         ),
         A::Proxy => Refused("Envoy's routes decide where a request goes"),
         A::DeprecateVar => But("v2's, on persistent collections; fading is reckoned for each variable"),
-        A::Drop => But("the answer has the status, and the connection is closed behind it"),
+        A::Drop => But(
+            "as in ModSecurity v3 it is deny, here without a text: Envoy, not a filter, says when a connection is closed",
+        ),
         A::SanitiseArg
         | A::SanitiseMatched
         | A::SanitiseMatchedBytes

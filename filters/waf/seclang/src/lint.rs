@@ -114,6 +114,11 @@ pub enum LintKind {
         /// The variable.
         variable: &'static str,
     },
+    /// An exclusion whose key begins with `/` and does not end with it.
+    UnclosedPattern {
+        /// The key.
+        key: String,
+    },
     /// A variable that is empty in the phase of the rule.
     VariableNotAvailable {
         /// The variable.
@@ -201,6 +206,12 @@ impl fmt::Display for LintKind {
             }
             K::ExclusionWithoutEffect { variable } => {
                 write!(f, "`!{variable}` has no effect: no `{variable}` stands before it")
+            }
+            K::UnclosedPattern { key } => {
+                write!(
+                    f,
+                    "`{key}` is no pattern without a `/` at its end: what has this name is excluded, nothing else"
+                )
             }
             K::VariableNotAvailable { variable, from } => {
                 write!(f, "`{variable}` is empty before phase {from}")
@@ -358,7 +369,14 @@ impl Linter<'_> {
         for directive in &ruleset.directives {
             let ids = match &directive.node {
                 Directive::RuleRemoveById(ids) => single(ids),
-                Directive::RuleUpdateTargetById(update) => single(&update.selection),
+                Directive::RuleUpdateTargetById(update) => {
+                    self.excluded(&update.variables.value, directive.name());
+                    single(&update.selection)
+                }
+                Directive::RuleUpdateTargetByMsg(update) | Directive::RuleUpdateTargetByTag(update) => {
+                    self.excluded(&update.variables.value, directive.name());
+                    continue;
+                }
                 Directive::RuleUpdateActionById(update) => vec![update.id],
                 Directive::Include(include) if include.files.is_empty() => {
                     self.report(LintKind::EmptyInclude, directive.name(), directive.span);

@@ -253,6 +253,14 @@ impl Exclusion {
                 errors.add(&path.field(field).index(index), format!("{word:?}"), expected);
             }
         }
+        for (index, target) in self.targets.iter().enumerate() {
+            if let Some((_, pattern)) = target.split_once(":/")
+                && !(pattern.ends_with('/') || target.starts_with("XML:"))
+            {
+                let at = path.field("targets").index(index);
+                errors.add(&at, format!("{target:?}"), "a `/` at the end of the pattern, too");
+            }
+        }
         if let Some(text) = &self.path
             && !(text.starts_with('/') && is_quotable(text))
         {

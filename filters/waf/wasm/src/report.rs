@@ -84,8 +84,8 @@ impl Report {
         let reply = Reply::new(status, details.clone());
         match &intervention.kind {
             InterventionKind::Deny => reply.with_body("Forbidden by the web application firewall.\n"),
-            // Envoy closes an HTTP/1 connection after this, the nearest that a filter can do.
-            InterventionKind::Drop => reply.with_header("connection", "close"),
+            // As ModSecurity v3 does: Envoy gives a filter no way to answer and close the connection behind it.
+            InterventionKind::Drop => reply,
             InterventionKind::Redirect(location) => reply.with_header("location", location.as_slice()),
         }
     }

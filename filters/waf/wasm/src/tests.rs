@@ -73,6 +73,10 @@ fn refuses_a_core_rule_set_that_contradicts_itself() {
         (r#""exclusions": [{}]"#, "crs.exclusions[0]: found neither rules nor tags"),
         (r#""exclusions": [{"rules": ["942100-"]}]"#, "crs.exclusions[0].rules[0]: found \"942100-\""),
         (r#""exclusions": [{"tags": ["a' b"]}]"#, "crs.exclusions[0].tags[0]: found \"a' b\""),
+        (
+            r#""exclusions": [{"rules": [1], "targets": ["ARGS:/^a"]}]"#,
+            "crs.exclusions[0].targets[0]: found \"ARGS:/^a\", expected a `/` at the end",
+        ),
         (r#""exclusions": [{"rules": [1], "path": "api"}]"#, "crs.exclusions[0].path: found \"api\""),
         (
             r#""exclusions": [{"rules": [942100], "targets": ["ARGZ:a"]}]"#,

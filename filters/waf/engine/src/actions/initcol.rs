@@ -17,7 +17,7 @@ pub(crate) struct InitCol {
 
 impl InitCol {
     pub(crate) fn run(&self, tx: &mut Transaction, plan: &Plan) {
-        tx.set_collection_key(plan, self.collection, &self.key);
+        tx.set_collection_key(plan, "initcol", self.collection, &self.key);
     }
 }
 

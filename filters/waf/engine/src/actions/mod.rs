@@ -68,13 +68,13 @@ impl Action {
             Action::SanitiseMatchedBytes(first, last) => sanitise::matched_bytes(tx, state, *first, *last),
             Action::SetEnv(action) => action.run(tx, plan),
             Action::SetRsc(key) => {
-                tx.set_collection_key(plan, portcullis_seclang::ast::Collection::Resource, key)
+                tx.set_collection_key(plan, "setrsc", portcullis_seclang::ast::Collection::Resource, key)
             }
             Action::SetSid(key) => {
-                tx.set_collection_key(plan, portcullis_seclang::ast::Collection::Session, key)
+                tx.set_collection_key(plan, "setsid", portcullis_seclang::ast::Collection::Session, key)
             }
             Action::SetUid(key) => {
-                tx.set_collection_key(plan, portcullis_seclang::ast::Collection::User, key)
+                tx.set_collection_key(plan, "setuid", portcullis_seclang::ast::Collection::User, key)
             }
             Action::SetVar(action) => action.run(tx, plan),
             Action::Skip(count) => state.skip = *count,

@@ -1,5 +1,5 @@
-//! `setenv:name=value`: sets `ENV:name` for the rest of the transaction. There is no process environment behind it.
-//! ModSecurity v3 reference, "setenv".
+//! `setenv:name=value`: sets `ENV:name` for the rest of the transaction; `setenv:name` sets it to 1, `setenv:!name` unsets it.
+//! There is no process environment behind it. ModSecurity v2 reference, "setenv"; v3 knows the first form only.
 
 use crate::plan::{Plan, Text};
 use crate::transaction::Transaction;
@@ -8,14 +8,20 @@ use crate::transaction::Transaction;
 #[derive(Debug, Clone)]
 pub(crate) struct SetEnv {
     pub(crate) name: Text,
-    /// `None` unsets it.
+    /// `None`: 1.
     pub(crate) value: Option<Text>,
 }
 
 impl SetEnv {
     pub(crate) fn run(&self, tx: &mut Transaction, plan: &Plan) {
         let name = tx.expand(plan, &self.name);
-        let value = self.value.as_ref().map(|value| tx.expand(plan, value));
-        tx.set_env(&name, value.as_deref());
+        match (&self.value, name.strip_prefix(b"!")) {
+            (Some(value), _) => {
+                let value = tx.expand(plan, value);
+                tx.set_env(&name, Some(&value));
+            }
+            (None, Some(name)) => tx.set_env(name, None),
+            (None, None) => tx.set_env(&name, Some(b"1")),
+        }
     }
 }

@@ -246,16 +246,25 @@ impl Transaction {
         plan.persistent.expire(collection, &record, key, seconds, (plan.clock)());
     }
 
-    /// `initcol`, `setsid`, `setuid`, `setrsc`.
-    pub(crate) fn set_collection_key(&mut self, plan: &Plan, collection: Collection, key: &Text) {
+    /// `action`: `initcol`, `setsid`, `setuid` or `setrsc`.
+    pub(crate) fn set_collection_key(
+        &mut self,
+        plan: &Plan,
+        action: &'static str,
+        collection: Collection,
+        key: &Text,
+    ) {
         let key = self.expand(plan, key);
-        debug!(
-            self,
-            5,
-            "Collection `{}' initialized with value: {}",
-            collection.as_str(),
-            String::from_utf8_lossy(&key)
-        );
+        if self.debugs(5) {
+            let value = String::from_utf8_lossy(&key);
+            let line = match action {
+                "setsid" => format!("Session ID initiated with value: '{value}'."),
+                "setuid" => format!("User collection initiated with value: '{value}'."),
+                "setrsc" => format!("RESOURCE initiated with value: '{value}'."),
+                _ => format!("Collection `{}' initialized with value: {value}", collection.as_str()),
+            };
+            self.write_debug(5, &line);
+        }
         let variable = match collection {
             Collection::Session => Some(VariableName::SessionId),
             Collection::User => Some(VariableName::UserId),

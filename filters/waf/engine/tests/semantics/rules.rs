@@ -41,6 +41,20 @@ const CASES: &[(&str, &str, &[u64], u16)] = &[
     ),
     ("SecRuleEngine Off\nSecAction 'id:1,phase:1,deny'", "/", &[], 0),
     ("SecAction 'id:1,phase:1,pass,ctl:ruleEngine=Off'\nSecAction 'id:2,phase:1,deny'", "/", &[1], 0),
+    // Variables of the environment, which are the transaction's.
+    (
+        "SecAction 'id:1,phase:1,nolog,setenv:A=%{ARGS.a}x,setenv:B,setenv:C=1,setenv:!C'\nSecRule ENV:A '@streq 1x' 'id:2,phase:1,chain'\nSecRule ENV:B '@streq 1' chain\nSecRule &ENV:C '@eq 0'",
+        "/?a=1",
+        &[2],
+        0,
+    ),
+    // An exclusion that begins like a pattern and does not end like one excludes what has that name.
+    (
+        "SecAction 'id:1,phase:1,nolog,ctl:ruleRemoveTargetById=2;ARGS:/^a'\nSecRule ARGS|!ARGS:/^b x 'id:2,phase:1'\nSecRule ARGS|!ARGS:/^b/ x 'id:3,phase:1'",
+        "/?a=x&b=x",
+        &[2, 3],
+        0,
+    ),
     // How far allow reaches.
     (
         "SecAction 'id:1,phase:1,allow:phase'\nSecAction 'id:2,phase:1'\nSecAction 'id:3,phase:2'",

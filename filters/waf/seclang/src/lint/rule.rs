@@ -2,7 +2,10 @@
 
 use super::{LintKind, Linter, phases::first_phase};
 use crate::{
-    ast::{ActionKind, Condition, Operator, OperatorName, Phase, Rule, Spanned, Transformation, Variable},
+    ast::{
+        ActionKind, Condition, Ctl, Operator, OperatorName, Phase, Quote, Rule, Selector, Spanned,
+        Transformation, Variable,
+    },
     source::Span,
 };
 
@@ -17,9 +20,32 @@ impl Linter<'_> {
             self.disruptive(rule);
         }
         let transformations = self.transformations(rule);
+        for action in &rule.actions {
+            let ActionKind::Ctl(ctl) = &action.kind else { continue };
+            if let Ctl::RuleRemoveTargetById(_, targets)
+            | Ctl::RuleRemoveTargetByMsg(_, targets)
+            | Ctl::RuleRemoveTargetByTag(_, targets) = ctl
+            {
+                self.excluded(targets, rule.directive_name());
+            }
+        }
         if let Condition::Match { variables, operator, .. } = &rule.condition {
+            self.excluded(variables, rule.directive_name());
             self.variables(variables, starter.phase().unwrap_or(Phase::RequestBody), span);
             self.operator(operator, transformations);
+        }
+    }
+
+    /// Keys that look like the beginning of a pattern, which the parser lets stand in exclusions only.
+    pub(super) fn excluded(&mut self, variables: &[Spanned<Variable>], directive: &str) {
+        for variable in variables {
+            if let Selector::Key(key) = &variable.selector
+                && key.quote == Quote::None
+                && key.value.starts_with(b"/")
+            {
+                let key = String::from_utf8_lossy(&key.value).into_owned();
+                self.report(LintKind::UnclosedPattern { key }, directive, variable.span);
+            }
         }
     }
 

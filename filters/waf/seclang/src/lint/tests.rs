@@ -117,6 +117,15 @@ const CASES: &[(&str, &[&str])] = &[
         "SecRule REQUEST_URI \"@beginsWith /a\" \"id:1,phase:1,chain\"\nSecRule REQUEST_URI \"@beginsWith /a/b\"",
         &[],
     ),
+    // Exclusions by something that is no pattern.
+    (
+        "SecRule ARGS|!ARGS:/^a a \"id:1,phase:1\"\nSecAction \"id:2,phase:1,ctl:ruleRemoveTargetById=1;ARGS:/^b\\[\"\nSecRuleUpdateTargetById 1 !ARGS:/c|!ARGS:x",
+        &[
+            "1:14 Warning `/^a` is no pattern without a `/` at its end: what has this name is excluded, nothing else",
+            "2:52 Warning `/^b\\[` is no pattern without a `/` at its end: what has this name is excluded, nothing else",
+            "3:27 Warning `/c` is no pattern without a `/` at its end: what has this name is excluded, nothing else",
+        ],
+    ),
     // Bodies that are not read.
     (
         "SecRequestBodyAccess Off\nSecRule REQUEST_BODY|ARGS_POST a \"id:1,phase:2\"\nSecRule ARGS a \"id:2,phase:2\"",

@@ -98,6 +98,6 @@ impl Context {
         else {
             return self.invalid(value, from..value.bytes.len(), "`rules;variable`");
         };
-        Some((semicolon, self.variables_from(value, semicolon + 1)))
+        Some((semicolon, self.excluded(value, semicolon + 1)))
     }
 }

@@ -1,7 +1,8 @@
 //! Lists of variables: `ARGS|!ARGS:/^x/|&REQUEST_HEADERS:'User-Agent'|XML:/*`.
 //!
 //! Members are separated by `|` or, as ModSecurity v3 allows, by `,`. A key stands after `:` or `.`. A pattern ends at
-//! the first unescaped `/` that a separator or the end follows, so that it may hold both separators.
+//! the first unescaped `/` that a separator or the end follows, so that it may hold both separators. In an exclusion, what begins
+//! like a pattern and has no such end is a plain key, as for ModSecurity v3 and Coraza: it excludes nothing, and a lint says so.
 
 use std::ops::Range;
 
@@ -16,12 +17,15 @@ use crate::{
 impl Context {
     /// All members of the list; those in error are left out.
     pub(super) fn variables(&mut self, value: &Value<'_>) -> Vec<Spanned<Variable>> {
-        self.variables_from(value, 0)
+        self.list(Scanner { bytes: &value.bytes, at: 0, excludes: false }, value)
     }
 
-    /// The members that start at this offset of the value.
-    pub(super) fn variables_from(&mut self, value: &Value<'_>, start: usize) -> Vec<Spanned<Variable>> {
-        let mut scanner = Scanner { bytes: &value.bytes, at: start };
+    /// The members that start at this offset of the value, all of which are excluded.
+    pub(super) fn excluded(&mut self, value: &Value<'_>, start: usize) -> Vec<Spanned<Variable>> {
+        self.list(Scanner { bytes: &value.bytes, at: start, excludes: true }, value)
+    }
+
+    fn list(&mut self, mut scanner: Scanner<'_>, value: &Value<'_>) -> Vec<Spanned<Variable>> {
         let mut variables = Vec::new();
         loop {
             scanner.skip_white_space();
@@ -69,6 +73,8 @@ impl Context {
 struct Scanner<'b> {
     bytes: &'b [u8],
     at: usize,
+    /// Whether members are exclusions without a `!`.
+    excludes: bool,
 }
 
 enum Wrong {
@@ -106,17 +112,17 @@ impl<'b> Scanner<'b> {
             [b':' | b'.', ..] => {
                 self.at += 1;
                 if !name.is_collection() {
-                    self.selector(name)?;
+                    self.selector(name, exclude)?;
                     return Err(Wrong::Other(ParseErrorKind::NotACollection { variable: name.as_str() }));
                 }
-                self.selector(name)?
+                self.selector(name, exclude || self.excludes)?
             }
             _ => Selector::All,
         };
         Ok(Variable { exclude, count, name, selector })
     }
 
-    fn selector(&mut self, name: VariableName) -> Result<Selector, Wrong> {
+    fn selector(&mut self, name: VariableName, excluded: bool) -> Result<Selector, Wrong> {
         let unclosed = Wrong::Other(ParseErrorKind::UnclosedSelector);
         let text = |value: &[u8], quote| Text { value: value.to_vec(), quote };
         match self.rest() {
@@ -132,19 +138,31 @@ impl<'b> Scanner<'b> {
                 }
             }
             [b'/', ..] if name != VariableName::Xml => {
-                let pattern = self.up_to(1, b"/").ok_or(unclosed)?;
-                Ok(Selector::Regex(text(pattern, Quote::None)))
-            }
-            rest => {
-                let end = rest.iter().position(|byte| is_separator(*byte)).unwrap_or(rest.len());
-                let key = rest.get(..end).unwrap_or_default().trim_ascii_end();
-                self.at += key.len();
-                match name {
-                    _ if key.is_empty() => Err(Wrong::Other(ParseErrorKind::EmptySelector)),
-                    VariableName::Xml => Ok(Selector::XPath(text(key, Quote::None))),
-                    _ => Ok(Selector::Key(text(key, Quote::None))),
+                let start = self.at;
+                match self.up_to(1, b"/") {
+                    Some(pattern) => Ok(Selector::Regex(text(pattern, Quote::None))),
+                    None if excluded => {
+                        self.at = start;
+                        self.key(name)
+                    }
+                    None => Err(unclosed),
                 }
             }
+            _ => self.key(name),
+        }
+    }
+
+    /// A key or an XPath without quotes.
+    fn key(&mut self, name: VariableName) -> Result<Selector, Wrong> {
+        let rest = self.rest();
+        let end = rest.iter().position(|byte| is_separator(*byte)).unwrap_or(rest.len());
+        let key = rest.get(..end).unwrap_or_default().trim_ascii_end();
+        self.at += key.len();
+        let text = Text { value: key.to_vec(), quote: Quote::None };
+        match name {
+            _ if key.is_empty() => Err(Wrong::Other(ParseErrorKind::EmptySelector)),
+            VariableName::Xml => Ok(Selector::XPath(text)),
+            _ => Ok(Selector::Key(text)),
         }
     }
 

@@ -60,6 +60,7 @@ const PRINTED: &[(&str, &str)] = &[
     // Variables.
     ("SecRule ARGS:'a|b'|&ARGS.c,!XML://@* a", "SecRule ARGS:'a|b'|&ARGS:c|!XML://@* a"),
     ("SecRule ARGS:/a,b|c\\/d/|ARGS:'/a/' a", "SecRule ARGS:/a,b|c\\/d/|ARGS:'/a/' a"),
+    ("SecRule \"ARGS|!ARGS:/a |!ARGS:b\" a", "SecRule \"ARGS|!ARGS:/a|!ARGS:b\" a"),
     ("SecRule \"ARGS:'/a b/' | XML:'//a|//b'\" a", "SecRule \"ARGS:'/a b/'|XML:'//a|//b'\" a"),
     // Operators.
     ("SecRule ARGS \"! @rx a\"", "SecRule ARGS \"!@rx a\""),
