@@ -1,3 +1,5 @@
+mod plugins;
+
 use super::*;
 use sdk_shim::{Loaded, load};
 use sdk_shim_testing::{Chunking, Message, Settings, TestHost, run, scenario::File};
