@@ -149,9 +149,12 @@ impl<'p> Parser<'p> {
             let is_group = self.peek() == Some(b'(');
             match self.atom(flags)? {
                 // `\b+` is an error, `(?:\b)+` is not.
-                Some(node @ Node::Assertion(_)) if !is_group => nodes.push(self.not_quantified(node)?),
+                Some(node @ Node::Assertion(_)) if !is_group => {
+                    self.no_quantifier()?;
+                    nodes.push(node);
+                }
                 Some(node) => nodes.push(self.quantified(node, *flags)?),
-                None => nodes.push(self.not_quantified(Node::Empty)?),
+                None => self.no_quantifier()?,
             }
         }
         Ok(match nodes.len() {
@@ -408,12 +411,12 @@ impl<'p> Parser<'p> {
         }
     }
 
-    /// For what no quantifier may follow.
-    fn not_quantified(&mut self, node: Node) -> Parsed<Node> {
+    /// Behind what no quantifier may follow.
+    fn no_quantifier(&mut self) -> Parsed<()> {
         let error = self.error(PatternErrorKind::NothingToRepeat);
         match self.quantifier()? {
             Some(_) => Err(error),
-            None => Ok(node),
+            None => Ok(()),
         }
     }
 
