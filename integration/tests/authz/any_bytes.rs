@@ -5,11 +5,13 @@ use super::native_jwt::{KEYS, token};
 use integration::prelude::*;
 use std::collections::BTreeSet;
 
+type Requesting = dyn Fn(&[u8]) -> Request;
+
 /// A place where a credential stands: what is good there, and a request with something there.
 struct Place {
     name: &'static str,
     good: Vec<u8>,
-    request: Box<dyn Fn(&[u8]) -> Request>,
+    request: Box<Requesting>,
     /// Whether it stands in the path.
     in_path: bool,
 }
@@ -116,6 +118,9 @@ fn bytes_that_envoy_keeps_for_itself() {
     }
 }
 
+/// How a byte comes into a credential.
+type Variant<'a> = (&'a str, Box<dyn Fn(u8) -> Vec<u8> + 'a>);
+
 #[test]
 fn no_byte_comes_past() {
     let app = Upstream::start("app");
@@ -137,7 +142,7 @@ fn no_byte_comes_past() {
         let good = envoy.send((place.request)(&place.good));
         assert_eq!(good.status, 200, "{name}: {}", envoy.access_log(&good.id));
         let (start, end) = place.good.split_at(place.good.len() / 2);
-        let variants: [(&str, Box<dyn Fn(u8) -> Vec<u8>>); 3] = [
+        let variants: [Variant<'_>; 3] = [
             ("in the middle", Box::new(move |byte| [start, &[byte], end].concat())),
             ("instead of one", Box::new(move |byte| [start, &[byte], &end[1..]].concat())),
             ("alone", Box::new(|byte| vec![byte])),
