@@ -12,6 +12,18 @@ pub(crate) fn sorted<T: Ord>(items: Vec<T>) -> Vec<T> {
     BinaryHeap::from(items).into_sorted_vec()
 }
 
+/// Changes the value of a key in a list in the order of its keys: a B-tree is 2 KB of code for each type. For short lists.
+pub(crate) fn change<K: Ord, V: Default>(list: &mut Vec<(K, V)>, key: K, change: impl FnOnce(&mut V)) {
+    let found = list.binary_search_by(|(known, _)| known.cmp(&key));
+    let at = found.unwrap_or_else(|at| at);
+    if found.is_err() {
+        list.insert(at, (key, V::default()));
+    }
+    if let Some((_, value)) = list.get_mut(at) {
+        change(value);
+    }
+}
+
 /// FNV-1a, <http://www.isthe.com/chongo/tech/comp/fnv/>.
 pub(crate) struct Fnv(u64);
 

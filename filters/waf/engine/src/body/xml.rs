@@ -42,7 +42,7 @@ pub trait XmlSink {
 ///
 /// The body is not well formed, a limit is exceeded, or the sink stopped the parser.
 #[inline(never)]
-pub fn parse(input: &[u8], limits: &Limits, sink: &mut (impl XmlSink + ?Sized)) -> Result<(), BodyError> {
+pub fn parse(input: &[u8], limits: &Limits, sink: &mut dyn XmlSink) -> Result<(), BodyError> {
     if input.is_empty() {
         return Ok(());
     }
@@ -109,7 +109,7 @@ fn attributes(
     entities: &Entities,
     position: u64,
     budget: &mut Budget,
-    sink: &mut (impl XmlSink + ?Sized),
+    sink: &mut dyn XmlSink,
 ) -> Result<(), BodyError> {
     for attribute in element.attributes() {
         let attribute = attribute.map_err(|_| BodyError::XmlSyntax(position))?;
@@ -128,7 +128,7 @@ fn attributes(
     Ok(())
 }
 
-fn piece(text: &str, budget: &mut Budget, sink: &mut (impl XmlSink + ?Sized)) -> Result<(), BodyError> {
+fn piece(text: &str, budget: &mut Budget, sink: &mut dyn XmlSink) -> Result<(), BodyError> {
     budget.spend(text.len())?;
     stopped(sink.text(text.as_bytes()))
 }

@@ -9,8 +9,7 @@
 //! chosen run at one byte of fifty, and 0.4 MB instead of 1.6; and it is built in a tenth of the time. What an attacker
 //! can gain is bounded: the more literals are filed under a run, the less likely the next one goes there too.
 
-use std::collections::HashMap;
-
+use crate::collections::{Map, sorted};
 use crate::operators::byte_frequency as frequency;
 
 /// The literals, and what each stands for.
@@ -54,7 +53,7 @@ impl Literals {
     /// Files the literals, all of two bytes or more and in lower case; others are never found.
     pub(crate) fn new<'a>(literals: impl Iterator<Item = &'a [u8]>) -> Self {
         let mut text = Vec::new();
-        let mut runs: HashMap<(u8, u32), Vec<Entry>> = HashMap::new();
+        let mut runs: Map<(u8, u32), Vec<Entry>> = Map::default();
         for (literal, bytes) in literals.enumerate() {
             let size = run_size(bytes);
             let best = runs_of(bytes).enumerate().min_by(|(_, a), (_, b)| {
@@ -85,10 +84,8 @@ impl Literals {
             tails: Bitmap::new(),
             quads: Bitmap::new(),
         };
-        let mut runs: Vec<_> = runs.into_iter().collect();
-        runs.sort_unstable_by_key(|(run, _)| *run);
-        for ((len, run), entries) in runs {
-            found.file(len, run, &entries);
+        for (len, run) in sorted(runs.keys().copied().collect()) {
+            found.file(len, run, runs.get(&(len, run)).map_or(&[], Vec::as_slice));
         }
         found
     }

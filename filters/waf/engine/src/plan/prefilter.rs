@@ -5,13 +5,12 @@
 //! once, whatever the number of rules that look at it, and the result is a set of *checks*: the operators that have to
 //! be asked.
 
-use std::collections::{BTreeSet, HashMap};
-
 use portcullis_seclang::ast::VariableName;
 
 use super::chains::{ALWAYS, NEWLINE, Triggers, UPPER, of_whole};
 use super::literals::Literals;
 use super::recall::Recall;
+use crate::collections::sorted;
 use crate::operators::{ByteSet, Requirement, byte_frequency};
 
 /// The bit of an operator in the result of a scan.
@@ -282,7 +281,8 @@ pub(crate) fn is_of_response(variable: VariableName) -> bool {
 /// Collects the operators of a rule set.
 #[derive(Debug, Default)]
 pub(crate) struct PrefilterBuilder {
-    literals: HashMap<Vec<u8>, BTreeSet<u16>>,
+    /// Each with its check.
+    literals: Vec<(Vec<u8>, u16)>,
     classes: Vec<Class>,
     base: Vec<u16>,
     /// One for each check.
@@ -359,7 +359,7 @@ impl PrefilterBuilder {
             class.fulfils.push(check);
         }
         for literal in long {
-            self.literals.entry(literal.to_ascii_lowercase()).or_default().insert(check);
+            self.literals.push((literal.to_ascii_lowercase(), check));
         }
         self.conditions.push(conditions);
         self.scopes.push(scope);
@@ -393,12 +393,13 @@ impl PrefilterBuilder {
     pub(crate) fn build(mut self) -> Option<Prefilter> {
         self.add_needed();
         let words = self.conditions.len().div_ceil(64);
-        let mut patterns: Vec<(Vec<u8>, BTreeSet<u16>)> = self.literals.into_iter().collect();
-        patterns = crate::collections::sorted(patterns);
+        let mut literals = sorted(self.literals);
+        literals.dedup();
         let file = |belongs: fn(&Scope) -> bool| {
-            let is_in = |check: &&u16| self.scopes.get(usize::from(**check)).is_some_and(belongs);
-            let of_scope = patterns.iter().map(|(literal, checks)| {
-                (literal.as_slice(), checks.iter().filter(is_in).copied().collect::<Vec<_>>())
+            let is_in = |check: &u16| self.scopes.get(usize::from(*check)).is_some_and(belongs);
+            let of_scope = literals.chunk_by(|(one, _), (other, _)| one == other).filter_map(|same| {
+                let checks = same.iter().map(|(_, check)| *check).filter(is_in).collect();
+                Some((same.first()?.0.as_slice(), checks))
             });
             Filed::new(of_scope)
         };

@@ -5,11 +5,10 @@
 //! nearly all of a phase is one segment, and each source is looked at once. When a segment is entered, the scans of the groups
 //! that its rules look at say which of the rules can match.
 
-use std::collections::BTreeMap;
-
 use super::reach::Fate;
-use super::{Chains, CheckId, Entry, Group, GroupId, Operation, PhasePlan, Rule, SourceId};
+use super::{Chains, Entry, Group, GroupId, Operation, PhasePlan, Rule, SourceId};
 use crate::actions::Action;
+use crate::collections::{change, sorted};
 
 /// A part of a phase that is run as a whole, unless something in it skips.
 #[derive(Debug)]
@@ -92,13 +91,16 @@ pub(crate) fn place_of(places: &[u32], check: usize) -> usize {
 
 #[derive(Default)]
 struct Wanted {
-    sources: BTreeMap<SourceId, OfSource>,
+    sources: Vec<(SourceId, OfSource)>,
 }
+
+/// Words of a bit set, by their places.
+type Words = Vec<(u32, u64)>;
 
 #[derive(Default)]
 struct OfSource {
-    present: BTreeMap<u32, u64>,
-    groups: BTreeMap<GroupId, BTreeMap<u32, u64>>,
+    present: Words,
+    groups: Vec<(GroupId, Words)>,
 }
 
 impl Wanted {
@@ -116,19 +118,18 @@ impl Wanted {
             targets.map(|target| Some((target.group?, groups.get(target.group? as usize)?))).collect();
         let Some(found) = found else { return false };
         for (id, group) in found {
-            let wanted = self.sources.entry(group.source).or_default();
-            match condition.check.filter(|_| !condition.negated) {
-                Some(CheckId(check)) => {
-                    let check = usize::from(check);
-                    if places.len() <= check {
-                        places.resize(check + 1, u32::MAX);
-                    }
-                    if let Some(known) = places.get_mut(check) {
-                        *known = place as u32;
-                    }
-                    add(wanted.groups.entry(id).or_default(), check);
-                }
+            let check = condition.check.filter(|_| !condition.negated).map(|check| usize::from(check.0));
+            change(&mut self.sources, group.source, |wanted| match check {
+                Some(check) => change(&mut wanted.groups, id, |checks| add(checks, check)),
                 None => add(&mut wanted.present, place),
+            });
+            if let Some(check) = check {
+                if places.len() <= check {
+                    places.resize(check + 1, u32::MAX);
+                }
+                if let Some(known) = places.get_mut(check) {
+                    *known = place as u32;
+                }
             }
         }
         true
@@ -143,10 +144,10 @@ impl Wanted {
 
     fn finish(&mut self, end: usize, of: &Of<'_>, segments: &mut Vec<Segment>) {
         let sources = std::mem::take(&mut self.sources).into_iter().map(|(source, wanted)| {
-            let mut all = BTreeMap::new();
+            let mut all = Words::new();
             let mut groups = Vec::new();
             for (group, checks) in wanted.groups {
-                checks.iter().for_each(|(word, bits)| *all.entry(*word).or_default() |= bits);
+                checks.iter().for_each(|(word, bits)| change(&mut all, *word, |all| *all |= *bits));
                 let chain = of.groups.get(group as usize).map(|group| of.chains.get(group.chain));
                 let triggers = chain.map_or(u32::MAX, |chain| chain.scan_triggers);
                 groups.push(SegmentGroup { group, triggers, checks: bits(checks) });
@@ -158,11 +159,11 @@ impl Wanted {
     }
 }
 
-fn add(set: &mut BTreeMap<u32, u64>, bit: usize) {
-    *set.entry((bit / 64) as u32).or_default() |= 1 << (bit % 64);
+fn add(set: &mut Words, bit: usize) {
+    change(set, (bit / 64) as u32, |bits| *bits |= 1 << (bit % 64));
 }
 
-fn bits(set: BTreeMap<u32, u64>) -> Vec<Bits> {
+fn bits(set: Words) -> Vec<Bits> {
     set.into_iter().map(|(word, bits)| Bits { word, bits }).collect()
 }
 
@@ -189,8 +190,7 @@ fn landings(phase: &PhasePlan, of: &Of<'_>, fates: &[Fate]) -> Vec<usize> {
             }
         }
     }
-    landings.sort_unstable();
-    landings
+    sorted(landings)
 }
 
 fn set(words: &mut [u64], bit: usize) {

@@ -1,16 +1,15 @@
-//! The automata that run regular patterns: `regex-automata`, given its own syntax tree, which saves it from parsing a
-//! translated pattern.
+//! The automata that run regular patterns: those of `regex-automata`.
 //!
 //! Of that crate only the lazy DFA and the PikeVM are used. Its `meta` engine has eight ways to search, which are a fifth of
 //! the module's code; what they gain is mostly in finding literals, and the scan has done that before a pattern is asked.
 
 use regex_automata::hybrid::dfa::{Cache, DFA};
+use regex_automata::nfa::thompson::NFA;
 use regex_automata::nfa::thompson::pikevm::PikeVM;
-use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
 use regex_automata::{Anchored, Input, MatchKind};
-use regex_syntax::hir::{Capture, Class, ClassBytes, ClassBytesRange, Hir, Look, Repetition};
 
 use super::ast::{Assertion, Ast, Mode, Node};
+use super::nfa::{self, Purpose};
 use super::program;
 use super::stages::{Part, Stages};
 use super::{GROUPS, Groups, LimitExceeded, parse};
@@ -66,12 +65,14 @@ pub(super) enum Refusal {
 /// How many bytes the automaton of the pattern takes at most, if there is one; without making it.
 pub(super) fn check(ast: &Ast) -> Result<usize, Refusal> {
     let size = size(&ast.root);
-    hir(&ast.root, true).ok_or(Refusal::Irregular)?;
+    if !is_regular(&ast.root, true) {
+        return Err(Refusal::Irregular);
+    }
     if size > SIZE_LIMIT { Err(Refusal::TooLarge) } else { Ok(size) }
 }
 
 impl Automaton {
-    /// `None` for a pattern that [`check`] refuses.
+    /// Of a pattern that [`check`] accepts.
     pub(super) fn new(ast: &Ast) -> Option<Self> {
         let stages = match parts(&ast.root, (size(&ast.root) / 8).max(STAGES_FROM))? {
             parts if parts.len() > 1 => Some(Stages::new(&parts, CACHE_LIMIT)?),
@@ -133,15 +134,12 @@ impl Automaton {
 impl Captures {
     fn new(pattern: &[u8]) -> Option<Self> {
         let ast = parse::parse(pattern).ok()?;
-        let hir = hir(&ast.root, true)?;
-        let config = thompson::Config::new().utf8(false).reverse(true).which_captures(WhichCaptures::None);
-        let start = Searcher::new(&hir, &config, MatchKind::All)?;
+        let root = std::slice::from_ref(&ast.root);
+        let start = Searcher::new(nfa::build(root, Purpose::Start)?, MatchKind::All)?;
         if ast.groups == 0 {
             return Some(Self { start, groups: None });
         }
-        let config = thompson::Config::new().utf8(false).which_captures(WhichCaptures::All);
-        let nfa = NFA::compiler().configure(config).build_from_hir(&hir).ok()?;
-        let groups = PikeVM::builder().build_from_nfa(nfa).ok()?;
+        let groups = PikeVM::builder().build_from_nfa(nfa::build(root, Purpose::Groups)?).ok()?;
         Some(Self { start, groups: Some(groups) })
     }
 
@@ -171,12 +169,10 @@ impl Captures {
 
 impl Searcher {
     fn whole(root: &Node) -> Option<Self> {
-        let config = thompson::Config::new().utf8(false).which_captures(WhichCaptures::None);
-        Self::new(&hir(root, true)?, &config, MatchKind::LeftmostFirst)
+        Self::new(nfa::build(std::slice::from_ref(root), Purpose::End)?, MatchKind::LeftmostFirst)
     }
 
-    fn new(hir: &Hir, config: &thompson::Config, kind: MatchKind) -> Option<Self> {
-        let nfa = NFA::compiler().configure(config.clone()).build_from_hir(hir).ok()?;
+    fn new(nfa: NFA, kind: MatchKind) -> Option<Self> {
         let config =
             DFA::config().match_kind(kind).cache_capacity(CACHE_LIMIT).skip_cache_capacity_check(true);
         let dfa = DFA::builder().configure(config).build_from_nfa(nfa).ok()?;
@@ -202,19 +198,17 @@ impl Searcher {
 }
 
 /// The parts of a sequence that [`Stages`] are to run, cut before its nodes of at least this size; any other pattern as one part.
-/// `None`: the pattern needs backtracking.
-fn parts(root: &Node, least: usize) -> Option<Vec<Part>> {
+fn parts(root: &Node, least: usize) -> Option<Vec<Part<'_>>> {
     let nodes = match root {
         Node::Concat(nodes) => nodes.as_slice(),
         root => std::slice::from_ref(root),
     };
-    let hirs = sequence(nodes, true).collect::<Option<Vec<_>>>()?;
     let mut parts = Vec::new();
     let mut end = nodes.len();
     for at in (0..nodes.len()).rev() {
         if at == 0 || nodes.get(at).is_some_and(|node| size(node) >= least) {
-            let hir = Hir::concat(hirs.get(at..end)?.to_vec());
-            parts.push(Part { hir, first: program::first_of(nodes.get(at..end)?) });
+            let nodes = nodes.get(at..end)?;
+            parts.push(Part { nodes, first: program::first_of(nodes) });
             end = at;
         }
     }
@@ -243,45 +237,26 @@ fn size(node: &Node) -> usize {
     }
 }
 
-/// `last`: nothing follows in the whole pattern. `None`: the pattern needs backtracking.
-fn hir(node: &Node, last: bool) -> Option<Hir> {
-    Some(match node {
-        Node::Empty => Hir::empty(),
-        Node::Set(set) => class(*set),
-        Node::Assertion(assertion) => Hir::look(match assertion {
-            Assertion::Start => Look::Start,
-            Assertion::StartLine => Look::StartLF,
-            Assertion::End => Look::End,
-            Assertion::EndLine => Look::EndLF,
-            Assertion::EndOrLastNewline => return None,
-            Assertion::WordBoundary => Look::WordAscii,
-            Assertion::NotWordBoundary => Look::WordAsciiNegate,
-        }),
-        Node::Concat(nodes) => Hir::concat(sequence(nodes, last).collect::<Option<_>>()?),
-        Node::Alternate(nodes) => {
-            Hir::alternation(nodes.iter().map(|node| hir(node, last)).collect::<Option<_>>()?)
+/// Whether the pattern needs no backtracking. `last`: nothing follows in the whole pattern.
+fn is_regular(node: &Node, last: bool) -> bool {
+    match node {
+        Node::Empty | Node::Set(_) => true,
+        Node::Assertion(assertion) => *assertion != Assertion::EndOrLastNewline,
+        Node::Concat(nodes) => {
+            let following = |index: usize| nodes.get(index + 1..).unwrap_or_default();
+            nodes.iter().enumerate().all(|(index, node)| is_regular_before(node, following(index), last))
         }
-        Node::Capture(group, inner) => {
-            let index = u32::try_from(*group).ok()?;
-            Hir::capture(Capture { index, name: None, sub: Box::new(hir(inner, last)?) })
-        }
-        Node::Repeat { .. } => in_sequence(node, &[], last)?,
-        Node::Look { .. } | Node::Atomic(_) | Node::BackReference { .. } => return None,
-    })
-}
-
-/// The translations of nodes that follow each other.
-fn sequence(nodes: &[Node], last: bool) -> impl Iterator<Item = Option<Hir>> {
-    nodes
-        .iter()
-        .enumerate()
-        .map(move |(index, node)| in_sequence(node, nodes.get(index + 1..).unwrap_or_default(), last))
+        Node::Alternate(nodes) => nodes.iter().all(|node| is_regular(node, last)),
+        Node::Capture(_, inner) => is_regular(inner, last),
+        Node::Repeat { .. } => is_regular_before(node, &[], last),
+        Node::Look { .. } | Node::Atomic(_) | Node::BackReference { .. } => false,
+    }
 }
 
 /// For `node`, which `following` comes after in the same sequence.
-fn in_sequence(node: &Node, following: &[Node], last: bool) -> Option<Hir> {
+fn is_regular_before(node: &Node, following: &[Node], last: bool) -> bool {
     let last = last && following.is_empty();
-    let Node::Repeat { node, min, max, mode } = node else { return hir(node, last) };
+    let Node::Repeat { node, max, mode, .. } = node else { return is_regular(node, last) };
     // What a possessive loop over bytes leaves untaken can't be what follows: giving back would not help, so the
     // plain loop finds the same.
     let gives_back = *mode == Mode::Possessive
@@ -292,16 +267,7 @@ fn in_sequence(node: &Node, following: &[Node], last: bool) -> Option<Hir> {
             (Some(_), Some(_)) => last,
             _ => false,
         };
-    if gives_back {
-        return None;
-    }
-    let sub = Box::new(hir(node, false)?);
-    Some(Hir::repetition(Repetition { min: *min, max: *max, greedy: *mode != Mode::Lazy, sub }))
-}
-
-fn class(set: ByteSet) -> Hir {
-    let ranges = set.ranges().into_iter().map(|(first, last)| ClassBytesRange::new(first, last));
-    Hir::class(Class::Bytes(ClassBytes::new(ranges)))
+    !gives_back && is_regular(node, false)
 }
 
 /// The bytes that a match of the sequence starts with; `None` if it can be empty or is not that simple.

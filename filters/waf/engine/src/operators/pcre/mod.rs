@@ -14,6 +14,7 @@ mod class;
 mod empty;
 mod error;
 mod matchers;
+mod nfa;
 mod parse;
 mod program;
 mod required;

@@ -11,10 +11,10 @@
 
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
-use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
 use regex_automata::{Anchored, Input, MatchKind};
-use regex_syntax::hir::Hir;
 
+use super::ast::Node;
+use super::nfa::{self, Purpose};
 use crate::operators::byte_set::ByteSet;
 
 /// A search that has more work than this for each byte of the input, on average, is left to another matcher.
@@ -22,8 +22,8 @@ const STEPS_FOR_EACH_BYTE: usize = 16;
 
 /// A part of a sequence.
 #[derive(Clone, Debug)]
-pub(super) struct Part {
-    pub(super) hir: Hir,
+pub(super) struct Part<'n> {
+    pub(super) nodes: &'n [Node],
     /// The bytes that it can begin with; `None` if it can be empty.
     pub(super) first: Option<ByteSet>,
 }
@@ -59,8 +59,8 @@ struct Thread {
 
 impl Stages {
     /// Of parts that follow each other. `cache`: how many bytes the table of one may take.
-    pub(super) fn new(parts: &[Part], cache: usize) -> Option<Self> {
-        let stage = |(index, part): (usize, &Part)| Stage::new(part, cache, index > 0);
+    pub(super) fn new(parts: &[Part<'_>], cache: usize) -> Option<Self> {
+        let stage = |(index, part): (usize, &Part<'_>)| Stage::new(part, cache, index > 0);
         parts.iter().enumerate().map(stage).collect::<Option<_>>().map(Self)
     }
 
@@ -98,9 +98,8 @@ impl Stages {
 
 impl Stage {
     /// `many`: it has more than one state at a time, so its table may not be cleared unnoticed.
-    fn new(part: &Part, cache: usize, many: bool) -> Option<Self> {
-        let config = thompson::Config::new().utf8(false).which_captures(WhichCaptures::None);
-        let nfa = NFA::compiler().configure(config).build_from_hir(&part.hir).ok()?;
+    fn new(part: &Part<'_>, cache: usize, many: bool) -> Option<Self> {
+        let nfa = nfa::build(part.nodes, Purpose::End)?;
         let config = DFA::config()
             .match_kind(MatchKind::All)
             .cache_capacity(cache)
