@@ -21,6 +21,8 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 CARGO_HOME ?= $(HOME)/.cargo
 # The same module wherever it is built: messages of panics name files, not whose home they are in.
 REPRODUCIBLE := --config 'target.$(WASM).rustflags=["--remap-path-prefix=$(CARGO_HOME)=/cargo","--remap-path-prefix=$(CURDIR)=/portcullis"]'
+# The linker leaves room for 32 bits in every reference otherwise: a twentieth of the code.
+COMPACT := -Clink-arg=--compress-relocations
 
 .PHONY: help
 help: ## Print this help
@@ -93,12 +95,12 @@ modules: wasm-target ## Build the filters into dist/; the waf with the Core Rule
 	@for filter in $(FILTERS); do \
 	    echo "Building $$filter.wasm"; \
 	    profile=$(call profile_of,$$filter); \
-	    cargo rustc $(REPRODUCIBLE) --package portcullis-$$filter --lib --crate-type cdylib --target $(WASM) --profile $$profile; \
+	    cargo rustc $(REPRODUCIBLE) --package portcullis-$$filter --lib --crate-type cdylib --target $(WASM) --profile $$profile -- $(COMPACT); \
 	    $(call publish,portcullis_$$filter.wasm,dist/$$filter.wasm,$$profile); \
 	done
 	@for example in $(EXAMPLES); do \
 	    echo "Building examples/$$example.wasm"; \
-	    cargo rustc --package sdk-shim --example $$example --target $(WASM) --profile wasm-small; \
+	    cargo rustc --package sdk-shim --example $$example --target $(WASM) --profile wasm-small -- $(COMPACT); \
 	    $(call publish,examples/$$example.wasm,dist/examples/$$example.wasm,wasm-small); \
 	done
 
@@ -177,7 +179,7 @@ run-%: envoy module-%
 module-%: wasm-target
 	@test -f custom/$*/Cargo.toml || { echo "custom/$* is not there: make new-filter NAME=$*" >&2; exit 2; }
 	@mkdir -p dist/custom
-	@cargo rustc --package $* --lib --crate-type cdylib --target $(WASM) --profile wasm-small
+	@cargo rustc --package $* --lib --crate-type cdylib --target $(WASM) --profile wasm-small -- $(COMPACT)
 	@$(call publish,$(subst -,_,$*).wasm,dist/custom/$*.wasm,wasm-small)
 
 # Those with a size to keep are compiled for it.
@@ -252,7 +254,7 @@ sizes-baseline: modules ## Write down how large the modules' code is
 # `make sizes-of-waf`: which crates and functions the code of a filter is. Links it anew, with names.
 sizes-of-%: wasm-target
 	@profile=$(call profile_of,$*); \
-	    cargo rustc --quiet --package portcullis-$* --lib --crate-type cdylib --target $(WASM) --profile $$profile -- -C strip=debuginfo; \
+	    cargo rustc --quiet --package portcullis-$* --lib --crate-type cdylib --target $(WASM) --profile $$profile -- -C strip=debuginfo $(COMPACT); \
 	    $(SIZES) --of $(TARGET_DIR)/$(WASM)/$$profile/portcullis_$*.wasm
 
 .PHONY: wasm-target
