@@ -156,6 +156,12 @@ fn the_core_rule_set_does_as_its_fields_say() {
             418,
         ),
         (r#""settings": {"allowed_methods": "POST"}"#, "/", 403),
+        // Limits that the Core Rule Set has, and leaves open by default.
+        (r#""settings": {"max_num_args": "2"}"#, "/?a=1&b=2", 200),
+        (r#""settings": {"max_num_args": "2"}"#, "/?a=1&b=2&c=3", 403),
+        (r#""settings": {"total_arg_length": "10"}"#, "/?a=12345&b=12345", 403),
+        (r#""early_blocking": true"#, "/?q=red+shoes", 200),
+        (r#""early_blocking": true"#, "/../../etc/passwd", 403),
     ];
     for (fields, path, status) in cases {
         let config = format!(r#"{{"crs": {{{fields}}}}}"#);

@@ -1,3 +1,5 @@
+mod pcre2;
+
 use super::{Groups, LimitExceeded, Pattern, PatternErrorKind};
 
 fn groups(pattern: &str, input: &[u8]) -> Option<Vec<Option<String>>> {
