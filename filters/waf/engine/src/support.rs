@@ -165,6 +165,14 @@ pub fn variable(name: VariableName) -> Support {
         V::RequestBody => {
             But("absent for multipart and XML unless ctl:forceRequestBodyVariable=On, as in v2")
         }
+        V::Time
+        | V::TimeDay
+        | V::TimeHour
+        | V::TimeMin
+        | V::TimeMon
+        | V::TimeSec
+        | V::TimeWday
+        | V::TimeYear => But("in UTC: a filter knows no time zone"),
         V::RemoteHost => But("the address: a filter can't ask DNS"),
         V::ServerAddr | V::ServerPort => But("the address that the client connected to"),
         V::UniqueId => But("Envoy's `x-request-id`, where it is there"),

@@ -1,6 +1,6 @@
 //! Arguments: of the query, of bodies.
 
-use portcullis_seclang::ast::VariableName;
+use portcullis_seclang::ast::{BodyProcessor, VariableName};
 
 use super::body::Sink;
 use super::{Transaction, ValueId, debug};
@@ -53,6 +53,7 @@ impl Transaction {
                 Origin::Get => "GET",
                 Origin::Post => "POST",
                 Origin::Multipart => "BODY",
+                Origin::Structured if self.body_processor == Some(BodyProcessor::Xml) => "XML",
                 Origin::Structured => "JSON",
             };
             let (name, value) = (self.bytes(name), self.bytes(value));

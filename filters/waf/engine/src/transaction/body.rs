@@ -7,6 +7,7 @@ use portcullis_seclang::ast::{BodyProcessor, VariableName};
 
 use super::arguments::Origin;
 use super::reference::BodyPlace;
+use super::xml_arguments::XmlArguments;
 use super::{Hex, Transaction, ValueId, debug};
 use crate::body::{
     self, ArgumentSink, BodyError, File, Limits, MultipartFlags, MultipartNote, MultipartSink, XmlSink,
@@ -161,7 +162,10 @@ impl Transaction {
         let mut sink = XmlValues {
             sink: Sink::new(self, plan, Origin::Structured),
             text: Vec::new(),
-            tree: (!plan.xpaths.is_empty()).then(XmlTree::default),
+            tree: (mode != ParseXml::OnlyArgs && !plan.xpaths.is_empty()).then(XmlTree::default),
+            into_xml: mode != ParseXml::OnlyArgs,
+            arguments: (mode != ParseXml::Off)
+                .then(|| XmlArguments::new(limits.bytes.saturating_add(body.len()))),
         };
         let mut result = body::xml(body, limits, &mut sink);
         if let Some(mut tree) = sink.tree.take() {
@@ -176,15 +180,14 @@ impl Transaction {
                 }
             }
         }
-        let text = sink.text;
-        let value = self.memory.values.push(&text);
-        if mode != ParseXml::OnlyArgs && !body.is_empty() {
+        if sink.arguments.as_ref().is_some_and(XmlArguments::is_stopped) {
+            result = result.and(Err(BodyError::Stopped));
+        }
+        if sink.into_xml && !body.is_empty() {
+            let text = sink.text;
+            let value = self.memory.values.push(&text);
             let key = self.memory.values.push(b"/*");
             self.add_member(VariableName::Xml, key, value);
-        }
-        if mode != ParseXml::Off {
-            let name = self.memory.values.push(b"xml");
-            self.add_argument(plan, Origin::Structured, name, value);
         }
         result
     }
@@ -335,16 +338,24 @@ struct XmlValues<'t> {
     text: Vec<u8>,
     /// For other expressions, if there are any.
     tree: Option<XmlTree>,
+    /// Whether `XML` is to have anything.
+    into_xml: bool,
+    arguments: Option<XmlArguments>,
 }
 
 impl XmlSink for XmlValues<'_> {
     fn text(&mut self, text: &[u8]) -> ControlFlow<()> {
         self.text.extend_from_slice(text);
+        if let Some(arguments) = &mut self.arguments {
+            arguments.text(text);
+        }
         self.add_to_tree(|tree| tree.text(text))
     }
 
     fn attribute(&mut self, name: &[u8], value: &[u8]) -> ControlFlow<()> {
-        self.sink.member(VariableName::Xml, b"//@*", value)?;
+        if self.into_xml {
+            self.sink.member(VariableName::Xml, b"//@*", value)?;
+        }
         self.add_to_tree(|tree| tree.attribute(name, value))
     }
 
@@ -353,10 +364,16 @@ impl XmlSink for XmlValues<'_> {
     }
 
     fn start_element(&mut self, name: &[u8]) -> ControlFlow<()> {
+        if let Some(arguments) = &mut self.arguments {
+            arguments.start_element(name)?;
+        }
         self.add_to_tree(|tree| tree.start_element(name))
     }
 
     fn end_element(&mut self) {
+        if let Some(arguments) = &mut self.arguments {
+            arguments.end_element(&mut self.sink);
+        }
         if let Some(tree) = &mut self.tree {
             tree.end_element();
         }

@@ -21,6 +21,7 @@ mod values;
 mod variables;
 mod visit;
 mod work;
+mod xml_arguments;
 
 use std::sync::Arc;
 use std::time::Duration;

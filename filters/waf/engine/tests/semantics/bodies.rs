@@ -76,3 +76,51 @@ fn the_limit_without_files_is_a_body_error() {
         }
     }
 }
+
+/// The names and values of all arguments, and whether `XML` and `REQBODY_ERROR` have something to say.
+#[test]
+fn xml_becomes_arguments_where_a_rule_set_asks_for_it() {
+    let document = br#"<?xml version="1.0"?>
+        <root><level1 id="7"><level2>foo</level2> <level2>b&amp;<![CDATA[ar]]></level2></level1><p:e xmlns:p="u"/></root>"#;
+    let all = "xml.root.level1.level2=foo xml.root.level1.level2=b&ar xml.root.e=";
+    let rows: &[(&str, &[u8], &str, &[u64])] = &[
+        ("", document, "", &[1, 2, 3]),
+        ("SecParseXmlIntoArgs On", document, all, &[1, 2, 3]),
+        ("SecParseXmlIntoArgs OnlyArgs", document, all, &[]),
+        ("SecAction id:9,phase:1,nolog,ctl:parseXmlIntoArgs=OnlyArgs", document, all, &[]),
+        ("SecParseXmlIntoArgs On", b"<a>x</a>", "xml.a=x", &[1]),
+        ("SecParseXmlIntoArgs On", b"<a>x<b/>y</a>", "xml.a.b=", &[1]),
+        ("SecParseXmlIntoArgs OnlyArgs", b"<a><b>x</b>", "xml.a.b=x", &[4]),
+        ("SecParseXmlIntoArgs OnlyArgs\nSecArgumentsLimit 2", b"<a><b/><b/></a>", "xml.a.b= xml.a.b=", &[]),
+        (
+            "SecParseXmlIntoArgs OnlyArgs\nSecArgumentsLimit 2",
+            b"<a><b/><b/><b/></a>",
+            "xml.a.b= xml.a.b=",
+            &[4],
+        ),
+    ];
+    for (setting, body, arguments, ids) in rows {
+        let rules = "SecAction id:8,phase:1,nolog,ctl:requestBodyProcessor=XML
+             SecRule XML:/* [a-z] id:1
+             SecRule XML://@* 7 id:2
+             SecRule XML:/root/level1/level2 foo id:3
+             SecRule REQBODY_ERROR '@eq 1' id:4";
+        let waf = compile(&format!("SecRuleEngine On\n{setting}\n{rules}"), &Options::default());
+        let (tx, _) = run(&waf, "/", b"text/xml", body);
+        let text = |(name, value): (&[u8], &[u8])| {
+            format!("{}={}", String::from_utf8_lossy(name), String::from_utf8_lossy(value))
+        };
+        let shown = format!("{setting}: {}", String::from_utf8_lossy(body));
+        assert_eq!(tx.arguments().map(text).collect::<Vec<_>>().join(" "), *arguments, "{shown}");
+        assert_eq!(tx.matches().iter().map(|matched| matched.id).collect::<Vec<_>>(), *ids, "{shown}");
+    }
+    // Names are bounded: 8 KB of elements under a long name are no megabytes.
+    let long = format!("<{0}>{1}</{0}>", "a".repeat(4000), "<b/>".repeat(900));
+    let waf = compile(
+        "SecRuleEngine On\nSecParseXmlIntoArgs On\nSecAction id:8,phase:1,nolog,ctl:requestBodyProcessor=XML\nSecRule REQBODY_ERROR '@eq 1' id:4",
+        &Options::default(),
+    );
+    let (tx, _) = run(&waf, "/", b"text/xml", long.as_bytes());
+    assert_eq!(tx.matches().len(), 1);
+    assert!(tx.arguments().count() < 30, "{}", tx.arguments().count());
+}
