@@ -23,7 +23,7 @@ impl Default for Request {
         let mut headers: Headers = headers.into_iter().collect();
         headers.push(b"x-raw", b"\xff\xfe");
         let claims = json!({
-            "admin": true, "level": 3, "ratio": 0.5, "tenant": "acme", "groups": ["staff", "ops"], "nothing": null,
+            "admin": true, "level": 3, "iat": 1700000000, "exp": 1700003600, "ratio": 0.5, "tenant": "acme", "groups": ["staff", "ops"], "nothing": null,
             "address": {"country": "NL", "lines": ["a", "b"]}, "big": 18_446_744_073_709_551_615_u64,
             "roles": [{"name": "reader", "tenant": "acme"}, {"name": "admin", "tenant": "other"}],
         });
@@ -93,6 +93,7 @@ fn values() {
         // Claims of all types, nested.
         ("claims.admin && claims.admin == true", Ok(true)),
         ("claims.level >= 3 && claims.level < 3.5 && claims.ratio == 0.5", Ok(true)),
+        ("has(claims.exp) && has(claims.iat) && claims.exp - claims.iat <= 3600", Ok(true)),
         ("claims.address.country in ['NL', 'BE'] && claims['address']['lines'][1] == 'b'", Ok(true)),
         ("'ops' in claims.groups && size(claims.groups) == 2 && 'country' in claims.address", Ok(true)),
         ("claims.roles.exists(role, role.name == 'admin' && role.tenant == claims.tenant)", Ok(false)),

@@ -7,7 +7,7 @@ use crate::sorted;
 #[cfg(feature = "trace")]
 use crate::trace;
 use cache::{Cache, Entry};
-use portcullis_jwt::{Claims, Jwks, Signature, Token, TokenError};
+use portcullis_jwt::{Claims, Header, Jwks, Signature, Token, TokenError};
 pub use provider::bare_audience;
 use provider::{Keys, Provider};
 use sdk_shim_config::{ConfigErrors, Environment, Path};
@@ -38,6 +38,8 @@ pub(crate) struct Authentication {
     /// The names of all headers that a rule writes, in lower case.
     written: Vec<String>,
     cache: RefCell<Cache>,
+    /// That of the last token that was read.
+    last_header: RefCell<Option<Header>>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -201,7 +203,8 @@ impl Authentication {
             sorted::insert(&mut written, name);
         }
         let cache = RefCell::new(Cache::new(config.jwt_cache_size));
-        (!rules.is_empty()).then_some(Self { providers, sources, written, cache, warnings })
+        let last_header = RefCell::new(None);
+        (!rules.is_empty()).then_some(Self { providers, sources, written, cache, last_header, warnings })
     }
 
     /// Who the request is from; `None` for nobody in particular: it has no token, or is a CORS preflight, which cannot have
@@ -285,6 +288,14 @@ impl Authentication {
     /// The names of the headers that rules write, in lower case.
     pub(crate) fn written_headers(&self) -> impl Iterator<Item = &str> {
         self.written.iter().map(String::as_str)
+    }
+
+    fn parse(&self, text: &[u8]) -> Read {
+        let token = Token::parse_behind(&mut self.last_header.borrow_mut(), text)?;
+        let claims = Claims::parse(&token.payload)?;
+        let signature = Rc::new((token.signature()?, token.signing_input.len()));
+        let token = Rc::new(Verified { claims, payload_base64url: token.payload_base64url.into() });
+        Ok(Known { entry: Entry { provider: None, token }, signature: Some(signature) })
     }
 
     /// The names of the query parameters that tokens are read from.
@@ -389,7 +400,7 @@ impl<'a> Tokens<'a> {
         let known = if known.signature.is_some() {
             Ok(known.signature)
         } else {
-            parse(&text).map(|read| read.signature)
+            self.rules.parse(&text).map(|read| read.signature)
         };
         let Some(signature) = known.map_err(invalid)? else { return Err(invalid(TokenError::Format)) };
         let (signature, signed) = &*signature;
@@ -406,18 +417,11 @@ impl<'a> Tokens<'a> {
             return known.clone();
         }
         let cached = self.rules.cache.borrow_mut().get(&text);
-        let known = cached.map_or_else(|| parse(&text), |entry| Ok(Known { entry, signature: None }));
+        let known =
+            cached.map_or_else(|| self.rules.parse(&text), |entry| Ok(Known { entry, signature: None }));
         self.read.push((text, known.clone()));
         known
     }
-}
-
-fn parse(text: &[u8]) -> Read {
-    let token = Token::parse(text)?;
-    let claims = Claims::parse(&token.payload)?;
-    let signature = Rc::new((token.signature()?, token.signing_input.len()));
-    let token = Rc::new(Verified { claims, payload_base64url: token.payload_base64url.into() });
-    Ok(Known { entry: Entry { provider: None, token }, signature: Some(signature) })
 }
 
 /// Verifies with what the host offers.

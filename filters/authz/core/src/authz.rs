@@ -32,6 +32,8 @@ pub struct Authz {
     normalizer: Normalizer,
     checks: Vec<Check>,
     check_of_policy: Vec<Option<usize>>,
+    /// Whether anything is changed in requests that are allowed.
+    edits_any: bool,
     pub(crate) policies: Compiled,
     responses: Responses,
     policy_names: Vec<String>,
@@ -160,7 +162,9 @@ impl Authz {
             }
         }
         let normalizer = Normalizer { level: config.path_normalization, parameters: config.path_parameters };
+        let edits_any = credentials.edits_any() || authentication.is_some() || !checks.is_empty();
         errors.into_result(Self {
+            edits_any,
             credentials,
             requirements,
             authentication,
@@ -193,11 +197,11 @@ impl Authz {
     /// to do; `attributes` are asked only for what a policy needs.
     pub fn check<'a>(&'a self, headers: &Headers, attributes: &mut dyn Attributes) -> Decision<'a> {
         let host = host(headers);
-        let without;
+        let (without, identity);
         let nobody = Caller::default();
+        let is_checked = attributes.is_checked();
         let mut facts = Facts::new(headers, host.as_deref(), nobody, None, attributes);
         let (route, required) = self.requirements.of(&mut facts);
-        let is_checked = attributes.is_checked();
         let refuse = |outcome, caller: Caller<'a>| Decision {
             outcome,
             consumer: caller.consumer,
@@ -210,12 +214,12 @@ impl Authz {
             checks: Vec::new(),
             is_checked,
         };
-        let mut caller = match self.credentials.authenticate(required.ignored, headers, attributes) {
+        let mut caller = match self.credentials.authenticate(required.ignored, headers, facts.attributes) {
             Ok(caller) => caller,
             Err((kind, problem)) => return refuse(Outcome::DenyCredential(kind, problem), nobody),
         };
         let rules = self.authentication.as_ref().filter(|_| !required.ignored.has(CredentialKind::Jwt));
-        let identity = match rules.map(|rules| rules.authenticate(headers, attributes)) {
+        identity = match rules.map(|rules| rules.authenticate(headers, facts.attributes)) {
             None => None,
             Some(Ok(identity)) => identity,
             Some(Err(Refusal::Token(denial))) => return refuse(Outcome::DenyToken(denial), caller),
@@ -224,7 +228,8 @@ impl Authz {
         if identity.is_some() {
             caller.shown.add(CredentialKind::Jwt);
         }
-        let mut facts = Facts::new(headers, host.as_deref(), caller, identity.as_ref(), attributes);
+        facts.caller = caller;
+        facts.identity = identity.as_ref();
         let answer = required.requirement.answer(&caller, &mut facts);
         #[cfg(feature = "trace")]
         {
@@ -317,6 +322,9 @@ impl Authz {
     /// is named and its claims are told, and what the client wrote itself under these names is removed, with `_` in place of `-`
     /// as well.
     pub fn edits<'a>(&'a self, headers: &'a Headers, decision: &Decision<'_>) -> Vec<Edit<'a>> {
+        if !self.edits_any {
+            return Vec::new();
+        }
         let mut changes = Changes::default();
         let ignored = self.requirements.get(decision.route).ignored;
         self.credentials.changes(ignored, decision.consumer, headers, &mut changes);

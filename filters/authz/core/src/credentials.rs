@@ -166,6 +166,12 @@ impl Credentials {
         kinds.into_iter().filter(|(_, required)| *required).map(|(kind, _)| kind).collect()
     }
 
+    /// Whether any header can change for them.
+    pub(crate) fn edits_any(&self) -> bool {
+        let kinds = [CredentialKind::ApiKey, CredentialKind::Basic, CredentialKind::Hmac];
+        kinds.into_iter().any(|kind| self.has(kind)) || self.written_headers().next().is_some()
+    }
+
     /// Whether credentials of this kind can be shown at all.
     pub(crate) fn has(&self, kind: CredentialKind) -> bool {
         match kind {

@@ -17,7 +17,7 @@ pub(crate) struct Facts<'r> {
     pub(crate) caller: Caller<'r>,
     /// Whose token the request carries.
     pub(crate) identity: Option<&'r Identity>,
-    attributes: &'r mut dyn Attributes,
+    pub(crate) attributes: &'r mut dyn Attributes,
     peer_address: OnceCell<PeerAddress>,
     remote_address: OnceCell<Option<IpAddr>>,
     local_address: OnceCell<Option<SocketAddr>>,

@@ -1,4 +1,5 @@
 use crate::pattern::{Pattern, PatternSet};
+use crate::search::{find, find_all};
 
 /// The scheme that Istio puts before every principal of a policy.
 const SCHEME: &[u8] = b"spiffe://";
@@ -38,7 +39,7 @@ impl Namespace {
     pub(crate) fn matches(&self, identity: &[u8]) -> bool {
         let Some(mut left) = identity.strip_prefix(SCHEME) else { return false };
         self.0.iter().all(|text| {
-            let Some(at) = memchr::memmem::find(left, text) else { return false };
+            let Some(at) = find(left, text) else { return false };
             left = left.get(at + text.len()..).unwrap_or_default();
             true
         })
@@ -63,10 +64,10 @@ impl ServiceAccount {
     pub(crate) fn matches(&self, identity: &[u8]) -> bool {
         // A trust domain of at least one byte stands before the namespace.
         let Some(behind) = identity.strip_prefix(SCHEME).and_then(|name| name.get(1..)) else { return false };
-        let Some(at) = memchr::memmem::find(behind, &self.namespace) else { return false };
+        let Some(at) = find(behind, &self.namespace) else { return false };
         // The first occurrence will do: what stands behind a later one is found behind this one as well.
         let path = behind.get(at + self.namespace.len()..).unwrap_or_default();
-        memchr::memmem::find_iter(path, &*self.account).any(|at| {
+        find_all(path, &self.account).any(|at| {
             let (before, from) = path.split_at_checked(at).unwrap_or_default();
             let after = from.get(self.account.len()..).unwrap_or_default();
             // `(.+/|)` takes nothing, or a text of at least one byte and a slash.

@@ -63,6 +63,7 @@ mod recent;
 mod recorded;
 pub mod remote;
 mod responses;
+mod search;
 mod sorted;
 mod template;
 #[cfg(feature = "trace")]

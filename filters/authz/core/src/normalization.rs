@@ -1,4 +1,5 @@
 use crate::config::{PathNormalization, PathParameters};
+use crate::search;
 use sdk_shim_http::split_target;
 use std::borrow::Cow;
 
@@ -61,7 +62,7 @@ impl Normalizer {
         if self.level >= PathNormalization::Base {
             path = resolve_dots(&canonical(&path)?).into();
         }
-        if self.level >= PathNormalization::MergeSlashes && memchr::memmem::find(&path, b"//").is_some() {
+        if self.level >= PathNormalization::MergeSlashes && search::find(&path, b"//").is_some() {
             path.to_mut().dedup_by(|next, before| *next == b'/' && *before == b'/');
         }
         Ok(path)

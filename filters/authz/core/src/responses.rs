@@ -2,6 +2,7 @@ use crate::authentication::Authentication;
 use crate::compile::is_header_name;
 use crate::config::{Config, Redirect as RedirectConfig, Response as ResponseConfig};
 use crate::credentials::Credentials;
+use crate::search;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use sdk_shim_config::{ConfigErrors, Path};
 use sdk_shim_http::{Headers, Query, split_target};
@@ -196,7 +197,7 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove
 /// Whether somebody looks at the answer: others cannot log in on a page.
 fn wants_page(headers: &Headers) -> bool {
     let is_read = matches!(headers.get(":method"), Some(b"GET" | b"HEAD"));
-    let accepts = |value: &[u8]| memchr::memmem::find(&value.to_ascii_lowercase(), b"text/html").is_some();
+    let accepts = |value: &[u8]| search::find(&value.to_ascii_lowercase(), b"text/html").is_some();
     is_read && headers.get_all(b"accept").any(accepts)
 }
 

@@ -1,4 +1,5 @@
 use crate::Algorithm;
+use std::borrow::Cow;
 
 /// A signature check in the form in which hosts with BoringSSL or OpenSSL take it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,13 +9,13 @@ pub struct HostCheck<'k> {
     /// The key: a SubjectPublicKeyInfo (RFC 5280 4.1.2.7) in DER.
     pub public_key: &'k [u8],
     /// The signature: as it stands in the token for RSA, an `ECDSA-Sig-Value` (RFC 3279 2.2.3) in DER for ECDSA.
-    pub signature: Vec<u8>,
+    pub signature: Cow<'k, [u8]>,
 }
 
 impl<'k> HostCheck<'k> {
     /// The check of a signature of the right length; `None` for algorithms that Envoy's `verify_signature` does not have: it
     /// takes the padding from the kind of the key, so PSS is none of them.
-    pub(crate) fn new(algorithm: Algorithm, public_key: &'k [u8], signature: &[u8]) -> Option<Self> {
+    pub(crate) fn new(algorithm: Algorithm, public_key: &'k [u8], signature: &'k [u8]) -> Option<Self> {
         use Algorithm::*;
         let (hash_bits, half) = match algorithm {
             RS256 => (256, None),
@@ -26,11 +27,11 @@ impl<'k> HostCheck<'k> {
             _ => return None,
         };
         let signature = match half {
-            None => signature.to_vec(),
+            None => Cow::Borrowed(signature),
             // RFC 7518 3.4: both numbers with all their bytes.
             Some(half) if signature.len() == 2 * half => {
                 let (r, s) = signature.split_at_checked(half)?;
-                sequence(&[integer(r), integer(s)])
+                Cow::Owned(sequence(&[integer(r), integer(s)]))
             }
             Some(_) => return None,
         };

@@ -167,7 +167,7 @@ impl Key {
 
     /// The check that [`Key::verify`] makes, for a host to make: `None` for what a host cannot, and for signatures of a wrong
     /// length, on which libraries differ.
-    pub fn host_check(&self, algorithm: Algorithm, signature: &[u8]) -> Option<HostCheck<'_>> {
+    pub fn host_check<'k>(&'k self, algorithm: Algorithm, signature: &'k [u8]) -> Option<HostCheck<'k>> {
         let wrong_length = matches!(&self.material, Material::Rsa(key) if signature.len() != key.size());
         if !self.suits(algorithm) || self.public_key.is_empty() || wrong_length {
             return None;

@@ -22,7 +22,7 @@ pub use error::TokenError;
 pub use host::HostCheck;
 pub use jwks::{Jwks, JwksError, MAX_JWKS_BYTES, MAX_KEYS};
 pub use key::{Key, KeyError, MIN_RSA_BITS, Software, Verifier};
-pub use token::{MAX_TOKEN_BYTES, Signature, Token};
+pub use token::{Header, MAX_TOKEN_BYTES, Signature, Token};
 
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,33 @@ pub struct Token<'a> {
     signature_base64url: &'a [u8],
 }
 
+/// What a token's header says.
+#[derive(Clone, Debug)]
+pub struct Header {
+    /// As it stands in the token.
+    base64url: Box<[u8]>,
+    algorithm: Algorithm,
+    kid: Option<String>,
+}
+
+impl Header {
+    fn parse(base64url: &[u8]) -> Result<Self, TokenError> {
+        let header = decode_base64url(base64url).ok_or(TokenError::HeaderBase64)?;
+        let header = object(&header).ok_or(TokenError::HeaderJson)?;
+        let Some(Value::String(name)) = header.get("alg") else { return Err(TokenError::HeaderAlgorithm) };
+        let algorithm = Algorithm::from_name(name).ok_or(TokenError::HeaderAlgorithmUnknown)?;
+        let kid = match header.get("kid") {
+            None => None,
+            Some(Value::String(kid)) => Some(kid.clone()),
+            Some(_) => return Err(TokenError::HeaderKid),
+        };
+        if header.contains_key("crit") {
+            return Err(TokenError::HeaderCritical);
+        }
+        Ok(Self { base64url: base64url.into(), algorithm, kid })
+    }
+}
+
 /// What a token's signature is verified with, beside what is signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
@@ -38,6 +65,15 @@ impl<'a> Token<'a> {
     /// # Errors
     /// What is malformed, larger than [`MAX_TOKEN_BYTES`], or has a `crit` member: no extension is understood here.
     pub fn parse(text: &'a [u8]) -> Result<Self, TokenError> {
+        Self::parse_behind(&mut None, text)
+    }
+
+    /// As [`Token::parse`]. All tokens of a key have the same header: it is read again only where it is another one than `last`,
+    /// that of the token before.
+    ///
+    /// # Errors
+    /// As those of [`Token::parse`].
+    pub fn parse_behind(last: &mut Option<Header>, text: &'a [u8]) -> Result<Self, TokenError> {
         if text.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::TooLarge);
         }
@@ -52,18 +88,12 @@ impl<'a> Token<'a> {
             return Err(TokenError::Format);
         }
         let signing_input = text.get(..header.len() + 1 + payload_base64url.len()).unwrap_or_default();
-        let header = decode_base64url(header).ok_or(TokenError::HeaderBase64)?;
-        let header = object(&header).ok_or(TokenError::HeaderJson)?;
-        let Some(Value::String(name)) = header.get("alg") else { return Err(TokenError::HeaderAlgorithm) };
-        let algorithm = Algorithm::from_name(name).ok_or(TokenError::HeaderAlgorithmUnknown)?;
-        let kid = match header.get("kid") {
-            None => None,
-            Some(Value::String(kid)) => Some(kid.clone()),
-            Some(_) => return Err(TokenError::HeaderKid),
-        };
-        if header.contains_key("crit") {
-            return Err(TokenError::HeaderCritical);
-        }
+        let known = last
+            .take()
+            .filter(|last| *last.base64url == *header)
+            .map_or_else(|| Header::parse(header), Ok)?;
+        let (algorithm, kid) = (known.algorithm, known.kid.clone());
+        *last = Some(known);
         let payload = decode_base64url(payload_base64url).ok_or(TokenError::PayloadBase64)?;
         Ok(Self { algorithm, kid, payload, payload_base64url, signing_input, signature_base64url })
     }

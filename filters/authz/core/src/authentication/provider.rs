@@ -2,6 +2,7 @@ use super::outputs::Outputs;
 use crate::changes::Changes;
 use crate::compile::is_header_name;
 use crate::config::JwtRule;
+use crate::search;
 use crate::sorted;
 use portcullis_jwt::Jwks;
 use sdk_shim_config::{ConfigErrors, Environment, Path, Secret};
@@ -208,7 +209,7 @@ fn behind<'a>(value: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     if prefix.is_empty() {
         return Some(value);
     }
-    let rest = value.get(memchr::memmem::find(value, prefix)? + prefix.len()..)?;
+    let rest = value.get(search::find(value, prefix)? + prefix.len()..)?;
     let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
     Some(rest.iter().position(is_token).and_then(|at| rest.get(at..)).unwrap_or(value))
 }

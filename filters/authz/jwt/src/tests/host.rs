@@ -37,7 +37,8 @@ fn keys_as_openssl_writes_them() {
             Algorithm::ES384 => 96,
             _ => 132,
         };
-        let check = key.host_check(algorithm, &vec![1; length]).unwrap();
+        let signature = vec![1; length];
+        let check = key.host_check(algorithm, &signature).unwrap();
         assert_eq!(URL_SAFE_NO_PAD.encode(check.public_key), expected, "{jwk}");
         for wrong in [0, 1, length - 1, length + 1, 2 * length] {
             assert_eq!(
@@ -56,7 +57,8 @@ fn keys_as_openssl_writes_them() {
 fn signatures() {
     let check = |r: &[u8], s: &[u8]| {
         let pad = |bytes: &[u8]| [vec![0; 32 - bytes.len()], bytes.to_vec()].concat();
-        crate::HostCheck::new(Algorithm::ES256, &[], &[pad(r), pad(s)].concat()).unwrap().signature
+        let both = [pad(r), pad(s)].concat();
+        crate::HostCheck::new(Algorithm::ES256, &[], &both).unwrap().signature.into_owned()
     };
     assert_eq!(check(&[1], &[0x7f]), [0x30, 6, 2, 1, 1, 2, 1, 0x7f]);
     assert_eq!(check(&[0x80], &[1, 0]), [0x30, 8, 2, 2, 0, 0x80, 2, 2, 1, 0]);
