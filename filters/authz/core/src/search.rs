@@ -9,3 +9,6 @@ pub(crate) fn find_all<'t>(text: &'t [u8], part: &'t [u8]) -> impl Iterator<Item
 pub(crate) fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     find_all(text, part).next()
 }
+
+#[cfg(test)]
+mod tests;

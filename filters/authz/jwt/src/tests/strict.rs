@@ -253,3 +253,31 @@ fn no_changed_token_passes() {
         assert!(verify(&good.as_bytes()[..at]).is_err(), "cut at {at}");
     }
 }
+
+/// The header of the token before counts only for tokens that have the same.
+#[test]
+fn a_header_is_read_anew_where_it_is_another_one() {
+    let token = |header: &str| {
+        let parts = [header, "{}", "signature"].map(|part| URL_SAFE_NO_PAD.encode(part));
+        parts.join(".")
+    };
+    let one = token(r#"{"alg":"RS256","kid":"a"}"#);
+    let cases = [
+        one.clone(),
+        one.clone(),
+        token(r#"{"alg":"RS256","kid":"b"}"#),
+        token(r#"{"alg":"none","kid":"b"}"#),
+        token(r#"{"alg":"RS256","kid":"a","crit":[]}"#),
+        one.clone(),
+        one.replacen('.', "..", 1),
+        one.clone(),
+        token(r#"{"alg":"HS256"}"#),
+    ];
+    let mut last = None;
+    for text in &cases {
+        let read =
+            |token: Result<Token<'_>, _>| token.map(|token| (token.algorithm, token.kid, token.payload));
+        let behind = Token::parse_behind(&mut last, text.as_bytes());
+        assert_eq!(read(behind), read(Token::parse(text.as_bytes())), "{text}");
+    }
+}
