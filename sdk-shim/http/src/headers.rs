@@ -1,9 +1,7 @@
-use std::ops::Range;
-
 /// A header map, as it was when it was read: names in lower case (pseudo-headers with their colon), values as bytes,
 /// in the order of the message, repeated headers repeated.
 ///
-/// It keeps the host's serialised form and ranges into it, so that reading a map costs two allocations.
+/// It keeps the host's serialised form as it came and goes through it, so that reading a map copies and allocates nothing.
 ///
 /// ```
 /// use sdk_shim_http::Headers;
@@ -15,51 +13,35 @@ use std::ops::Range;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Headers {
+    /// The lengths of the names and values that came from the host, and these.
     data: Vec<u8>,
-    entries: Vec<(Range<u32>, Range<u32>)>,
+    /// Where the lengths end.
+    lengths_end: usize,
+    pushed: Vec<(Vec<u8>, Vec<u8>)>,
 }
+
+/// Of a length.
+const LENGTH_BYTES: usize = 4;
 
 impl Headers {
     /// The map in a host's serialised form (proxy-wasm ABI 0.2.1, "Serialized map"): the number of pairs, the lengths
     /// of each name and value, then each of them with a NUL behind it, all numbers 32-bit little-endian.
     /// `None` where the lengths don't fit the data.
     pub fn from_serialized(data: Vec<u8>) -> Option<Self> {
-        if data.is_empty() {
-            return Some(Self::default());
-        }
-        let number = |at: usize| -> Option<u32> {
-            let bytes = data.get(at..at.checked_add(4)?)?;
-            Some(u32::from_le_bytes(bytes.try_into().ok()?))
+        let Some((count, rest)) = data.split_first_chunk() else {
+            return data.is_empty().then(Self::default);
         };
-        let count = number(0)? as usize;
-        let mut at = u32::try_from(count.checked_mul(8)?.checked_add(4)?).ok()?;
-        // The lengths of all pairs stand before the pairs, so a false count is found before anything is reserved.
-        if at as usize > data.len() {
-            return None;
-        }
-        let mut entries = Vec::with_capacity(count);
-        for index in 0..count {
-            let name = at..at.checked_add(number(4 + index * 8)?)?;
-            let value_start = name.end.checked_add(1)?;
-            let value = value_start..value_start.checked_add(number(8 + index * 8)?)?;
-            at = value.end.checked_add(1)?;
-            entries.push((name, value));
-        }
-        (at as usize <= data.len()).then_some(Self { data, entries })
+        let lengths_bytes = (u32::from_le_bytes(*count) as usize).checked_mul(2 * LENGTH_BYTES)?;
+        let (lengths, pairs) = rest.split_at_checked(lengths_bytes)?;
+        // Of so many 32-bit numbers as memory holds, which 64 bits do not overflow by.
+        let needed: u64 = lengths.chunks_exact(LENGTH_BYTES).map(|length| number(length) as u64 + 1).sum();
+        let lengths_end = LENGTH_BYTES + lengths_bytes;
+        (needed <= pairs.len() as u64).then(|| Self { data, lengths_end, pushed: Vec::new() })
     }
 
-    /// Adds a pair behind the others. A map that would pass 4 GiB stays as it is.
+    /// Adds a pair behind the others.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
-        let (Ok(start), Ok(middle), Ok(end)) = (
-            u32::try_from(self.data.len()),
-            u32::try_from(self.data.len() + name.len()),
-            u32::try_from(self.data.len() + name.len() + value.len()),
-        ) else {
-            return;
-        };
-        self.data.extend_from_slice(name);
-        self.data.extend_from_slice(value);
-        self.entries.push((start..middle, middle..end));
+        self.pushed.push((name.to_vec(), value.to_vec()));
     }
 
     /// The first value of `name`, which is in lower case.
@@ -89,22 +71,31 @@ impl Headers {
 
     /// All pairs in order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.entries.iter().map(|(name, value)| (self.slice(name), self.slice(value)))
+        let (lengths, mut rest) = self.data.split_at_checked(self.lengths_end).unwrap_or_default();
+        let lengths = lengths.get(LENGTH_BYTES..).unwrap_or_default().chunks_exact(2 * LENGTH_BYTES);
+        let serialized = lengths.map_while(move |lengths| {
+            let (name, value) = lengths.split_at_checked(LENGTH_BYTES)?;
+            let (name, behind) = rest.split_at_checked(number(name))?;
+            let (value, behind) = behind.get(1..)?.split_at_checked(number(value))?;
+            rest = behind.get(1..)?;
+            Some((name, value))
+        });
+        serialized.chain(self.pushed.iter().map(|(name, value)| (name.as_slice(), value.as_slice())))
     }
 
     /// The number of pairs.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.lengths_end / (2 * LENGTH_BYTES) + self.pushed.len()
     }
 
     /// Whether there is no pair.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
+}
 
-    fn slice(&self, range: &Range<u32>) -> &[u8] {
-        self.data.get(range.start as usize..range.end as usize).unwrap_or_default()
-    }
+fn number(length: &[u8]) -> usize {
+    length.try_into().map_or(0, u32::from_le_bytes) as usize
 }
 
 impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Headers {
