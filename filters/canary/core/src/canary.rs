@@ -178,7 +178,7 @@ impl Canary {
     /// itself, so a release takes its share of the requests that no release before it took.
     pub fn decide(&self, headers: &Headers, facts: &mut dyn Facts) -> Decision<'_> {
         let mut inputs = Inputs::new(headers, &self.asked, facts);
-        let mut drawn = Drawn { inputs: &mut inputs, issued: None };
+        let mut drawn = Drawn::new(&mut inputs);
         let random_value = self.random_value.as_ref().and_then(|hasher| hasher.hash(&mut drawn));
         let inputs = &mut *drawn.inputs;
         let is_inheriting = self.inherit.is_some() && inputs.is_trusted();

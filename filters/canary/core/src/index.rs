@@ -18,7 +18,8 @@ pub(crate) struct Index {
     path_prefixes: Fields,
     of_path_prefixes: Users,
     longest_prefix: usize,
-    patterns: Vec<(PatternId, Vec<usize>)>,
+    /// By set of patterns: the bit of a pattern, and a rule that needs it.
+    patterns: Vec<Vec<(u64, usize)>>,
 }
 
 /// An index in the making.
@@ -74,10 +75,12 @@ impl IndexBuilder {
                     index.longest_prefix = index.longest_prefix.max(path.len());
                     index.of_path_prefixes.add(self.path_prefixes.id_of(&path).0, rule);
                 }
-                Need::Pattern(id) => match index.patterns.iter_mut().find(|(known, _)| *known == id) {
-                    Some((_, rules)) => rules.push(rule),
-                    None => index.patterns.push((id, vec![rule])),
-                },
+                Need::Pattern(id) => {
+                    if index.patterns.len() <= id.set {
+                        index.patterns.resize(id.set + 1, Vec::new());
+                    }
+                    index.patterns.get_mut(id.set).into_iter().for_each(|users| users.push((id.bit, rule)));
+                }
             }
         }
     }
@@ -109,9 +112,11 @@ impl Index {
                 id.into_iter().for_each(|id| rules.extend(self.of_path_prefixes.of(id.0)));
             }
         }
-        for (pattern, users) in &self.patterns {
-            if inputs.matches(*pattern) {
-                rules.extend(users);
+        for (set, users) in self.patterns.iter().enumerate().filter(|(_, users)| !users.is_empty()) {
+            let matched = inputs.matched(set);
+            if matched != 0 {
+                let met = users.iter().filter(|(bit, _)| matched & bit != 0);
+                met.for_each(|(_, rule)| rules.insert(*rule));
             }
         }
         rules

@@ -1,4 +1,4 @@
-use crate::fields::{FieldId, Fields};
+use crate::fields::{FieldId, Fields, Found};
 use crate::patterns::{PatternId, PatternSet, Subject};
 use crate::trust::Trust;
 use sdk_shim_http::{Cookies, Headers, Query, split_target};
@@ -48,10 +48,11 @@ pub(crate) struct Inputs<'a> {
     path: &'a [u8],
     query: &'a [u8],
     method: &'a [u8],
-    headers: SmallVec<[Option<Cow<'a, [u8]>>; 32]>,
-    headers_there: FieldIds,
-    cookies: Option<Values<'a>>,
-    queries: Option<Values<'a>>,
+    headers: Found<Cow<'a, [u8]>>,
+    /// The values of the `cookie` headers.
+    cookie_headers: SmallVec<[&'a [u8]; 4]>,
+    cookies: Option<Found<&'a [u8]>>,
+    queries: Option<Found<&'a [u8]>>,
     /// Those that were asked for.
     claims: SmallVec<[(FieldId, Option<Vec<u8>>); 4]>,
     matched: SmallVec<[Option<u64>; 4]>,
@@ -65,14 +66,6 @@ pub(crate) struct Inputs<'a> {
 /// At most 39 bytes: an IPv4 address in an IPv6 one is written as IPv4.
 type IpText = SmallVec<[u8; 64]>;
 
-type FieldIds = SmallVec<[FieldId; 16]>;
-
-/// The first values of fields.
-struct Values<'a> {
-    values: SmallVec<[Option<&'a [u8]>; 32]>,
-    there: FieldIds,
-}
-
 impl<'a> Inputs<'a> {
     pub(crate) fn new(request: &'a Headers, asked: &'a Asked, facts: &'a mut dyn Facts) -> Self {
         let mut inputs = Self {
@@ -83,8 +76,8 @@ impl<'a> Inputs<'a> {
             path: b"",
             query: b"",
             method: b"",
-            headers: SmallVec::from_elem(None, asked.headers.len()),
-            headers_there: SmallVec::new(),
+            headers: Found::new(),
+            cookie_headers: SmallVec::new(),
             cookies: None,
             queries: None,
             claims: SmallVec::new(),
@@ -96,50 +89,51 @@ impl<'a> Inputs<'a> {
             now: None,
         };
         for (name, value) in request.iter() {
-            match name {
-                b":authority" if inputs.host.is_empty() => inputs.host = without_port(value),
-                b":path" if inputs.path.is_empty() => {
-                    let (path, query) = split_target(value);
-                    inputs.path = path;
-                    inputs.query = query.unwrap_or_default();
+            if let [b':', pseudo @ ..] = name {
+                match pseudo {
+                    b"authority" if inputs.host.is_empty() => inputs.host = without_port(value),
+                    b"path" if inputs.path.is_empty() => {
+                        let (path, query) = split_target(value);
+                        inputs.path = path;
+                        inputs.query = query.unwrap_or_default();
+                    }
+                    b"method" if inputs.method.is_empty() => inputs.method = value,
+                    _ => inputs.keep(name, value),
                 }
-                b":method" if inputs.method.is_empty() => inputs.method = value,
-                _ => inputs.keep(name, value),
+            } else {
+                if name == b"cookie" {
+                    inputs.cookie_headers.push(value);
+                }
+                inputs.keep(name, value);
             }
         }
         inputs
     }
 
     /// Repeated headers are joined with commas, as Envoy's own matchers see them.
+    #[inline]
     fn keep(&mut self, name: &[u8], value: &'a [u8]) {
         let Some(id) = self.asked.headers.find(name) else { return };
-        match self.headers.get_mut(id.0) {
-            Some(Some(joined)) => {
-                let joined = joined.to_mut();
-                joined.push(b',');
-                joined.extend_from_slice(value);
-            }
-            Some(slot @ None) => {
-                *slot = Some(Cow::Borrowed(value));
-                self.headers_there.push(id);
-            }
-            None => {}
-        }
+        self.headers.add(id, Cow::Borrowed(value), |joined, value| {
+            let joined = joined.to_mut();
+            joined.push(b',');
+            joined.extend_from_slice(&value);
+        });
     }
 
     /// Which of the headers that any rule names the request has.
     pub(crate) fn headers_there(&self) -> impl Iterator<Item = FieldId> {
-        self.headers_there.iter().copied()
+        self.headers.ids()
     }
 
     /// Which of the cookies.
     pub(crate) fn cookies_there(&mut self) -> impl Iterator<Item = FieldId> {
-        self.cookies().there.iter().copied()
+        self.cookies().ids()
     }
 
     /// Which of the query parameters.
     pub(crate) fn queries_there(&mut self) -> impl Iterator<Item = FieldId> {
-        self.queries().there.iter().copied()
+        self.queries().ids()
     }
 
     /// All headers.
@@ -164,27 +158,28 @@ impl<'a> Inputs<'a> {
 
     /// A header's value.
     pub(crate) fn header(&self, id: FieldId) -> Option<&[u8]> {
-        self.headers.get(id.0)?.as_deref()
+        self.headers.get(id).map(|value| &**value)
     }
 
     /// The first value of a cookie.
     pub(crate) fn cookie(&mut self, id: FieldId) -> Option<&'a [u8]> {
-        self.cookies().values.get(id.0).copied().flatten()
+        self.cookies().get(id).copied()
     }
 
     /// All cookies that any rule names are found in one pass, so that a request with thousands of cookies costs one
     /// pass however many releases there are.
-    fn cookies(&mut self) -> &Values<'a> {
-        let (request, fields) = (self.request, &self.asked.cookies);
-        self.cookies.get_or_insert_with(|| first_values(Cookies::new(request).iter(), fields))
+    fn cookies(&mut self) -> &Found<&'a [u8]> {
+        let (headers, fields) = (&self.cookie_headers, &self.asked.cookies);
+        let pairs = headers.iter().flat_map(|header| Cookies::parse(header));
+        self.cookies.get_or_insert_with(|| first_values(pairs, fields))
     }
 
     /// The first value of a query parameter.
     pub(crate) fn query(&mut self, id: FieldId) -> Option<&'a [u8]> {
-        self.queries().values.get(id.0).copied().flatten()
+        self.queries().get(id).copied()
     }
 
-    fn queries(&mut self) -> &Values<'a> {
+    fn queries(&mut self) -> &Found<&'a [u8]> {
         let (query, fields) = (self.query, &self.asked.queries);
         self.queries.get_or_insert_with(|| first_values(Query::new(query).iter(), fields))
     }
@@ -202,15 +197,19 @@ impl<'a> Inputs<'a> {
 
     /// Whether the subject of a pattern is there and matches it.
     pub(crate) fn matches(&mut self, pattern: PatternId) -> bool {
-        let known = self.matched.get(pattern.set).copied().flatten();
-        let matched = known.unwrap_or_else(|| {
-            let matched = self.search(pattern.set);
-            if let Some(slot) = self.matched.get_mut(pattern.set) {
-                *slot = Some(matched);
-            }
-            matched
-        });
-        matched & pattern.bit != 0
+        self.matched(pattern.set) & pattern.bit != 0
+    }
+
+    /// The bits of the patterns of a set that match.
+    pub(crate) fn matched(&mut self, set: usize) -> u64 {
+        if let Some(Some(known)) = self.matched.get(set) {
+            return *known;
+        }
+        let matched = self.search(set);
+        if let Some(slot) = self.matched.get_mut(set) {
+            *slot = Some(matched);
+        }
+        matched
     }
 
     fn search(&mut self, set: usize) -> u64 {
@@ -297,13 +296,11 @@ impl<'a> Inputs<'a> {
     }
 }
 
-fn first_values<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>, fields: &Fields) -> Values<'a> {
-    let mut found = Values { values: SmallVec::from_elem(None, fields.len()), there: SmallVec::new() };
+fn first_values<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>, fields: &Fields) -> Found<&'a [u8]> {
+    let mut found = Found::new();
     for (name, value) in pairs {
-        let Some(id) = fields.find(name) else { continue };
-        if let Some(slot @ None) = found.values.get_mut(id.0) {
-            *slot = Some(value);
-            found.there.push(id);
+        if let Some(id) = fields.find(name) {
+            found.add(id, value, |_, _| {});
         }
     }
     found

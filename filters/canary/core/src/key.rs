@@ -9,6 +9,7 @@ use crate::names::quote;
 use crate::trace;
 use hash32::{Hasher as _, Murmur3Hasher};
 use sdk_shim_config::Path;
+use smallvec::SmallVec;
 use std::hash::Hasher as _;
 
 /// The most keys that one release may name.
@@ -19,7 +20,9 @@ const MAX_SEED_BYTES: usize = 256;
 /// What tells users apart: the first of these sources that the request has.
 #[derive(Debug)]
 pub(crate) struct Keys {
-    pub(crate) sources: Vec<Key>,
+    sources: Vec<Key>,
+    /// The same for the same sources.
+    number: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,14 @@ pub(crate) type Id = [u8; 22];
 pub(crate) struct Drawn<'i, 'a> {
     pub(crate) inputs: &'i mut Inputs<'a>,
     pub(crate) issued: Option<Id>,
+    /// The key that was found last, and by which sources: most releases have the same.
+    found: Option<(usize, SmallVec<[u8; 64]>)>,
+}
+
+impl<'i, 'a> Drawn<'i, 'a> {
+    pub(crate) fn new(inputs: &'i mut Inputs<'a>) -> Self {
+        Self { inputs, issued: None, found: None }
+    }
 }
 
 impl Keys {
@@ -78,7 +89,12 @@ impl Keys {
         if !matches!(config.last(), Some(KeyConfig::Random | KeyConfig::None)) {
             sources.extend([Key::SourceIp, Key::Random]);
         }
-        Self { sources }
+        let known = loading.keys.iter().position(|known| *known == sources);
+        let number = known.unwrap_or_else(|| {
+            loading.keys.push(sources.clone());
+            loading.keys.len() - 1
+        });
+        Self { sources, number }
     }
 
     /// Whether every request has a key.
@@ -181,11 +197,21 @@ impl Hasher {
 
     /// `murmur3(seed:key)`; `None` where the request has no key.
     pub(crate) fn hash(&self, drawn: &mut Drawn<'_, '_>) -> Option<u32> {
-        self.keys.with(drawn, |key| {
+        let hash = |key: &[u8]| {
             let mut hasher = self.seeded.clone();
             hasher.write(key);
             hasher.finish32()
-        })
+        };
+        // Tools are told for each release.
+        if !cfg!(feature = "trace")
+            && let Some((_, key)) = drawn.found.as_ref().filter(|(number, _)| *number == self.keys.number)
+        {
+            return Some(hash(key));
+        }
+        let key = self.keys.with(drawn, SmallVec::from_slice)?;
+        let hash = hash(&key);
+        drawn.found = Some((self.keys.number, key));
+        Some(hash)
     }
 }
 

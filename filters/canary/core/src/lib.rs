@@ -44,6 +44,7 @@ mod fields;
 mod index;
 mod inputs;
 mod key;
+mod literals;
 mod loading;
 mod names;
 mod output;

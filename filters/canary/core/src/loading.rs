@@ -2,6 +2,7 @@ use crate::claims::ClaimNames;
 use crate::config::{Compatibility, Config};
 use crate::fields::FieldNames;
 use crate::inputs::Asked;
+use crate::key::Key;
 use crate::patterns::Patterns;
 use crate::share::Namespaces;
 use crate::trust::Trust;
@@ -22,6 +23,8 @@ pub(crate) struct Loading {
     pub(crate) country: Option<String>,
     /// Whether there are keys for signed tokens.
     pub(crate) has_tokens: bool,
+    /// The sources of keys so far, each list once.
+    pub(crate) keys: Vec<Vec<Key>>,
     /// The seeds so far, each with the path to it.
     pub(crate) seeds: Vec<(String, Path)>,
     /// The conditions so far, for their limit.
@@ -40,6 +43,7 @@ impl Loading {
             queries: FieldNames::default(),
             claims: ClaimNames::new(config.claims.as_ref()),
             patterns: Patterns::default(),
+            keys: Vec::new(),
             seeds: Vec::new(),
             namespaces: Namespaces::default(),
             compatibility: config.compatibility,

@@ -1,4 +1,5 @@
 use crate::fields::FieldId;
+use crate::literals::Literals;
 use crate::names::quote;
 use regex_automata::hybrid::dfa::{Cache, DFA, OverlappingState};
 use regex_automata::nfa::thompson;
@@ -48,6 +49,8 @@ pub(crate) struct PatternId {
 #[derive(Debug)]
 pub(crate) struct PatternSet {
     pub(crate) subject: Subject,
+    /// What each value has to contain that any of them matches, where that is known.
+    literals: Option<Literals>,
     dfa: DFA,
     /// What of the automaton has been built so far.
     cache: RefCell<Cache>,
@@ -57,6 +60,9 @@ pub(crate) struct PatternSet {
 impl PatternSet {
     /// The bits of the patterns that match.
     pub(crate) fn matches(&self, value: &[u8]) -> u64 {
+        if self.literals.as_ref().is_some_and(|literals| !literals.may_be_in(value)) {
+            return 0;
+        }
         // No call of this is inside another.
         let Ok(mut cache) = self.cache.try_borrow_mut() else { return 0 };
         let input = Input::new(value);
@@ -124,7 +130,7 @@ impl Patterns {
                 Ok(dfa) => {
                     let cache = RefCell::new(dfa.create_cache());
                     let all = (0..patterns.len()).fold(0, |all, at| all | bit(at));
-                    sets.push(PatternSet { subject, dfa, cache, all });
+                    sets.push(PatternSet { subject, literals: Literals::of(&hirs), dfa, cache, all });
                 }
                 Err(error) => {
                     let found = format!("{} patterns of one subject ({error})", patterns.len());

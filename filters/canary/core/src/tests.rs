@@ -4,6 +4,7 @@ mod conditions;
 mod config;
 mod decide;
 mod hostile;
+mod literals;
 mod output;
 mod refusals;
 mod share;
