@@ -22,7 +22,7 @@ pub(crate) fn of(
         FilterKind::Canary => {
             let release = state.iter().find(|(key, _)| !key.starts_with("canary_")).map(|(_, value)| value);
             let release = state.get("canary_dry_run").or(release).cloned().or_else(|| chosen(steps));
-            let reason = state.get("canary_reason").map_or("", String::as_str);
+            let reason = state.get("canary_reason").map_or("default", String::as_str);
             let dry = if state.contains_key("canary_dry_run") { " in a dry run, so to stable" } else { "" };
             format!("goes to {}{dry}, by {reason}", release.as_deref().unwrap_or("stable"))
         }

@@ -96,7 +96,10 @@ impl CanaryFilter {
                 host.clear_route_cache();
             }
         }
-        // Why, for access logs.
+        // Why, for access logs. That no rule decided needs no word, and this would be a call for most requests.
+        if decision.reason == Reason::Default {
+            return Ok(());
+        }
         host.set_filter_state(REASON_KEY, decision.reason.as_str().as_bytes())
     }
 }

@@ -72,10 +72,12 @@ fn a_request_makes_these_calls_of_the_host() {
     let releases = releases.collect::<Vec<_>>().join(",");
     let config = |more: &str| format!(r#"{{"releases": [{releases}]{more}}}"#);
     let common = [("headers", 1), ("increment", 1), ("write_log", 1)];
-    let cases: [(&str, &[(&str, usize)]); 3] = [
-        ("", &[("set_filter_state", 2), ("write_header", 1)]),
-        (r#", "vary": false"#, &[("set_filter_state", 2)]),
-        (r#", "act": {"header": {"name": "x-release"}}"#, &[("set_filter_state", 1), ("write_header", 2)]),
+    let cases: [(&str, &[(&str, usize)]); 4] = [
+        ("", &[("set_filter_state", 1), ("write_header", 1)]),
+        (r#", "vary": false"#, &[("set_filter_state", 1)]),
+        (r#", "act": {"header": {"name": "x-release"}}"#, &[("write_header", 2)]),
+        // A rule decided.
+        (r#", "enabled": false"#, &[("set_filter_state", 2)]),
     ];
     for (more, others) in cases {
         let host = play(&config(more), TestHost::new(), get()).host;
