@@ -27,12 +27,19 @@ impl Entities {
     /// Reads a document type declaration, without `<!DOCTYPE` and `>`.
     pub(super) fn declare(&mut self, dtd: &str) -> Result<(), BodyError> {
         self.has_dtd = true;
-        let declared = declarations(dtd)?;
+        let in_order = declarations(dtd)?;
+        let mut declared = HashMap::new();
+        for (name, value) in &in_order {
+            declared.entry(*name).or_insert(*value);
+        }
         let mut left = MAX_WORK.saturating_add(dtd.len());
-        for name in declared.keys() {
-            let mut text = String::new();
-            expand(name, &declared, MAX_DEPTH, &mut left, &mut text)?;
-            self.texts.insert((*name).to_owned(), text);
+        // In the order of the document, so that of several errors it is always the same that is told.
+        for (name, _) in in_order {
+            if !self.texts.contains_key(name) {
+                let mut text = String::new();
+                expand(name, &declared, MAX_DEPTH, &mut left, &mut text)?;
+                self.texts.insert(name.to_owned(), text);
+            }
         }
         Ok(())
     }
@@ -88,10 +95,10 @@ fn character(number: &str) -> Option<char> {
     char::from_u32(number.ok()?)
 }
 
-/// The internal general entities; the first declaration of a name counts. References to parameter entities, which could
-/// hide declarations, are refused.
-fn declarations(dtd: &str) -> Result<HashMap<&str, &str>, BodyError> {
-    let mut found = HashMap::new();
+/// The internal general entities with their values; the first declaration of a name counts. References to parameter
+/// entities, which could hide declarations, are refused.
+fn declarations(dtd: &str) -> Result<Vec<(&str, &str)>, BodyError> {
+    let mut found = Vec::new();
     let mut rest = dtd.split_once('[').map_or("", |(_, subset)| subset);
     loop {
         let (before, after) = rest.split_once('<').unwrap_or((rest, ""));
@@ -107,9 +114,7 @@ fn declarations(dtd: &str) -> Result<HashMap<&str, &str>, BodyError> {
             after.split_once("?>")
         } else {
             let (declaration, tail) = declaration(after);
-            if let Some((name, value)) = entity(declaration) {
-                found.entry(name).or_insert(value);
-            }
+            found.extend(entity(declaration));
             Some((declaration, tail))
         };
         rest = end.map_or("", |(_, tail)| tail);
