@@ -85,6 +85,15 @@ fn values_of_annotations() {
     }
 }
 
+#[test]
+fn headers_that_no_answer_may_set_are_left_out() {
+    let migration = migrated(&[("auth-url", "http://x/"), ("auth-response-headers", "X-User, Host")]);
+    let found = finding(&migration, "auth-response-headers");
+    assert!(found.outcome == Outcome::NotCarried && found.text.contains("Host"), "{found:?}");
+    let yaml = &migration.files[0].content;
+    assert!(yaml.contains("\"X-User\"") && !yaml.contains("-not-carried"), "{yaml}");
+}
+
 /// What is about access and cannot be carried over must not be open.
 #[test]
 fn what_is_not_carried_is_closed() {

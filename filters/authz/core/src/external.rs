@@ -316,7 +316,8 @@ fn names(list: &[String], path: &Path, errors: &mut ConfigErrors) -> PatternSet 
 }
 
 /// Whether a service may say it of a request or a response: nothing that frames a message, or says where it goes.
-fn is_free(name: &[u8]) -> bool {
+#[must_use]
+pub fn is_free(name: &[u8]) -> bool {
     let reserved: [&[u8]; 7] =
         [b"host", b"connection", b"content-length", b"keep-alive", b"te", b"transfer-encoding", b"upgrade"];
     !name.is_empty() && !name.starts_with(b":") && !reserved.contains(&name)

@@ -2,6 +2,7 @@ use super::literal;
 use crate::json::Put;
 use crate::nginx;
 use crate::reader::Reader;
+use portcullis_authz_core::external::is_free;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -92,7 +93,12 @@ pub(crate) fn auth_url(
             refuse(names.headers, format!("found {wrong:?}, expected names of headers"));
             return Err(());
         }
-        config.put("allowed_upstream_headers", headers.into());
+        let (set, connection): (Vec<_>, Vec<_>) =
+            headers.into_iter().partition(|name| is_free(name.to_ascii_lowercase().as_bytes()));
+        for name in connection {
+            reader.not_carried(names.headers, format!("{name} is of the connection: no answer sets it"));
+        }
+        config.put("allowed_upstream_headers", set.into());
     }
     let mut headers = Map::new();
     if let Some(name) = reader.text("auth-proxy-set-headers").filter(|_| names.url == ANNOTATIONS.url) {
