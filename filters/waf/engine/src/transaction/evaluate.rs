@@ -171,8 +171,10 @@ impl Transaction {
                 continue;
             }
             if target.group.is_some() && !target.count {
-                let rules_out = check.filter(|_| !(condition.negated || link.multi_match));
-                let triggers = plan.chains.get(condition.chain).scan_triggers;
+                let rules_out = check.filter(|_| !condition.negated);
+                let chain = plan.chains.get(condition.chain);
+                // With multiMatch, a form that differs in case alone is asked about too.
+                let triggers = if link.multi_match { chain.triggers } else { chain.scan_triggers };
                 for place in self.static_values(plan, target.source) {
                     let Some(found) = self.static_value(place) else { break };
                     if let Some(check) = rules_out
@@ -300,7 +302,7 @@ impl Transaction {
         if link.capture {
             self.memory.captures.clear();
         }
-        let unchanged = form == found.value && !link.multi_match;
+        let unchanged = form == found.value && self.is_only_form(plan, link, condition, form);
         let answer = possible && self.ask(plan, condition, form, link.capture, unchanged);
         if answer == condition.negated {
             return false;
@@ -314,6 +316,13 @@ impl Transaction {
         self.trace_match(plan, index, condition, &found, form);
         self.run_independent(plan, link, state);
         true
+    }
+
+    /// Whether a rule asks about the value itself and no other form of it.
+    fn is_only_form(&mut self, plan: &Plan, link: &Link, condition: &Condition, value: ValueId) -> bool {
+        !link.multi_match
+            || self.memory.values.summary(value, &plan.prefilter) & plan.chains.get(condition.chain).triggers
+                == 0
     }
 
     fn debug_target(&mut self, found: &Found, form: ValueId) {

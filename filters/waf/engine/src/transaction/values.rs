@@ -26,8 +26,8 @@ pub(crate) struct Values {
     edges: Vec<Edge>,
     profiles: Vec<Profile>,
     scans: Vec<u64>,
-    /// Open hash table of the values that [`Values::intern`] made; 0 is a free place.
-    interned: Vec<u32>,
+    /// Open hash table of the values that [`Values::intern`] made: a part of the hash, and the value; 0 is a free place.
+    interned: Vec<(u32, u32)>,
     interned_count: usize,
     buffer: Vec<u8>,
     limit: usize,
@@ -87,7 +87,11 @@ impl Values {
         self.edges.clear();
         self.profiles.clear();
         self.scans.clear();
-        self.interned.clear();
+        // As large as the last transactions needed it, so that it need not grow again.
+        if self.interned_count * 8 < self.interned.len() {
+            self.interned.truncate(self.interned.len() / 2);
+        }
+        self.interned.fill((0, 0));
         self.interned_count = 0;
         self.limit = limit.min(u32::MAX as usize - 1);
         self.exhausted = false;
@@ -102,6 +106,9 @@ impl Values {
         self.edges.shrink_to(keep / size_of::<Edge>());
         self.profiles.shrink_to(keep / size_of::<Profile>());
         self.scans.shrink_to(keep / size_of::<u64>());
+        if self.interned.len() > keep / size_of::<(u32, u32)>() {
+            self.interned = Vec::new();
+        }
         self.buffer.shrink_to(keep);
     }
 
@@ -155,20 +162,21 @@ impl Values {
         if self.interned_count * 2 >= self.interned.len() {
             self.grow_interned();
         }
+        let hash = (hash(bytes) >> 32) as u32;
         let mask = self.interned.len().wrapping_sub(1);
-        let mut at = hash(bytes) as usize & mask;
-        while let Some(&known) = self.interned.get(at) {
+        let mut at = hash as usize & mask;
+        while let Some(&(tag, known)) = self.interned.get(at) {
             if known == 0 {
                 break;
             }
-            if self.bytes(ValueId(known)) == bytes {
+            if tag == hash && self.bytes(ValueId(known)) == bytes {
                 return ValueId(known);
             }
             at = (at + 1) & mask;
         }
         let id = self.push(bytes);
         if let Some(place) = self.interned.get_mut(at) {
-            *place = id.0;
+            *place = (hash, id.0);
             self.interned_count += 1;
         }
         id
@@ -176,14 +184,14 @@ impl Values {
 
     fn grow_interned(&mut self) {
         let size = (self.interned.len() * 2).max(64);
-        let old = std::mem::replace(&mut self.interned, vec![0; size]);
-        for id in old.into_iter().filter(|id| *id != 0) {
-            let mut at = hash(self.bytes(ValueId(id))) as usize & (size - 1);
-            while self.interned.get(at).is_some_and(|place| *place != 0) {
+        let old = std::mem::replace(&mut self.interned, vec![(0, 0); size]);
+        for (hash, id) in old.into_iter().filter(|(_, id)| *id != 0) {
+            let mut at = hash as usize & (size - 1);
+            while self.interned.get(at).is_some_and(|(_, id)| *id != 0) {
                 at = (at + 1) & (size - 1);
             }
             if let Some(place) = self.interned.get_mut(at) {
-                *place = id;
+                *place = (hash, id);
             }
         }
     }

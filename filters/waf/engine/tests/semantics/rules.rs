@@ -372,7 +372,9 @@ SecRule ARGS_NAMES '@streq ab<' 'id:3,phase:1,t:none,t:lowercase'
 SecRule ARGS_NAMES '@rx ^AB<' 'id:4,phase:1,t:none,t:uppercase,multiMatch'
 SecRule ARGS_NAMES '!@streq ab<' 'id:5,phase:1,t:none,t:trim'
 SecRule REQUEST_HEADERS:User-Agent '@rx b<(.)' 'id:6,phase:1,t:none,t:base64Decode,capture'
-SecRule REQUEST_HEADERS:User-Agent '@contains b<' 'id:7,phase:1,t:none,t:lowercase,t:base64Decode,t:lowercase'";
+SecRule REQUEST_HEADERS:User-Agent '@contains b<' 'id:7,phase:1,t:none,t:lowercase,t:base64Decode,t:lowercase'
+SecRule ARGS_NAMES|REQUEST_HEADERS:User-Agent '@rx ^ab<$' 'id:8,phase:1,t:none,t:lowercase,multiMatch'
+SecRule ARGS_NAMES|REQUEST_HEADERS:User-Agent '@rx ^xAb<$' 'id:9,phase:1,t:none,t:urlDecode,multiMatch'";
     let names = ["ab<", "aB<", "AB<", "ab%253C", "ab%25253C", "%2520ab<", "xAb<", "YWI8Yw==", "ab", "b<"];
     let texts = |prefilter| {
         let waf =
@@ -394,6 +396,6 @@ SecRule REQUEST_HEADERS:User-Agent '@contains b<' 'id:7,phase:1,t:none,t:lowerca
     };
     let (fast, naive) = (texts(true), texts(false));
     assert_eq!(fast, naive);
-    assert!((1..=7).all(|id| naive.iter().any(|(.., ids)| ids.contains(&id))), "a rule never matches");
-    assert!((1..=7).all(|id| naive.iter().any(|(.., ids)| !ids.contains(&id))), "a rule always matches");
+    assert!((1..=9).all(|id| naive.iter().any(|(.., ids)| ids.contains(&id))), "a rule never matches");
+    assert!((1..=9).all(|id| naive.iter().any(|(.., ids)| !ids.contains(&id))), "a rule always matches");
 }
