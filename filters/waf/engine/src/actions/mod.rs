@@ -47,6 +47,32 @@ pub(crate) enum Action {
 }
 
 impl Action {
+    /// What may have macros.
+    pub(crate) fn texts(&self) -> Vec<&Text> {
+        match self {
+            Action::SetVar(set_var) => set_var.texts().collect(),
+            Action::InitCol(InitCol { key, .. }) | Action::DeprecateVar(DeprecateVar { key, .. }) => {
+                vec![key]
+            }
+            Action::ExpireVar(ExpireVar { key, seconds, .. }) => vec![key, seconds],
+            Action::SetEnv(SetEnv { name, value }) => std::iter::once(name).chain(value).collect(),
+            Action::SetRsc(text) | Action::SetSid(text) | Action::SetUid(text) | Action::Tag(text) => {
+                vec![text]
+            }
+            Action::AuditLog
+            | Action::Ctl(_)
+            | Action::Log
+            | Action::NoAuditLog
+            | Action::NoLog
+            | Action::Sanitise(_)
+            | Action::SanitiseMatched
+            | Action::SanitiseMatchedBytes(..)
+            | Action::Skip(_)
+            | Action::SkipTo(_)
+            | Action::Status(_) => Vec::new(),
+        }
+    }
+
     pub(crate) fn run(&self, tx: &mut Transaction, plan: &Plan, state: &mut RuleState) {
         match self {
             Action::AuditLog => {

@@ -26,6 +26,19 @@ pub(crate) enum SetVarOp {
 }
 
 impl SetVar {
+    /// What may have macros.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &Text> {
+        let key = match &self.key {
+            KeyName::Slot(_) => None,
+            KeyName::Text(key) => Some(key),
+        };
+        let value = match &self.op {
+            SetVarOp::Set(value) | SetVarOp::Add(value) | SetVarOp::Subtract(value) => Some(value),
+            SetVarOp::Unset => None,
+        };
+        key.into_iter().chain(value)
+    }
+
     pub(crate) fn run(&self, tx: &mut Transaction, plan: &Plan) {
         // What most rules do needs no text of its own.
         if let (KeyName::Slot(_), SetVarOp::Set(Text::Literal(value))) = (&self.key, &self.op) {

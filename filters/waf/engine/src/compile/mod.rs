@@ -274,6 +274,7 @@ impl<'a> Compiler<'a> {
             prefilter: Prefilter::default(),
             prepared: Vec::new(),
             relied: Vec::new(),
+            client: crate::plan::ClientUse::Always,
             check_places: Vec::new(),
             limits: self.options.limits.clone(),
             persistent: Persistent::new(std::time::Duration::from_secs(self.collection_timeout)),

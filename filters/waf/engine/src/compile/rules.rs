@@ -98,6 +98,7 @@ impl Compiler<'_> {
             silent: false,
             quick: None,
             quiet: None,
+            listed: None,
             prepared: None,
             links,
         }
@@ -141,6 +142,7 @@ impl Compiler<'_> {
                     targets,
                     chain,
                     operation,
+                    known: None,
                     negated: operator.negated,
                     operator_name: modsecurity_name(operator.name),
                     match_message: match_message(operator.name),

@@ -265,6 +265,11 @@ impl Operator {
         }
     }
 
+    /// Whether it matches any value, and captures the whole.
+    pub(crate) fn is_everything(&self) -> bool {
+        matches!(&self.0, Kind::Rx(rx) if rx.is_everything())
+    }
+
     /// The comparison, if the operator compares with a number.
     pub(crate) fn number_test(&self) -> Option<NumberTest> {
         match self.0 {

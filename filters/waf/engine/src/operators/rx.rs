@@ -78,6 +78,10 @@ impl Rx {
         places
     }
 
+    pub(super) fn is_everything(&self) -> bool {
+        self.is_everything
+    }
+
     pub(super) fn pattern(&self) -> Option<&Pattern> {
         self.pattern.as_ref()
     }

@@ -1,6 +1,9 @@
 //! The compiled rule set: what a transaction needs, with every name resolved to a number.
 
 mod chains;
+mod client;
+mod idle;
+mod listed;
 mod literals;
 mod prefilter;
 mod prepared;
@@ -26,12 +29,14 @@ use crate::options::Limits;
 use crate::persistent::Persistent;
 
 pub(crate) use chains::{Chain, ChainId, Chains, Step};
+pub(crate) use client::ClientUse;
+pub(crate) use listed::Listed;
 use prefilter::Scope;
 pub(crate) use prefilter::{CheckId, Prefilter, PrefilterBuilder, Profile, is_of_response};
 pub(crate) use prepared::Prepared;
 pub(crate) use quick::{Of, Quick, Quiet};
 pub(crate) use reach::Supposed;
-use reach::{Fate, Reach};
+use reach::{Fate, KnownArgument, Reach};
 pub(crate) use segments::{Bits, Segment, place_of};
 pub(crate) use sources::{Select, Source, SourceId, Sources, is_fixed_xpath};
 pub(crate) use text::{KeyName, Part, Text, TxNames, TxSlot};
@@ -56,6 +61,8 @@ pub(crate) struct Plan {
     pub(crate) prepared: Vec<Prepared>,
     /// The rules that always run, as bits: if one is taken out, all rules have to be visited.
     pub(crate) relied: Vec<u64>,
+    /// When a transaction needs the client's address.
+    pub(crate) client: ClientUse,
     /// For each check that a rule begins with, the rule's place in its phase.
     pub(crate) check_places: Vec<u32>,
     pub(crate) limits: Limits,
@@ -75,6 +82,8 @@ impl Plan {
                 self.phases.get(rule.phase as usize).is_some_and(|phase| quick::is_silent(rule, phase));
         }
         self.check_places.clear();
+        self.relied.clear();
+        self.client = ClientUse::Always;
         let mut reach = Reach::default();
         if prefilter {
             for rule in &mut self.rules {
@@ -82,9 +91,22 @@ impl Plan {
                 rule.quiet = self.phases.get(rule.phase as usize).and_then(|phase| Quiet::of(rule, phase));
             }
             reach = Reach::of(self);
+            self.know_operators(std::mem::take(&mut reach.arguments));
             self.add_checks(&reach)?;
+            self.relied = std::mem::take(&mut reach.relied);
+            self.client = ClientUse::of(self, &reach);
         }
-        let of = segments::Of { rules: &self.rules, groups: &self.groups, chains: &self.chains };
+        for (index, prepared) in reach.prepared.iter().enumerate() {
+            let first = prepared.rules.first().and_then(|rule| self.rules.get_mut(*rule as usize));
+            first.into_iter().for_each(|rule| rule.prepared = Some(index as u32));
+        }
+        let of = segments::Of {
+            rules: &self.rules,
+            groups: &self.groups,
+            chains: &self.chains,
+            sources: &self.sources,
+            lists_rules: idle::lists_rules(&self.settings.audit_log_parts, &self.rules),
+        };
         let mut supposed = reach.supposed.into_iter();
         for (number, phase) in self.phases.iter_mut().enumerate() {
             let fates = reach.fates.get(number).map_or(&[][..], Vec::as_slice);
@@ -92,12 +114,24 @@ impl Plan {
             phase.supposed = supposed.next().unwrap_or_default();
         }
         self.prepared = reach.prepared;
-        self.relied = reach.relied;
-        for (index, prepared) in self.prepared.iter().enumerate() {
-            let first = prepared.rules.first().and_then(|rule| self.rules.get_mut(*rule as usize));
-            first.into_iter().for_each(|rule| rule.prepared = Some(index as u32));
-        }
         Some(())
+    }
+
+    /// Compiles operators with what their macros are known to stand for.
+    fn know_operators(&mut self, arguments: Vec<KnownArgument>) {
+        for KnownArgument { rule, link, argument } in arguments {
+            let rule = self.rules.get_mut(rule as usize);
+            let Some(link) = rule.and_then(|rule| rule.links.get_mut(link)) else { continue };
+            let Some(condition) = &mut link.condition else { continue };
+            if let Operation::Dynamic { name, .. } = &condition.operation
+                && let Ok(operator) = Operator::compile(name.as_str(), &argument, &())
+            {
+                condition.known = Some(Box::new(KnownOperator { argument, operator }));
+            }
+        }
+        for rule in self.rules.iter_mut().filter(|rule| rule.quick.is_none()) {
+            rule.quick = Quick::of(rule, &self.sources, &self.chains);
+        }
     }
 
     /// Has values scanned for the operators of the rules that can be come to.
@@ -116,13 +150,18 @@ impl Plan {
                         scope.response |= of_response;
                         scope.request |= !of_response;
                     }
-                    if let Operation::Fixed(operator) = &condition.operation
+                    if let Some(operator) = condition.known_operator()
                         && scope != Scope::default()
                     {
                         condition.check = builder.add(&operator.requirement(), scope);
                     }
                 }
             }
+        }
+        let listed: Vec<_> =
+            self.rules.iter().map(|rule| Listed::of(self, rule, || builder.add_always())).collect();
+        for (rule, listed) in self.rules.iter_mut().zip(listed) {
+            rule.listed = listed.map(Box::new);
         }
         self.prefilter = builder.build()?;
         Some(())
@@ -208,6 +247,7 @@ pub(crate) struct Rule {
     /// A test that tells at once whether the first link can match.
     pub(crate) quick: Option<Quick>,
     pub(crate) quiet: Option<Quiet>,
+    pub(crate) listed: Option<Box<Listed>>,
     /// It begins rules that are run as one: which of [`Plan::prepared`].
     pub(crate) prepared: Option<u32>,
     pub(crate) links: Vec<Link>,
@@ -252,6 +292,8 @@ pub(crate) struct Condition {
     pub(crate) targets: Vec<Target>,
     pub(crate) chain: ChainId,
     pub(crate) operation: Operation,
+    /// Where the operation is [`Operation::Dynamic`] and what its macros stand for is known when rules are loaded.
+    pub(crate) known: Option<Box<KnownOperator>>,
     pub(crate) negated: bool,
     /// The operator's name as ModSecurity prints it.
     pub(crate) operator_name: &'static str,
@@ -260,6 +302,23 @@ pub(crate) struct Condition {
     pub(crate) argument: Text,
     /// The bit that a scan sets where the operator, without its negation, can match. `None`: it must always be asked.
     pub(crate) check: Option<CheckId>,
+}
+
+/// An operator for what the macros of its argument stand for, as long as a transaction is as its plan supposes.
+#[derive(Debug)]
+pub(crate) struct KnownOperator {
+    pub(crate) argument: Box<[u8]>,
+    pub(crate) operator: Operator,
+}
+
+impl Condition {
+    /// The operator, as far as it is known when rules are loaded.
+    pub(crate) fn known_operator(&self) -> Option<&Operator> {
+        match (&self.operation, &self.known) {
+            (Operation::Fixed(operator), _) => Some(operator),
+            (Operation::Dynamic { .. }, known) => known.as_ref().map(|known| &known.operator),
+        }
+    }
 }
 
 /// A variable of a link.

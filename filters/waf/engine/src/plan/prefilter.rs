@@ -5,13 +5,15 @@
 //! once, whatever the number of rules that look at it, and the result is a set of *checks*: the operators that have to
 //! be asked.
 
+mod builder;
+
 use portcullis_seclang::ast::VariableName;
 
 use super::chains::{ALWAYS, NEWLINE, Triggers, UPPER, of_whole};
 use super::literals::Literals;
 use super::recall::Recall;
-use crate::collections::sorted;
-use crate::operators::{ByteSet, Requirement, byte_frequency};
+pub(crate) use builder::PrefilterBuilder;
+use builder::bytes_of;
 
 /// The bit of an operator in the result of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +52,9 @@ pub(crate) struct Prefilter {
     lacking: u128,
     by_lack: Vec<(u32, u32)>,
     fulfils: Vec<(u16, u64)>,
-    /// All checks that the absence of a class fulfils.
+    /// The checks that are fulfilled until somebody rules them out.
+    always: Vec<u64>,
+    /// These, and all checks that the absence of a class fulfils.
     base: Vec<u64>,
     /// The checks that have further conditions, and for each check which.
     conditional: Vec<u64>,
@@ -100,9 +104,6 @@ pub(crate) struct Profile {
     pub(crate) summary: u32,
 }
 
-/// There are as many classes as a word of the table has bits.
-const MAX_CLASSES: usize = u128::BITS as usize;
-
 impl Default for Prefilter {
     /// Looks for nothing.
     fn default() -> Self {
@@ -116,6 +117,7 @@ impl Default for Prefilter {
             lacking: 0,
             by_lack: Vec::new(),
             fulfils: Vec::new(),
+            always: Vec::new(),
             base: Vec::new(),
             conditional: Vec::new(),
             conditions: Vec::new(),
@@ -155,7 +157,7 @@ impl Prefilter {
         results: &mut Vec<u64>,
     ) {
         let at = results.len();
-        results.resize(at + self.words, 0);
+        results.extend_from_slice(&self.always);
         let Some(words) = results.get_mut(at..) else { return };
         if profile.summary & NEWLINE != 0 {
             words.copy_from_slice(&self.base);
@@ -278,188 +280,12 @@ pub(crate) fn is_of_response(variable: VariableName) -> bool {
     )
 }
 
-/// Collects the operators of a rule set.
-#[derive(Debug, Default)]
-pub(crate) struct PrefilterBuilder {
-    /// Each with its check.
-    literals: Vec<(Vec<u8>, u16)>,
-    classes: Vec<Class>,
-    base: Vec<u16>,
-    /// One for each check.
-    conditions: Vec<Conditions>,
-    scopes: Vec<Scope>,
-    /// Sets of which a check needs a byte each.
-    needed: Vec<(u16, ByteSet)>,
-}
-
-#[derive(Debug)]
-struct Class {
-    bytes: ByteSet,
-    fulfils: Vec<u16>,
-    lack_fulfils: Vec<u16>,
-}
-
 impl Conditions {
     fn hold(&self, profile: Profile, length: usize) -> bool {
         profile.classes & self.needed == self.needed
             && (profile.classes & self.forbidden == 0 || profile.summary & NEWLINE != 0)
             && length >= self.min_length as usize
     }
-}
-
-impl PrefilterBuilder {
-    /// Adds an operator. `None`: there are too many, or it requires nothing that most values lack, so that it must always
-    /// be asked.
-    ///
-    /// The classes are without case, so that a value and the same in lower case have the same result.
-    pub(crate) fn add(&mut self, requirement: &Requirement, scope: Scope) -> Option<CheckId> {
-        let check = u16::try_from(self.conditions.len()).ok()?;
-        let (single, long): (Vec<_>, Vec<_>) =
-            requirement.literals.iter().partition(|literal| literal.len() == 1);
-        // Literals of one byte are looked up as a class.
-        let single = single.into_iter().flatten().copied().collect::<ByteSet>().fold_case();
-        let bytes = requirement.bytes.map(ByteSet::fold_case);
-        let needed = bytes.filter(|bytes| *bytes != single);
-        // A newline is always allowed: it begins another line.
-        let allowed = |only: ByteSet| only.fold_case().union(ByteSet::of(b"\n"));
-        let forbidden =
-            requirement.only.map(|only| allowed(only).complement()).filter(|bytes| is_likely(*bytes));
-        let (fulfilling, base) = match (long.is_empty() && single.is_empty(), needed, forbidden) {
-            // Nothing but a class.
-            (true, Some(bytes), _) if !is_common(bytes) => (bytes, false),
-            (true, _, Some(_)) => (ByteSet::EMPTY, true),
-            (true, ..) => return None,
-            (false, ..) => (single, false),
-        };
-        let needed = needed.into_iter().filter(|bytes| is_rare(*bytes));
-        let more = requirement.more_bytes.iter().map(|bytes| bytes.fold_case());
-        // What a single byte fulfils needs no class that has it, unless there are other ways.
-        let adds =
-            |bytes: &ByteSet| fulfilling.union(*bytes) != *bytes || fulfilling.is_empty() || !long.is_empty();
-        let needed: Vec<ByteSet> = needed.chain(more).filter(adds).collect();
-        if is_common(fulfilling) {
-            return None;
-        }
-        let fulfilling = if fulfilling.is_empty() { None } else { Some(self.class(fulfilling)?) };
-        let bit = |at: Option<usize>| at.map_or(0, |at| 1_u128 << at);
-        let forbidden = forbidden.and_then(|bytes| self.class(bytes));
-        if base {
-            // Without a place for the class there is no condition.
-            let class = self.classes.get_mut(forbidden?)?;
-            class.lack_fulfils.push(check);
-            self.base.push(check);
-        }
-        let conditions = Conditions {
-            needed: 0,
-            forbidden: if base { 0 } else { bit(forbidden) },
-            min_length: u32::try_from(requirement.min_length).unwrap_or(u32::MAX),
-        };
-        self.needed.extend(needed.into_iter().map(|bytes| (check, bytes)));
-        if let Some(class) = fulfilling.and_then(|at| self.classes.get_mut(at)) {
-            class.fulfils.push(check);
-        }
-        for literal in long {
-            self.literals.push((literal.to_ascii_lowercase(), check));
-        }
-        self.conditions.push(conditions);
-        self.scopes.push(scope);
-        Some(CheckId(check))
-    }
-
-    /// The number of a class. `None` if there are too many.
-    fn class(&mut self, bytes: ByteSet) -> Option<usize> {
-        match self.classes.iter().position(|class| class.bytes == bytes) {
-            Some(at) => Some(at),
-            None if self.classes.len() < MAX_CLASSES => {
-                self.classes.push(Class { bytes, fulfils: Vec::new(), lack_fulfils: Vec::new() });
-                Some(self.classes.len() - 1)
-            }
-            None => None,
-        }
-    }
-
-    /// Adds the conditions that can do without a class, now that those have theirs that can't.
-    fn add_needed(&mut self) {
-        for (check, bytes) in std::mem::take(&mut self.needed) {
-            let Some(class) = self.class(bytes) else { continue };
-            if let Some(conditions) = self.conditions.get_mut(usize::from(check)) {
-                conditions.needed |= 1 << class;
-            }
-        }
-    }
-
-    /// Builds the scan. `None` if it would be too large.
-    #[inline(never)]
-    pub(crate) fn build(mut self) -> Option<Prefilter> {
-        self.add_needed();
-        let words = self.conditions.len().div_ceil(64);
-        let mut literals = sorted(self.literals);
-        literals.dedup();
-        let file = |belongs: fn(&Scope) -> bool| {
-            let is_in = |check: &u16| self.scopes.get(usize::from(*check)).is_some_and(belongs);
-            let of_scope = literals.chunk_by(|(one, _), (other, _)| one == other).filter_map(|same| {
-                let checks = same.iter().map(|(_, check)| *check).filter(is_in).collect();
-                Some((same.first()?.0.as_slice(), checks))
-            });
-            Filed::new(of_scope)
-        };
-        let request = file(|scope| scope.request)?;
-        let response = file(|scope| scope.response)?;
-        let bytes = bytes_of(&self.classes);
-        let mut fulfils = Vec::new();
-        let (mut by_class, mut by_lack) = (Vec::new(), Vec::new());
-        let (mut fulfilling, mut lacking) = (0, 0);
-        for (index, class) in self.classes.iter().enumerate() {
-            fulfilling |= u128::from(!class.fulfils.is_empty()) << index;
-            lacking |= u128::from(!class.lack_fulfils.is_empty()) << index;
-            for (checks, ranges) in [(&class.fulfils, &mut by_class), (&class.lack_fulfils, &mut by_lack)] {
-                let start = fulfils.len() as u32;
-                let bits = bits(checks, words).into_iter().enumerate().filter(|(_, bits)| *bits != 0);
-                fulfils.extend(bits.map(|(word, bits)| (word as u16, bits)));
-                ranges.push((start, fulfils.len() as u32));
-            }
-        }
-        let conditional: Vec<u16> = self
-            .conditions
-            .iter()
-            .enumerate()
-            .filter_map(|(check, conditions)| {
-                let Conditions { needed, forbidden, min_length } = *conditions;
-                (needed != 0 || forbidden != 0 || min_length > 1).then_some(check as u16)
-            })
-            .collect();
-        Some(Prefilter {
-            words,
-            request,
-            response,
-            bytes,
-            fulfilling,
-            by_class,
-            lacking,
-            by_lack,
-            fulfils,
-            base: bits(&self.base, words),
-            conditional: bits(&conditional, words),
-            conditions: self.conditions,
-            recall: Recall::default(),
-        })
-    }
-}
-
-fn bytes_of(classes: &[Class]) -> Box<[ByteInfo; 256]> {
-    let mut bytes = Box::new([ByteInfo::default(); 256]);
-    for (byte, info) in (0..=u8::MAX).zip(bytes.iter_mut()) {
-        info.triggers = Triggers::of(byte);
-        let of = classes.iter().enumerate().filter(|(_, class)| class.bytes.contains(byte));
-        info.classes = of.fold(0, |classes, (index, _)| classes | 1 << index);
-    }
-    bytes
-}
-
-fn bits(checks: &[u16], words: usize) -> Vec<u64> {
-    let mut bits = vec![0; words];
-    checks.iter().for_each(|check| set(&mut bits, *check));
-    bits
 }
 
 /// The positions of the bits that are set.
@@ -472,25 +298,6 @@ fn ones(bits: u128) -> impl Iterator<Item = usize> {
             next
         })
     })
-}
-
-/// Whether hardly any value is without a byte of the class: nothing is gained by asking.
-fn is_common(class: ByteSet) -> bool {
-    frequency_of(class) > 0.35
-}
-
-/// Whether many values have a byte of the class, so that its absence is worth asking for.
-fn is_likely(class: ByteSet) -> bool {
-    frequency_of(class) > 0.1
-}
-
-/// Whether most values are without a byte of the class, so that it rules out an operator for which a literal was found.
-fn is_rare(class: ByteSet) -> bool {
-    frequency_of(class) <= 0.04
-}
-
-fn frequency_of(class: ByteSet) -> f32 {
-    class.iter().filter(|byte| !byte.is_ascii_uppercase()).map(byte_frequency).sum()
 }
 
 fn set(words: &mut [u64], check: u16) {

@@ -88,6 +88,10 @@ impl Building {
         let (rules, sets, next, matched, stale) = self.good.filter(|(rules, ..)| *rules >= FEWEST)?;
         self.rules.truncate(rules);
         self.sets.truncate(sets);
+        // Without a variable that is set there is nothing to do at once.
+        if self.sets.is_empty() {
+            return None;
+        }
         let clears_matched = matched == Matched::Nothing;
         let mut prepared = Prepared { rules: self.rules, next, clears_matched, stale, ..Prepared::default() };
         for (slot, value) in self.sets {

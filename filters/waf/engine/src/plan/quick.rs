@@ -13,6 +13,8 @@ pub(crate) struct Quick {
     pub(crate) of: Of,
     pub(crate) test: NumberTest,
     pub(crate) negated: bool,
+    /// It holds for transactions that are as the plan supposes.
+    pub(crate) supposes: bool,
 }
 
 /// Which number.
@@ -28,8 +30,8 @@ impl Quick {
     pub(super) fn of(rule: &Rule, sources: &Sources, chains: &Chains) -> Option<Self> {
         let link = rule.links.first()?;
         let condition = link.condition.as_ref()?;
-        let Operation::Fixed(operator) = &condition.operation else { return None };
-        let test = operator.number_test()?;
+        let test = condition.known_operator()?.number_test()?;
+        let supposes = matches!(condition.operation, Operation::Dynamic { .. });
         let [target] = condition.targets.as_slice() else { return None };
         if link.multi_match || !chains.get(condition.chain).steps.is_empty() {
             return None;
@@ -40,7 +42,7 @@ impl Quick {
             (false, VariableName::Tx, [slot]) if source.is_one_key() => Of::Tx(*slot),
             _ => return None,
         };
-        Some(Quick { of, test, negated: condition.negated })
+        Some(Quick { of, test, negated: condition.negated, supposes })
     }
 }
 

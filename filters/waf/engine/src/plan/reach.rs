@@ -14,7 +14,10 @@ use std::rc::Rc;
 use portcullis_seclang::ast::{AllowScope, Collection};
 
 use super::prepared::{Building, Prepared};
-use super::{Disruptive, Entry, KeyName, Link, Of, Part, PhasePlan, Plan, Rule, RuleId, Text, TxSlot};
+use super::{
+    Condition, Disruptive, Entry, KeyName, Link, Of, Operation, Part, PhasePlan, Plan, Rule, RuleId, Text,
+    TxSlot,
+};
 use crate::actions::{Action, SetVar, SetVarOp};
 
 /// What was found out about a rule set.
@@ -25,8 +28,17 @@ pub(super) struct Reach {
     /// What each phase supposes.
     pub(super) supposed: Vec<Vec<Supposed>>,
     pub(super) prepared: Vec<Prepared>,
+    pub(super) arguments: Vec<KnownArgument>,
     /// The rules that must not be taken out for this to hold, as bits.
     pub(super) relied: Vec<u64>,
+}
+
+/// What the macros in the argument of an operator stand for, and where it is.
+#[derive(Debug)]
+pub(super) struct KnownArgument {
+    pub(super) rule: RuleId,
+    pub(super) link: usize,
+    pub(super) argument: Box<[u8]>,
 }
 
 /// What becomes of a rule.
@@ -116,6 +128,7 @@ impl Walk<'_> {
                         self.rely(*id);
                     }
                     let sets = self.matches(rule, phase, now, fate == Fate::Always);
+                    self.arguments(*id, rule, now);
                     let quiet = rule.quiet.filter(|_| fate == Fate::Always);
                     let skip_to = quiet.and_then(|quiet| quiet.skip_to);
                     match (quiet, sets) {
@@ -206,6 +219,17 @@ impl Walk<'_> {
         let known = state.get(slot.0 as usize).filter(|known| **known != Known::Open)?;
         self.read.get_mut(slot.0 as usize).into_iter().for_each(|read| *read = true);
         Some(known)
+    }
+
+    /// Notes what operators compare with, as far as that is known. `state`: with what the rule itself may change.
+    fn arguments(&mut self, id: RuleId, rule: &Rule, state: &State) {
+        for (link, condition) in rule.links.iter().map(|link| &link.condition).enumerate() {
+            if let Some(Condition { operation: Operation::Dynamic { .. }, argument, .. }) = condition
+                && let Known::Is(argument) = self.value(argument, state)
+            {
+                self.reach.arguments.push(KnownArgument { rule: id, link, argument: (&*argument).into() });
+            }
+        }
     }
 
     /// What changes where a rule matches, or may have. If it surely does and what it sets is known, that.

@@ -6,7 +6,7 @@
 //! that its rules look at say which of the rules can match.
 
 use super::reach::Fate;
-use super::{Chains, Entry, Group, GroupId, Operation, PhasePlan, Rule, SourceId};
+use super::{Chains, Entry, Group, GroupId, Operation, PhasePlan, Rule, SourceId, Sources, idle};
 use crate::actions::Action;
 use crate::collections::{change, sorted};
 
@@ -51,6 +51,9 @@ pub(super) struct Of<'p> {
     pub(super) rules: &'p [Rule],
     pub(super) groups: &'p [Group],
     pub(super) chains: &'p Chains,
+    pub(super) sources: &'p Sources,
+    /// See [`lists_rules`](super::idle::lists_rules).
+    pub(super) lists_rules: bool,
 }
 
 /// Cuts a phase of whose rules `fates` says what is known. For each check that its rules begin with, `places` gets the rule's place.
@@ -65,6 +68,9 @@ pub(super) fn cut(
     phase.segments.clear();
     let mut wanted = Wanted::default();
     let landings = landings(phase, of, fates);
+    // Tools are told of every rule that matches.
+    let may_idle =
+        !(cfg!(feature = "trace") || of.lists_rules || idle::looks_back(phase, of.rules, of.sources));
     for (place, entry) in phase.entries.iter().enumerate() {
         if landings.binary_search(&place).is_ok() {
             wanted.end_at(place, of, &mut phase.segments);
@@ -72,6 +78,9 @@ pub(super) fn cut(
         let Entry::Rule(rule) = entry else { continue };
         let Some(rule) = of.rules.get(*rule as usize) else { continue };
         if matches!(fates.get(place), Some(Fate::Unreachable | Fate::Never)) {
+            continue;
+        }
+        if may_idle && idle::is_idle(place, rule, phase, fates) {
             continue;
         }
         if !prefilter || !wanted.add(place, rule, of.groups, places) {

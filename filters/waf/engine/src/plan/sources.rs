@@ -84,6 +84,12 @@ impl Sources {
         self.sources.len()
     }
 
+    /// The sources that are members of a variable.
+    pub(super) fn of(&self, variable: VariableName) -> impl Iterator<Item = (SourceId, &Source)> {
+        let all = (0..).map(SourceId).zip(&self.sources);
+        all.filter(move |(_, source)| source.variable == variable)
+    }
+
     /// Whether any rule looks at the variable.
     pub(crate) fn use_variable(&self, variable: VariableName) -> bool {
         self.variables >> (variable as u32) & 1 == 1
@@ -172,6 +178,15 @@ impl Select {
         let operator = Operator::compile("rx", &[b"(?i)", pattern].concat(), &())?;
         Ok(Select::Pattern(pattern.into(), NamePattern { plain: Plain::of(pattern), operator }))
     }
+
+    /// What all names begin with, in any case, if that is all that a pattern asks of them.
+    pub(super) fn prefix(&self) -> Option<&[u8]> {
+        match self {
+            Select::Pattern(_, NamePattern { plain: Some(Plain::Prefix(prefix)), .. }) => Some(prefix),
+            _ => None,
+        }
+    }
+
     pub(crate) fn matches(&self, key: &[u8]) -> bool {
         match self {
             Select::All => true,

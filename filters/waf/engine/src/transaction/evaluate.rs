@@ -133,9 +133,10 @@ impl Transaction {
         Some(state)
     }
 
-    /// The check of a condition, unless every operator has to be asked for the debug log.
+    /// The check of a condition, unless every operator has to be asked for the debug log, or compares with what is not known.
     fn usable_check(&self, condition: &Condition) -> Option<crate::plan::CheckId> {
-        if self.debug.is_some() { None } else { condition.check }
+        let is_known = self.as_supposed || condition.known.is_none();
+        condition.check.filter(|_| is_known && self.debug.is_none())
     }
 
     fn run_link(

@@ -7,6 +7,7 @@ mod candidates;
 mod collections;
 mod debug;
 mod evaluate;
+mod listed;
 mod log;
 mod operate;
 mod outcome;

@@ -6,7 +6,7 @@ use portcullis_seclang::ast::{OperatorName, VariableName};
 
 use super::{Hex, Scratch, Transaction, ValueId, debug};
 use crate::operators::Operator;
-use crate::plan::{Condition, Operation, Plan, TxSlot};
+use crate::plan::{Condition, KnownOperator, Operation, Plan, TxSlot};
 use crate::profile::measure;
 
 /// Operators whose argument has macros, compiled for the text that the macros gave last. They stay from one
@@ -81,7 +81,8 @@ impl Transaction {
         capture: bool,
         unchanged: bool,
     ) -> bool {
-        if let Operation::Dynamic { index, .. } = &condition.operation
+        let supposed = self.supposed_operator(condition);
+        if let (Operation::Dynamic { index, .. }, None) = (&condition.operation, supposed)
             && self.memory.dynamic.current != Some(*index)
         {
             let mut argument = std::mem::take(&mut self.memory.dynamic.argument);
@@ -91,9 +92,10 @@ impl Transaction {
             self.memory.dynamic.current = Some(*index);
         }
         let Scratch { values, captures, dynamic, .. } = &mut self.memory;
-        let operator = match &condition.operation {
-            Operation::Fixed(operator) => operator,
-            Operation::Dynamic { index, name } => match dynamic.get_current(*index, *name) {
+        let operator = match (&condition.operation, supposed) {
+            (Operation::Fixed(operator), _) => operator,
+            (Operation::Dynamic { .. }, Some(known)) => &known.operator,
+            (Operation::Dynamic { index, name }, None) => match dynamic.get_current(*index, *name) {
                 Some(operator) => operator,
                 None => return false,
             },
@@ -109,6 +111,7 @@ impl Transaction {
                 // again, and their result is not known here.
                 if let Some(check) = condition.check
                     && unchanged
+                    && (supposed.is_some() || condition.known.is_none())
                 {
                     values.rule_out(form, check, &plan.prefilter);
                 }
@@ -119,6 +122,11 @@ impl Transaction {
                 false
             }
         }
+    }
+
+    /// The operator of a condition whose macros stand for what the plan supposes.
+    pub(super) fn supposed_operator<'p>(&self, condition: &'p Condition) -> Option<&'p KnownOperator> {
+        condition.known.as_deref().filter(|_| self.as_supposed)
     }
 
     /// A pattern that can't run on an automaton took too long. ModSecurity v3, `Rx::evaluate`.

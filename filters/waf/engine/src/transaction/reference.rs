@@ -59,7 +59,10 @@ impl Transaction {
         if !state.silent && state.places.len() < MOST {
             let argument = match &condition.operation {
                 Operation::Fixed(_) => Vec::new(),
-                Operation::Dynamic { .. } => self.memory.dynamic.argument().to_vec(),
+                Operation::Dynamic { .. } => match self.supposed_operator(condition) {
+                    Some(known) => known.argument.to_vec(),
+                    None => self.memory.dynamic.argument().to_vec(),
+                },
             };
             state.places.push(Match { link, found, form, transformations, argument });
         }

@@ -8,6 +8,7 @@ use portcullis_seclang::ast::{LimitAction, Phase, VariableName};
 use super::arguments::Origin;
 use super::{Transaction, ValueId, debug};
 use crate::intervention::{Cause, Intervention, InterventionKind};
+use crate::plan::{ClientUse, Operation, Plan, RuleId};
 
 /// The two ends of the connection. Addresses are text, without port and brackets: `192.0.2.1`, `2001:db8::1`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,7 +30,42 @@ impl Transaction {
         sources.use_variable(VariableName::ServerAddr) || sources.use_variable(VariableName::ServerPort)
     }
 
-    /// Sets the addresses. Those that no rule asks for may be left out.
+    /// Whether rules may look at the client's address or port. To be asked when the head of the request has been fed, for the answer
+    /// depends on it: the exceptions of the Core Rule Set for its own host are for requests that hardly any client sends.
+    pub fn wants_client_address(&mut self) -> bool {
+        let plan = Arc::clone(&self.plan);
+        match &plan.client {
+            ClientUse::Always => true,
+            ClientUse::Where(links) => {
+                self.debugs(1) || links.iter().any(|(rule, link)| self.may_match(&plan, *rule, *link))
+            }
+        }
+    }
+
+    /// Whether a link matches any value.
+    fn may_match(&mut self, plan: &Plan, rule: RuleId, link: usize) -> bool {
+        let rule = plan.rules.get(rule as usize);
+        let condition = rule.and_then(|rule| rule.links.get(link)).and_then(|link| link.condition.as_ref());
+        let Some(condition) = condition else { return true };
+        let Operation::Fixed(operator) = &condition.operation else { return true };
+        for target in &condition.targets {
+            let Some(group) = target.group else { return true };
+            if condition.check.is_some_and(|check| !self.is_candidate(plan, group, check)) {
+                continue;
+            }
+            for place in self.static_values(plan, target.source) {
+                let Some(found) = self.static_value(place) else { break };
+                let chain = plan.chains.get(condition.chain);
+                let form = self.memory.values.transform(found.value, chain, &plan.prefilter);
+                if !matches!(operator.try_evaluate(self.bytes(form), None), Ok(false)) {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Sets the addresses. Those that no rule asks for may be left out. Before phase 1, in any order with what else is fed.
     pub fn connection(&mut self, connection: Connection<'_>) {
         use VariableName as V;
         let client = self.memory.values.push(connection.client_address);

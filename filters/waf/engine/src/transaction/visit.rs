@@ -64,6 +64,7 @@ impl Transaction {
         }
         if self.debug.is_none() {
             if let Some(quick) = &rule.quick
+                && (self.as_supposed || !quick.supposes)
                 && !self.quick(plan, quick)
             {
                 self.memory.matched_vars.clear();
@@ -73,6 +74,12 @@ impl Transaction {
                 && self.as_supposed
             {
                 return self.run_prepared(plan, prepared);
+            }
+            if let Some(listed) = &rule.listed
+                && self.as_supposed
+                && self.is_unlisted(plan, id, rule, listed)
+            {
+                return Visit::Next;
             }
             if let Some(quiet) = &rule.quiet
                 && !self.is_touched(plan, id, rule)

@@ -12,6 +12,7 @@
 mod actions;
 mod bodies;
 mod limits;
+mod plan;
 mod refusals;
 mod rules;
 

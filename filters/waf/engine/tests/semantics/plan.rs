@@ -1,0 +1,198 @@
+//! What the plan leaves out changes no result.
+
+use super::compile;
+use portcullis_engine::{Connection, Options};
+
+/// What one request has shown about a name or a header changes nothing for another, or where another rule has the same value after
+/// its transformations.
+#[test]
+fn what_is_recalled_changes_no_result() {
+    let rules = "SecRule ARGS_NAMES '@rx b<$' 'id:1,phase:1,t:none,t:urlDecode'
+SecRule ARGS_NAMES '@contains aB<' 'id:2,phase:1,t:none'
+SecRule ARGS_NAMES '@streq ab<' 'id:3,phase:1,t:none,t:lowercase'
+SecRule ARGS_NAMES '@rx ^AB<' 'id:4,phase:1,t:none,t:uppercase,multiMatch'
+SecRule ARGS_NAMES '!@streq ab<' 'id:5,phase:1,t:none,t:trim'
+SecRule REQUEST_HEADERS:User-Agent '@rx b<(.)' 'id:6,phase:1,t:none,t:base64Decode,capture'
+SecRule REQUEST_HEADERS:User-Agent '@contains b<' 'id:7,phase:1,t:none,t:lowercase,t:base64Decode,t:lowercase'
+SecRule ARGS_NAMES|REQUEST_HEADERS:User-Agent '@rx ^ab<$' 'id:8,phase:1,t:none,t:lowercase,multiMatch'
+SecRule ARGS_NAMES|REQUEST_HEADERS:User-Agent '@rx ^xAb<$' 'id:9,phase:1,t:none,t:urlDecode,multiMatch'";
+    let names = ["ab<", "aB<", "AB<", "ab%253C", "ab%25253C", "%2520ab<", "xAb<", "YWI8Yw==", "ab", "b<"];
+    let texts = |prefilter| {
+        let waf =
+            compile(&format!("SecRuleEngine On\n{rules}"), &Options { prefilter, ..Options::default() });
+        let mut results = Vec::new();
+        for _ in 0..3 {
+            for name in names {
+                for agent in names {
+                    let mut tx = waf.transaction();
+                    tx.request_line(b"GET", format!("/?{name}=1").as_bytes(), b"HTTP/1.1");
+                    tx.request_header(b"user-agent", agent.as_bytes());
+                    tx.process_request_headers();
+                    let ids: Vec<u64> = tx.matches().iter().map(|matched| matched.id).collect();
+                    results.push((name, agent, ids));
+                }
+            }
+        }
+        results
+    };
+    let (fast, naive) = (texts(true), texts(false));
+    assert_eq!(fast, naive);
+    assert!((1..=9).all(|id| naive.iter().any(|(.., ids)| ids.contains(&id))), "a rule never matches");
+    assert!((1..=9).all(|id| naive.iter().any(|(.., ids)| !ids.contains(&id))), "a rule always matches");
+}
+
+/// Headers whose names are looked up in a list by way of TX variables, as the Core Rule Set does, give what they give where all the
+/// variables are set: to the rule itself, and to whatever else may see them.
+#[test]
+fn what_is_looked_up_in_a_list_changes_no_result() {
+    let list = "SecAction 'id:90,phase:1,nolog,setvar:tx.list=/if/ /x-lock/ /proxy-x/'\n";
+    let own = "SecRule REQUEST_HEADERS_NAMES '@rx ^.*$' \
+'id:1,phase:1,capture,t:none,t:lowercase,logdata:%{MATCHED_VAR},setvar:tx.of_%{tx.0}=/%{tx.0}/,chain'
+SecRule TX:/^of_/ '@within %{tx.list}' 'setvar:tx.score=+5'\n";
+    let more = [
+        "SecRule TX:score '@eq 5' 'id:2,phase:1'",
+        "SecRule TX:/X-(Other|if)/ '@contains x' 'id:2,phase:1'",
+        "SecRule TX:/other/ '@contains x' 'id:2,phase:2'",
+        "SecRule &TX '@gt 5' 'id:2,phase:1'",
+        "SecRule TX:of_x-other '@contains x' 'id:2,phase:1'",
+        "SecRule TX:0 '@streq X-oTHER' 'id:2,phase:1,t:uppercase'",
+        "SecRule TX:0 '@streq x-other' 'id:2,phase:1'",
+        "SecRule MATCHED_VARS '@rx .' 'id:2,phase:1'",
+        "SecAction 'id:2,phase:1,logdata:%{tx.of_x-other} %{tx.0}'",
+        "SecRule REQUEST_HEADERS_NAMES '@rx (?i)^x' 'id:3,phase:1,nolog,setvar:tx.of_%{MATCHED_VAR}=+2'\n\
+SecRule TX:/^of_/ '@eq 2' 'id:2,phase:1'",
+    ];
+    let before = [
+        String::new(),
+        "SecRule ARGS:a 1 'id:91,phase:1,nolog,setvar:tx.list=/x-other/'".to_owned(),
+        "SecRule ARGS:a 1 'id:91,phase:1,nolog,ctl:ruleRemoveTargetById=1;REQUEST_HEADERS_NAMES:x-lock'"
+            .to_owned(),
+        "SecRule ARGS:a 1 'id:91,phase:1,nolog,ctl:ruleRemoveById=1'".to_owned(),
+        "SecRule ARGS:a 1 'id:91,phase:1,nolog,ctl:ruleRemoveById=90'".to_owned(),
+        "SecRule ARGS . 'id:91,phase:1,nolog,setvar:tx.o%{MATCHED_VAR}=/if/'".to_owned(),
+        "SecRule ARGS . 'id:91,phase:1,nolog,setvar:tx.x%{MATCHED_VAR}=/if/'".to_owned(),
+    ];
+    let requests: [(&str, &[&str]); 8] = [
+        ("/", &["accept", "X-Lock"]),
+        ("/", &["x-other", "accept"]),
+        ("/", &["accept", "X-Other"]),
+        ("/?a=1", &["X-LOCK", "x-other"]),
+        ("/?a=1", &["if-match", "proxy"]),
+        ("/?a=f_z", &["if", "x-if"]),
+        ("/?a=%0Aof_z", &["x-lock/ /proxy-x", ""]),
+        ("/", &[]),
+    ];
+    let mut matched = 0;
+    for rules in before.iter().flat_map(|before| more.iter().map(move |more| (before, more))) {
+        let text = format!("SecRuleEngine On\n{list}{}\n{own}{}", rules.0, rules.1);
+        let results = [true, false].map(|prefilter| {
+            let waf = compile(&text, &Options { prefilter, ..Options::default() });
+            // The second time, names are known.
+            let requests = requests.iter().chain(&requests);
+            let results = requests.map(|(target, names)| {
+                let mut tx = waf.transaction();
+                tx.request_line(b"GET", target.as_bytes(), b"HTTP/1.1");
+                names.iter().for_each(|name| tx.request_header(name.as_bytes(), b"1"));
+                tx.process_request_headers();
+                tx.process_request_body(b"");
+                let matches =
+                    tx.matches().iter().map(|found| (found.id, found.data.clone(), found.reference.clone()));
+                matches.collect::<Vec<_>>()
+            });
+            results.collect::<Vec<_>>()
+        });
+        let [fast, naive] = results;
+        matched += naive.iter().flatten().filter(|(id, ..)| *id == 1).count();
+        assert_eq!(fast, naive, "{text}");
+    }
+    assert!(matched > 100, "{matched}");
+}
+
+/// Whether the client's address is asked for; and a rule that has it only where it is does what it does where it always is.
+#[test]
+fn the_address_of_the_client_is_wanted_where_a_rule_may_look_at_it() {
+    let dummy = "SecRule REMOTE_ADDR '@ipMatch 192.0.2.0/24' 'id:1,phase:1,deny,chain'\nSecRule REQUEST_HEADERS:User-Agent '@endsWith (dummy)'";
+    let set = "SecRule REMOTE_ADDR '@ipMatch 192.0.2.1' 'id:1,phase:1,setvar:tx.a=1,chain'\nSecRule REQUEST_HEADERS:User-Agent '@endsWith (dummy)'";
+    let never =
+        "SecRule TX:on '@eq 1' 'id:1,phase:1,nolog,chain'\nSecRule ARGS:a 1 'initcol:ip=%{REMOTE_ADDR}'";
+    let cases: &[(&str, &str, &str, bool)] = &[
+        ("SecRule ARGS 1 'id:1,phase:1,deny'", "/?a=1", "", false),
+        ("SecRule REMOTE_ADDR '@ipMatch 192.0.2.1' 'id:1,phase:1,deny'", "/", "", true),
+        ("SecRule REMOTE_PORT '@eq 1' 'id:1,phase:5'", "/", "", true),
+        (
+            "SecRule REQUEST_LINE '@streq GET / HTTP/1.1' 'id:1,phase:1,deny,chain'\nSecRule REMOTE_ADDR '@ipMatch 192.0.2.1'",
+            "/",
+            "",
+            true,
+        ),
+        (
+            "SecRule REQUEST_LINE '@streq GET / HTTP/1.1' 'id:1,phase:1,deny,chain'\nSecRule REMOTE_ADDR '@ipMatch 192.0.2.1'",
+            "/a",
+            "",
+            false,
+        ),
+        (
+            "SecRule REQUEST_LINE '@streq GET / HTTP/1.1' 'id:1,phase:2,deny,chain'\nSecRule REMOTE_ADDR '@ipMatch 192.0.2.1'",
+            "/a",
+            "",
+            true,
+        ),
+        (
+            "SecRule ARGS:a 1 'id:1,phase:1,deny,chain'\nSecRule REMOTE_ADDR '@ipMatch 192.0.2.1'",
+            "/?a=2",
+            "",
+            true,
+        ),
+        (
+            "SecRule REQUEST_HEADERS:User-Agent '!@streq x' 'id:1,phase:1,deny,chain'\nSecRule REMOTE_ADDR '@ipMatch 192.0.2.1'",
+            "/",
+            "x",
+            true,
+        ),
+        (dummy, "/", "Apache (dummy)", true),
+        (dummy, "/", "Apache", false),
+        (set, "/", "Apache", true),
+        ("SecAction 'id:1,phase:1,deny,msg:%{REMOTE_ADDR}'", "/", "", true),
+        ("SecAction 'id:1,phase:1,redirect:http://%{REMOTE_ADDR}/'", "/", "", true),
+        ("SecAction 'id:1,phase:1,setenv:a=%{REMOTE_HOST}'", "/", "", true),
+        (never, "/?a=1", "", false),
+        (&format!("SecRule ARGS:a 1 'id:2,phase:1,nolog,setvar:tx.on=1'\n{never}"), "/?a=1", "", true),
+        (&never.replace("phase:1", "phase:2"), "/?a=1", "", true),
+        (
+            &format!(
+                "SecAction 'id:3,phase:1,nolog,setvar:tx.on=0'\nSecRule ARGS:a 1 'id:2,phase:1,nolog,ctl:ruleRemoveById=3'\n{never}"
+            ),
+            "/?a=1",
+            "",
+            true,
+        ),
+        (
+            &format!(
+                "SecAction 'id:3,phase:1,nolog,setvar:tx.on=0'\nSecRule ARGS:a 1 'id:2,phase:1,nolog,ctl:ruleRemoveById=1-3'\n{never}"
+            ),
+            "/?a=1",
+            "",
+            false,
+        ),
+    ];
+    for (rules, target, agent, wanted) in cases {
+        let waf = compile(&format!("SecRuleEngine On\n{rules}"), &Options::default());
+        let ids = [true, false].map(|always| {
+            let mut tx = waf.transaction();
+            tx.request_line(b"GET", target.as_bytes(), b"HTTP/1.1");
+            tx.request_header(b"user-agent", agent.as_bytes());
+            let wants = tx.wants_client_address();
+            assert_eq!(wants, *wanted, "{rules} {target} {agent}");
+            if always || wants {
+                tx.connection(Connection {
+                    client_address: b"192.0.2.1",
+                    client_port: 1,
+                    ..Connection::default()
+                });
+            }
+            let stopped = tx.process_request_headers().is_some();
+            (stopped, tx.matches().iter().map(|found| found.id).collect::<Vec<_>>())
+        });
+        assert_eq!(ids[0], ids[1], "{rules} {target} {agent}");
+    }
+}
