@@ -36,11 +36,7 @@ fn waf() -> Battery {
         |name, request| Case::new(name, request).stopped(403).details("waf_1090").filter_state("waf", "deny");
     Battery::new("waf", starter())
         .site(site)
-        .lets_through(
-            Case::new("a search", Request::get("/search?q=red+shoes"))
-                .reaches("v1")
-                .filter_state("waf", "pass"),
-        )
+        .lets_through(Case::new("a search", Request::get("/search?q=red+shoes")).reaches("v1"))
         .lets_through(
             Case::new("a form", Request::post("/", "name=Ann&text=hello").header(FORM.0, FORM.1))
                 .reaches("v1"),

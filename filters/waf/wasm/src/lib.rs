@@ -200,18 +200,6 @@ fn feed_request(
     inspection: &Inspection,
     host: &mut dyn Host,
 ) {
-    let mut address = |property, wanted: bool| {
-        let address = wanted.then(|| host.address(property)).flatten();
-        address.map(|address| (address.ip().to_string(), address.port())).unwrap_or_default()
-    };
-    let client = address(Property::SourceAddress, true);
-    let server = address(Property::DestinationAddress, transaction.wants_server_address());
-    transaction.connection(Connection {
-        client_address: client.0.as_bytes(),
-        client_port: client.1,
-        server_address: server.0.as_bytes(),
-        server_port: server.1,
-    });
     let pseudo = |name: &str| headers.get(name).unwrap_or_default();
     // CONNECT has an authority for its target.
     let target = headers.get(":path").unwrap_or_else(|| pseudo(":authority"));
@@ -241,6 +229,18 @@ fn feed_request(
     {
         transaction.request_header(b"transfer-encoding", b"chunked");
     }
+    let mut address = |property, wanted: bool| {
+        let address = wanted.then(|| host.address(property)).flatten();
+        address.map(|address| (address.ip().to_string(), address.port())).unwrap_or_default()
+    };
+    let client = address(Property::SourceAddress, transaction.wants_client_address());
+    let server = address(Property::DestinationAddress, transaction.wants_server_address());
+    transaction.connection(Connection {
+        client_address: client.0.as_bytes(),
+        client_port: client.1,
+        server_address: server.0.as_bytes(),
+        server_port: server.1,
+    });
 }
 
 export_filter!(WafFilter);

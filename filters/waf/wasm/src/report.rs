@@ -7,8 +7,8 @@ use crate::metrics::Metrics;
 use portcullis_engine::{Cause, Intervention, InterventionKind, MatchedRule, Transaction};
 use sdk_shim::{ConfigErrors, Host, Level, MapKind, Reply, Setup};
 
-/// The filter state that access logs and routes know as `wasm.waf`: `pass`, `detected 942100,949110`, or
-/// `deny 949110 (942100)` with the rules that matched before.
+/// The filter state that access logs and routes know as `wasm.waf`: `detected 942100,949110`, or `deny 949110 (942100)` with the
+/// rules that matched before. There is none where no rule matched.
 const FILTER_STATE: &str = "waf";
 
 /// The filter state `wasm.waf_score`: the score at the time of the decision, where any rule matched.
@@ -49,8 +49,8 @@ impl Report {
     pub(crate) fn passed(&self, transaction: &Transaction, host: &mut dyn Host) {
         let matches = transaction.matches();
         self.metrics.passed(!matches.is_empty(), host);
+        // To say that nothing was found would cost each request a call of the host.
         if matches.is_empty() {
-            set_state(FILTER_STATE, "pass", host);
             return;
         }
         set_state(FILTER_STATE, &format!("detected {}", ids(matches.iter())), host);

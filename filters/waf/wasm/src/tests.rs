@@ -477,3 +477,38 @@ fn headers_that_envoy_takes_out_are_judged_and_not_passed_on() {
         assert!(errors.to_string().contains(expected), "{errors}\nlacks {expected}");
     }
 }
+
+/// In Envoy each is one to four microseconds, so none may come unnoticed. Bodies are read besides.
+#[test]
+fn a_request_makes_these_calls_of_the_host() {
+    let by_address = r#"{"directives_map": {"default": ["SecRuleEngine On",
+        "SecRule REMOTE_ADDR \"@ipMatch 127.0.0.1\" \"id:1,phase:1,deny,nolog,chain\"",
+        "SecRule REQUEST_HEADERS:User-Agent \"@endsWith dummy\""]}}"#;
+    let passed = "headers 2, increment 2, property 1";
+    let by_address_denied = "headers 2, increment 4, property 2, set_filter_state 1, write_log 1";
+    let denied = "headers 2, increment 5, property 1, set_filter_state 2, write_log 3";
+    for (config, target, agent, expected) in [
+        (STARTER, "/", "Mozilla/5.0", passed),
+        (r#"{"crs": {}}"#, "/", "Mozilla/5.0", passed),
+        (STARTER, "/?id=1%27%20OR%20%271%27=%271", "Mozilla/5.0", denied),
+        (by_address, "/", "Mozilla/5.0", passed),
+        (by_address, "/", "dummy", by_address_denied),
+    ] {
+        if config.contains("crs") && !built_in::has_core_rule_set() {
+            println!("skipped: built without the Core Rule Set");
+            continue;
+        }
+        let headers = [("user-agent", agent), ("accept", "*/*")];
+        let request = headers
+            .iter()
+            .fold(Message::request("GET", target), |request, (name, value)| request.with_header(name, value));
+        let mut host = TestHost::new();
+        host.properties.insert("source.address".to_owned(), b"127.0.0.1:1".to_vec());
+        host.properties.insert("request.protocol".to_owned(), b"HTTP/1.1".to_vec());
+        let response = Message::response(200).with_header("content-type", "text/html");
+        let host = run(&loaded(config), host, request, response, Settings::default()).host;
+        let calls: Vec<String> =
+            host.host_calls.iter().map(|(call, count)| format!("{call} {count}")).collect();
+        assert_eq!(calls.join(", "), expected, "{config} {target} {agent}: {:?}", host.logs);
+    }
+}

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 #[derive(Clone, Copy, Default)]
 struct Expect<'a> {
     status: u16,
-    /// What each filter's decision starts with; `-` for a filter that was not asked.
+    /// What each filter's decision starts with; `-` for a filter that was not asked, and for a waf that has found nothing.
     waf: &'a str,
     authz: &'a str,
     canary: &'a str,
@@ -20,7 +20,7 @@ struct Expect<'a> {
 
 /// A request that passes all filters.
 const PASSES: Expect<'static> =
-    Expect { status: 200, waf: "pass", authz: "allowed", canary: "", affinity: "", endpoint: "v" };
+    Expect { status: 200, waf: "-", authz: "allowed", canary: "", affinity: "", endpoint: "v" };
 
 /// A request that the WAF stops.
 const STOPPED: Expect<'static> =
