@@ -35,3 +35,12 @@ pub use transaction::{
     BodyAccess, Connection, DebugSink, FiredRule, Scratch, Transaction, UploadedFile, Work,
 };
 pub use waf::{Document, Statistics, Waf};
+
+/// Whether a tool listens. It is to hear of each rule, so it listens when the rules are loaded, too.
+pub(crate) fn is_traced() -> bool {
+    #[cfg(feature = "trace")]
+    let is_traced = portcullis_trace::is_heard();
+    #[cfg(not(feature = "trace"))]
+    let is_traced = false;
+    is_traced
+}

@@ -69,8 +69,7 @@ pub(super) fn cut(
     let mut wanted = Wanted::default();
     let landings = landings(phase, of, fates);
     // Tools are told of every rule that matches.
-    let may_idle =
-        !(cfg!(feature = "trace") || of.lists_rules || idle::looks_back(phase, of.rules, of.sources));
+    let may_idle = !(crate::is_traced() || of.lists_rules || idle::looks_back(phase, of.rules, of.sources));
     for (place, entry) in phase.entries.iter().enumerate() {
         if landings.binary_search(&place).is_ok() {
             wanted.end_at(place, of, &mut phase.segments);

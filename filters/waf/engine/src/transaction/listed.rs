@@ -9,7 +9,7 @@ impl Transaction {
         let mut links = rule.links.iter().map(|link| link.condition.as_ref());
         let (Some(Some(each)), Some(Some(list))) = (links.next(), links.next()) else { return false };
         // Tools are told of each variable. Such as others have set could belong to the list's source.
-        if cfg!(feature = "trace")
+        if crate::is_traced()
             || !self.memory.removed_targets.is_empty()
             || self.memory.tx.iter_named().next().is_some()
         {
