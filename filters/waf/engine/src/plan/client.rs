@@ -23,10 +23,12 @@ impl ClientUse {
     pub(super) fn of(plan: &Plan, reach: &Reach) -> Self {
         let mut gates = Vec::new();
         for (phase, fates) in plan.phases.iter().zip(&reach.fates) {
-            let is_named = |disruptive: &Option<Disruptive>| matches!(disruptive, Some(Disruptive::Redirect(to)) if text_names_client(plan, to));
-            if phase.default_actions.iter().any(|action| action_names_client(plan, action))
-                || is_named(&phase.default_disruptive)
-            {
+            let is_named = |disruptive: &Option<Disruptive>| match disruptive {
+                Some(Disruptive::Redirect(to)) => text_names_client(plan, to),
+                _ => false,
+            };
+            let mut texts = phase.default_actions.iter().flat_map(Action::texts);
+            if texts.any(|text| text_names_client(plan, text)) || is_named(&phase.default_disruptive) {
                 return ClientUse::Always;
             }
             for (entry, fate) in phase.entries.iter().zip(fates) {
@@ -112,7 +114,7 @@ fn stays_out(plan: &Plan, id: RuleId) -> bool {
         }
         _ => true,
     };
-    let own = |link: &Link| link.for_each_match.iter().chain(&link.actions).all(keeps_out);
+    let own = |link: &Link| link.all_actions().all(keeps_out);
     let default = |phase: &PhasePlan| phase.default_actions.iter().all(keeps_out);
     plan.rules.iter().flat_map(|rule| &rule.links).all(own) && plan.phases.iter().all(default)
 }
@@ -121,19 +123,11 @@ fn names_client(plan: &Plan, link: &Link) -> bool {
     let named = |text: &Text| text_names_client(plan, text);
     let condition = link.condition.as_ref();
     let targets = condition.into_iter().flat_map(|condition| &condition.targets);
-    let meta = link.meta.msg.iter().chain(&link.meta.log_data).chain(&link.meta.tags);
-    let mut actions = link.for_each_match.iter().chain(&link.actions);
     targets
         .into_iter()
         .any(|target| plan.sources.get(target.source).is_some_and(|source| is_client(source.variable)))
         || condition.is_some_and(|condition| named(&condition.argument))
-        || meta.into_iter().any(named)
-        || link.set_vars.iter().flat_map(|set_var| set_var.texts()).any(named)
-        || actions.any(|action| action_names_client(plan, action))
-}
-
-fn action_names_client(plan: &Plan, action: &Action) -> bool {
-    action.texts().into_iter().any(|text| text_names_client(plan, text))
+        || link.texts().any(named)
 }
 
 fn text_names_client(plan: &Plan, text: &Text) -> bool {

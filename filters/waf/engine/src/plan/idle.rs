@@ -10,7 +10,7 @@ use crate::actions::{Action, Ctl};
 /// Whether the audit log may list the rules that have matched, whether or not they do anything.
 pub(super) fn lists_rules(parts: &[u8], rules: &[Rule]) -> bool {
     let links = rules.iter().flat_map(|rule| &rule.links);
-    let mut actions = links.flat_map(|link| link.for_each_match.iter().chain(&link.actions));
+    let mut actions = links.flat_map(Link::all_actions);
     parts.contains(&b'K')
         || actions.any(
             |action| matches!(action, Action::Ctl(Ctl::AuditLogParts(_, parts)) if parts.contains(&b'K')),
@@ -41,15 +41,9 @@ pub(super) fn is_idle(place: usize, rule: &Rule, phase: &PhasePlan, fates: &[Fat
 
 fn link_looks_back(link: &Link, sources: &Sources) -> bool {
     let Some(condition) = &link.condition else {
-        let meta = link.meta.msg.iter().chain(&link.meta.log_data).chain(&link.meta.tags);
-        let set = link.set_vars.iter().flat_map(|set_var| set_var.texts());
-        let actions = link.for_each_match.iter().chain(&link.actions);
-        let looks_back = |action: &Action| {
-            matches!(action, Action::SanitiseMatched | Action::SanitiseMatchedBytes(..))
-                || action.texts().into_iter().any(|text| text_looks_back(text, sources))
-        };
-        return meta.chain(set).any(|text| text_looks_back(text, sources))
-            || actions.into_iter().any(looks_back);
+        let looks_back =
+            |action: &Action| matches!(action, Action::SanitiseMatched | Action::SanitiseMatchedBytes(..));
+        return link.texts().any(|text| text_looks_back(text, sources)) || link.all_actions().any(looks_back);
     };
     let is_matched =
         |target: &super::Target| sources.get(target.source).is_some_and(|source| is_matched(source.variable));

@@ -113,10 +113,11 @@ fn others_set(plan: &Plan, source: SourceId, own: &SetVar) -> bool {
             start.iter().zip(prefix).take(shared).all(|(one, other)| one.eq_ignore_ascii_case(other));
         set_var.collection == Collection::Tx && is_alike
     };
-    let of_links = plan.rules.iter().flat_map(|rule| &rule.links).flat_map(|link| {
-        let actions = link.for_each_match.iter().chain(&link.actions).filter_map(set_var_of);
-        link.set_vars.iter().chain(actions)
-    });
+    let of_links = plan
+        .rules
+        .iter()
+        .flat_map(|rule| &rule.links)
+        .flat_map(|link| link.set_vars.iter().chain(link.all_actions().filter_map(set_var_of)));
     let of_phases = plan.phases.iter().flat_map(|phase| &phase.default_actions).filter_map(set_var_of);
     of_links.chain(of_phases).any(|set_var| !std::ptr::eq(set_var, own) && may_make(set_var))
 }

@@ -273,6 +273,20 @@ pub(crate) struct Link {
     pub(crate) meta: Meta,
 }
 
+impl Link {
+    /// The actions other than `set_vars`, those for each match first.
+    fn all_actions(&self) -> impl Iterator<Item = &Action> {
+        self.for_each_match.iter().chain(&self.actions)
+    }
+
+    /// What may have macros, but for the operator's argument.
+    fn texts(&self) -> impl Iterator<Item = &Text> {
+        let meta = self.meta.msg.iter().chain(&self.meta.log_data).chain(&self.meta.tags);
+        let set = self.set_vars.iter().flat_map(|set_var| set_var.texts());
+        meta.chain(set).chain(self.all_actions().flat_map(Action::texts))
+    }
+}
+
 /// What a link says about itself.
 #[derive(Debug, Default)]
 pub(crate) struct Meta {

@@ -353,8 +353,7 @@ fn join(state: &mut Option<State>, other: Option<State>) {
 }
 
 fn actions<'r>(rule: &'r Rule, phase: &'r PhasePlan) -> impl Iterator<Item = &'r Action> {
-    let own = |link: &'r Link| link.for_each_match.iter().chain(&link.actions);
-    rule.links.iter().flat_map(own).chain(&phase.default_actions)
+    rule.links.iter().flat_map(Link::all_actions).chain(&phase.default_actions)
 }
 
 /// The places at which a phase may go on after a rule, other than the next.
