@@ -324,6 +324,7 @@ impl<F: Filter> Vm<F> {
     }
 
     /// Begins what belongs to no stream.
+    #[inline(never)]
     fn begin(&self, root: &Root<F>) {
         self.in_background(root, |loaded, host| {
             for (key, value) in &loaded.shared {
@@ -409,6 +410,7 @@ fn drive<F: Filter, T>(
 }
 
 #[cold]
+#[inline(never)]
 fn run<F: Filter>(loaded: Loaded<F>) -> Running<F> {
     for warning in &loaded.warnings {
         write_log(Level::Warn, &format!("{}: {warning}", F::NAME));

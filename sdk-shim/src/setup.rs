@@ -33,6 +33,7 @@ pub fn load<F: Filter>(config: &[u8], env: &Environment<'_>) -> Result<Loaded<F>
 /// As [`load`]. A text that is handed over is dropped when it is read, so that what is made of it finds its place: a module
 /// never gives memory back.
 #[cold]
+#[inline(never)]
 pub(crate) fn load_from<F: Filter>(
     text: impl AsRef<[u8]>,
     env: &Environment<'_>,

@@ -123,6 +123,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Objects<A> {
         self.0.next_key_seed(seed)
     }
 
+    #[inline(never)]
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
         self.0.next_value_seed(Objects(seed))
     }

@@ -56,6 +56,7 @@ impl Filter for WafFilter {
     type Config = Config;
     type Request = Inspection;
 
+    #[inline(never)]
     fn new(config: Config, setup: &mut Setup<'_>) -> Result<Self, ConfigErrors> {
         let mut errors = ConfigErrors::new();
         let rule_sets = RuleSets::compile(&config).map_err(|found| errors.extend(found)).ok();
@@ -89,6 +90,7 @@ impl Filter for WafFilter {
         inspection.has_body = has_body;
     }
 
+    #[inline(never)]
     fn request_headers(&self, inspection: &mut Inspection, host: &mut dyn Host) -> Flow {
         if self.mode == Mode::Off && self.original_headers.is_empty() {
             return Flow::Continue;
@@ -120,6 +122,7 @@ impl Filter for WafFilter {
         self.request_phase_2(inspection, body.bytes, host)
     }
 
+    #[inline(never)]
     fn response_headers(&self, inspection: &mut Inspection, host: &mut dyn Host) -> Flow {
         let Some(transaction) = &mut inspection.transaction else { return Flow::Continue };
         let headers = host.headers(MapKind::ResponseHeaders);
@@ -145,6 +148,7 @@ impl Filter for WafFilter {
         self.judge(inspection, "4", intervention, host)
     }
 
+    #[inline(never)]
     fn done(&self, inspection: &mut Inspection, host: &mut dyn Host) {
         let Some(mut transaction) = inspection.transaction.take() else { return };
         transaction.process_logging();
@@ -157,6 +161,7 @@ impl Filter for WafFilter {
 }
 
 impl WafFilter {
+    #[inline(never)]
     fn request_phase_2(&self, inspection: &mut Inspection, body: &[u8], host: &mut dyn Host) -> Flow {
         let Some(transaction) = &mut inspection.transaction else { return Flow::Continue };
         let intervention = transaction.process_request_body(body);
@@ -193,6 +198,7 @@ fn body_mode(limit: Option<usize>) -> BodyMode {
     }
 }
 
+#[inline(never)]
 fn feed_request(
     transaction: &mut Transaction,
     headers: &Headers,

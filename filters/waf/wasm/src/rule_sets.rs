@@ -29,6 +29,7 @@ struct Route {
 }
 
 impl RuleSets {
+    #[inline(never)]
     pub(crate) fn compile(config: &Config) -> Result<Self, ConfigErrors> {
         let mut errors = ConfigErrors::new();
         let mut compiled = BTreeMap::new();
@@ -82,6 +83,7 @@ impl RuleSets {
     }
 
     /// What the default rule set is: its name, its size, and the versions that its files name.
+    #[inline(never)]
     pub(crate) fn describe(&self) -> String {
         let signatures = self.default.component_signatures().map(String::from_utf8_lossy);
         let signatures: String = signatures.map(|signature| format!(", {signature}")).collect();
@@ -124,6 +126,7 @@ impl Route {
 }
 
 impl RouteDirectives {
+    #[inline(never)]
     fn check(&self, path: &Path, errors: &mut ConfigErrors) {
         if self.authorities.is_empty() && self.paths.is_empty() {
             let expected = "one of them: default_directives is for all other requests";
@@ -165,6 +168,7 @@ fn normalised_path(target: &[u8]) -> Vec<u8> {
 }
 
 /// The rule sets by name, with the place of each in the configuration.
+#[inline(never)]
 fn documents(config: &Config, errors: &mut ConfigErrors) -> Vec<(String, Path, Documents)> {
     let map = Path::root().field("directives_map");
     let mut sets = Vec::new();
@@ -209,6 +213,7 @@ pub fn parse_rule_sets(config: &Config) -> Vec<(Path, Ruleset)> {
     sets.into_iter().filter_map(|(_, path, documents)| Some((path, parse(&documents)?))).collect()
 }
 
+#[inline(never)]
 fn compile(set: &Documents, mode: Mode) -> Result<Waf, Vec<String>> {
     let text: Vec<&str> = set.texts.iter().map(|(_, text)| text.as_str()).collect();
     let files = BuiltIn::new(&text.join("\n"), &set.files);

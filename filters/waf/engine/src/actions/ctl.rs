@@ -36,6 +36,7 @@ pub(crate) struct TargetRemoval {
 }
 
 impl Ctl {
+    #[inline(never)]
     pub(crate) fn run(&self, tx: &mut Transaction, _plan: &Plan) {
         match self {
             Ctl::AuditEngine(engine) => tx.overrides.audit_engine = Some(*engine),

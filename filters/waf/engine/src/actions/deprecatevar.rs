@@ -19,6 +19,7 @@ pub(crate) struct DeprecateVar {
 }
 
 impl DeprecateVar {
+    #[inline(never)]
     pub(crate) fn run(&self, tx: &mut Transaction, plan: &Plan) {
         let key = tx.expand(plan, &self.key);
         let record = tx.collection_key(self.collection);

@@ -29,6 +29,7 @@ pub enum Sanitised {
 }
 
 /// `sanitiseMatched`: the variable that has matched.
+#[inline(never)]
 pub(super) fn matched(tx: &mut Transaction, state: &RuleState) {
     use VariableName as V;
     let Some((_, found)) = state.last else { return };
@@ -45,6 +46,7 @@ pub(super) fn matched(tx: &mut Transaction, state: &RuleState) {
 }
 
 /// `sanitiseMatchedBytes:first/last`: what the operator has captured, or the value where the rule does not capture.
+#[inline(never)]
 pub(super) fn matched_bytes(tx: &mut Transaction, state: &RuleState, first: usize, last: usize) {
     let Some((_, found)) = state.last else { return };
     let value = tx.bytes(found.value);

@@ -13,6 +13,7 @@ pub(crate) struct SetEnv {
 }
 
 impl SetEnv {
+    #[inline(never)]
     pub(crate) fn run(&self, tx: &mut Transaction, plan: &Plan) {
         let name = tx.expand(plan, &self.name);
         match (&self.value, name.strip_prefix(b"!")) {

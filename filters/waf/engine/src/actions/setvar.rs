@@ -39,6 +39,7 @@ impl SetVar {
         key.into_iter().chain(value)
     }
 
+    #[inline(never)]
     pub(crate) fn run(&self, tx: &mut Transaction, plan: &Plan) {
         // What most rules do needs no text of its own.
         if let (KeyName::Slot(_), SetVarOp::Set(Text::Literal(value))) = (&self.key, &self.op) {

@@ -28,6 +28,7 @@ use crate::transformations::UnicodeMap;
 use draft::Draft;
 
 /// Compiles a parsed rule set, but for the scan.
+#[inline(never)]
 pub(crate) fn compile(
     ruleset: &Ruleset,
     loader: &dyn Loader,
@@ -52,6 +53,7 @@ pub(crate) struct Unlinked {
 
 impl Unlinked {
     /// Builds the scan.
+    #[inline(never)]
     pub(crate) fn link(mut self) -> Result<Plan, Vec<CompileError>> {
         match self.plan.link(self.prefilter) {
             Some(()) => Ok(self.plan),

@@ -2,6 +2,7 @@
 
 use super::{Captures, Requirement};
 
+#[inline(never)]
 pub(super) fn matches(input: &[u8], captures: Option<&mut Captures>) -> bool {
     let Some(fingerprint) = portcullis_libinjection::sqli(input) else { return false };
     if let Some(captures) = captures {

@@ -2,6 +2,7 @@
 
 use super::{ByteSet, Captures, Requirement};
 
+#[inline(never)]
 pub(super) fn matches(input: &[u8], captures: Option<&mut Captures>) -> bool {
     let found = portcullis_libinjection::xss(input);
     if let Some(captures) = captures.filter(|_| found) {

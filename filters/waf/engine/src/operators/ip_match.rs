@@ -23,6 +23,7 @@ impl Networks {
     }
 
     /// Entries separated by commas and line ends.
+    #[inline(never)]
     pub(super) fn from_file(content: &[u8]) -> Result<Self, OperatorError> {
         let lines = content.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
         let lines = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#"));
@@ -35,6 +36,7 @@ impl Networks {
     }
 
     /// Whether `input` is an address of one of the networks; what is no address is not.
+    #[inline(never)]
     pub(super) fn matches(&self, input: &[u8]) -> bool {
         match parse(input) {
             Some(IpAddr::V4(address)) => contains(&self.v4, address.to_bits()),
@@ -43,6 +45,7 @@ impl Networks {
         }
     }
 
+    #[inline(never)]
     fn new<'a>(entries: impl Iterator<Item = &'a [u8]>) -> Result<Self, OperatorError> {
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         for entry in entries {

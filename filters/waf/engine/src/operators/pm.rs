@@ -56,6 +56,7 @@ impl Pm {
         Self::new(items.iter().map(Vec::as_slice))
     }
 
+    #[inline(never)]
     pub(super) fn matches(&self, input: &[u8], captures: Option<&mut Captures>) -> bool {
         let input = Input::new(input).earliest(captures.is_none());
         let search = |automaton: &mut NFA| automaton.try_find(&input).ok().flatten();
@@ -79,6 +80,7 @@ impl Pm {
         Requirement::any_of(self.phrases())
     }
 
+    #[inline(never)]
     fn new<'a>(phrases: impl Iterator<Item = &'a [u8]>) -> Result<Self, OperatorError> {
         let (mut text, mut ends) = (Vec::new(), Vec::new());
         for phrase in phrases.filter(|phrase| !phrase.is_empty()) {
@@ -104,6 +106,7 @@ impl Pm {
     }
 
     /// The automaton with one array is a tenth of the size of the one with a full table, and nearly as fast.
+    #[inline(never)]
     fn automaton(&self) -> Option<NFA> {
         NFA::builder().ascii_case_insensitive(true).prefilter(false).build(self.phrases()).ok()
     }
@@ -115,6 +118,7 @@ impl Measured for NFA {
     }
 }
 
+#[inline(never)]
 fn unescape(argument: &[u8]) -> Option<Vec<Box<[u8]>>> {
     let start = argument.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     let mut rest = match argument.get(start..)? {

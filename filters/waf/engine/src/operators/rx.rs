@@ -28,6 +28,7 @@ impl Rx {
         Self::of(argument, known, rx_global::each)
     }
 
+    #[inline(never)]
     fn of(argument: &[u8], known: KnownPatterns, each_match: EachMatch) -> Result<Self, PatternError> {
         let pattern = (!argument.is_empty()).then(|| Pattern::known(argument, known)).transpose()?;
         Ok(Self { pattern, is_everything: argument == b"^.*$", each_match })
@@ -39,6 +40,7 @@ impl Rx {
         Ok(Self { pattern, is_everything: false, each_match: self.each_match })
     }
 
+    #[inline(never)]
     pub(super) fn matches(
         &self,
         input: &[u8],

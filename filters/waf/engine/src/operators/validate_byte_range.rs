@@ -5,6 +5,7 @@
 
 use super::{ByteSet, MOST_PLACES, OperatorError, Place};
 
+#[inline(never)]
 pub(super) fn parse(argument: &[u8]) -> Result<ByteSet, OperatorError> {
     if argument.trim_ascii().is_empty() {
         return Ok(ByteSet::EMPTY);

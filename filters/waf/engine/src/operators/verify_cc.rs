@@ -16,11 +16,13 @@ pub(super) struct Verify {
 
 impl Verify {
     /// An empty pattern never matches.
+    #[inline(never)]
     pub(super) fn new(argument: &[u8], is_valid: fn(&[u8]) -> bool) -> Result<Self, PatternError> {
         let pattern = if argument.is_empty() { None } else { Some(Pattern::new(argument)?) };
         Ok(Self { pattern, is_valid })
     }
 
+    #[inline(never)]
     pub(super) fn matches(
         &self,
         input: &[u8],

@@ -20,6 +20,7 @@ pub(crate) enum ClientUse {
 }
 
 impl ClientUse {
+    #[inline(never)]
     pub(super) fn of(plan: &Plan, reach: &Reach) -> Self {
         let mut gates = Vec::new();
         for (phase, fates) in plan.phases.iter().zip(&reach.fates) {

@@ -8,6 +8,7 @@ use super::{Entry, Link, Part, PhasePlan, Rule, Sources, Text};
 use crate::actions::{Action, Ctl};
 
 /// Whether the audit log may list the rules that have matched, whether or not they do anything.
+#[inline(never)]
 pub(super) fn lists_rules(parts: &[u8], rules: &[Rule]) -> bool {
     let links = rules.iter().flat_map(|rule| &rule.links);
     let mut actions = links.flat_map(Link::all_actions);

@@ -23,6 +23,7 @@ pub(crate) struct Listed {
 
 impl Listed {
     /// For a rule of this kind, whose check `check` then is.
+    #[inline(never)]
     pub(super) fn of(plan: &Plan, rule: &Rule, check: impl FnOnce() -> Option<CheckId>) -> Option<Self> {
         let [each, list] = rule.links.as_slice() else { return None };
         let [set_var] = each.set_vars.as_slice() else { return None };

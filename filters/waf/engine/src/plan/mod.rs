@@ -75,6 +75,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// Works out what follows from the rules: which of them a transaction has to visit, and what values are scanned for. Without
     /// `prefilter` it visits all of them. `None` if the scan would be too large.
+    #[inline(never)]
     pub(crate) fn link(&mut self, prefilter: bool) -> Option<()> {
         self.sources.find_tx(&self.tx);
         for rule in &mut self.rules {
@@ -118,6 +119,7 @@ impl Plan {
     }
 
     /// Compiles operators with what their macros are known to stand for.
+    #[inline(never)]
     fn know_operators(&mut self, arguments: Vec<KnownArgument>) {
         for KnownArgument { rule, link, argument } in arguments {
             let rule = self.rules.get_mut(rule as usize);
@@ -135,6 +137,7 @@ impl Plan {
     }
 
     /// Has values scanned for the operators of the rules that can be come to.
+    #[inline(never)]
     fn add_checks(&mut self, reach: &Reach) -> Option<()> {
         let mut builder = PrefilterBuilder::default();
         for (phase, fates) in self.phases.iter().zip(&reach.fates) {

@@ -27,6 +27,7 @@ pub(crate) enum Of {
 }
 
 impl Quick {
+    #[inline(never)]
     pub(super) fn of(rule: &Rule, sources: &Sources, chains: &Chains) -> Option<Self> {
         let link = rule.links.first()?;
         let condition = link.condition.as_ref()?;
@@ -55,6 +56,7 @@ pub(crate) struct Quiet {
 
 impl Quiet {
     /// For a rule of one link whose only condition, if it has one, is `quick`.
+    #[inline(never)]
     pub(super) fn of(rule: &Rule, phase: &PhasePlan) -> Option<Self> {
         use Action as A;
         let [link] = rule.links.as_slice() else { return None };
@@ -81,6 +83,7 @@ impl Quiet {
 }
 
 /// Whether no match of a rule is logged. The actions of its first link are the last to run.
+#[inline(never)]
 pub(super) fn is_silent(rule: &Rule, phase: &PhasePlan) -> bool {
     use Action as A;
     let Some(link) = rule.links.first() else { return true };

@@ -67,6 +67,7 @@ pub(super) enum Known {
 type State = Vec<Known>;
 
 impl Reach {
+    #[inline(never)]
     pub(super) fn of(plan: &Plan) -> Self {
         let mut walk = Walk {
             plan,

@@ -57,6 +57,7 @@ pub(super) struct Of<'p> {
 }
 
 /// Cuts a phase of whose rules `fates` says what is known. For each check that its rules begin with, `places` gets the rule's place.
+#[inline(never)]
 pub(super) fn cut(
     phase: &mut PhasePlan,
     of: &Of<'_>,

@@ -96,6 +96,7 @@ impl Sources {
     }
 
     /// Looks for the members of `TX` among the names that occur in the rules, when all are known.
+    #[inline(never)]
     pub(super) fn find_tx(&mut self, tx: &TxNames) {
         for source in self.sources.iter_mut().filter(|source| source.variable == VariableName::Tx) {
             source.slots.clear();

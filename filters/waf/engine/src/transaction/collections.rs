@@ -247,6 +247,7 @@ impl Transaction {
     }
 
     /// `action`: `initcol`, `setsid`, `setuid` or `setrsc`.
+    #[inline(never)]
     pub(crate) fn set_collection_key(
         &mut self,
         plan: &Plan,
