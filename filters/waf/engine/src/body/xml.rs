@@ -55,7 +55,7 @@ pub fn parse(input: &[u8], limits: &Limits, sink: &mut dyn XmlSink) -> Result<()
     let mut reader = Reader::from_str(&input);
     reader.config_mut().check_comments = true;
     let mut budget = Budget::new(limits, input.len());
-    let (mut depth, mut roots, mut entities) = (0_usize, 0_usize, Entities::default());
+    let (mut depth, mut roots, mut entities) = (0_usize, 0_usize, Entities::new());
     loop {
         let event = reader.read_event().map_err(|_| BodyError::XmlSyntax(reader.error_position()))?;
         match event {

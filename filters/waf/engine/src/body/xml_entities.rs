@@ -4,11 +4,11 @@
 //! Markup in an entity is taken as text, which shows the rules no less than elements would.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 
 use quick_xml::escape::resolve_predefined_entity;
 
 use super::BodyError;
+use crate::collections::Map;
 
 /// How deep entities may refer to entities.
 const MAX_DEPTH: usize = 16;
@@ -16,29 +16,33 @@ const MAX_DEPTH: usize = 16;
 const MAX_WORK: usize = 64 << 10;
 
 /// Declared entities by name, each with all that it stands for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Entities {
-    texts: HashMap<String, String>,
+    texts: Map<String, String>,
     /// There is a DTD: an entity that is not known may be declared elsewhere.
     has_dtd: bool,
 }
 
 impl Entities {
+    pub(super) fn new() -> Self {
+        Entities { texts: Map::of_clients(), has_dtd: false }
+    }
+
     /// Reads a document type declaration, without `<!DOCTYPE` and `>`.
     pub(super) fn declare(&mut self, dtd: &str) -> Result<(), BodyError> {
         self.has_dtd = true;
         let in_order = declarations(dtd)?;
-        let mut declared = HashMap::new();
+        let mut declared = Map::of_clients();
         for (name, value) in &in_order {
-            declared.entry(*name).or_insert(*value);
+            declared.add(*name, *value);
         }
         let mut left = MAX_WORK.saturating_add(dtd.len());
         // In the order of the document, so that of several errors it is always the same that is told.
         for (name, _) in in_order {
-            if !self.texts.contains_key(name) {
+            if self.texts.get(name.as_bytes()).is_none() {
                 let mut text = String::new();
                 expand(name, &declared, MAX_DEPTH, &mut left, &mut text)?;
-                self.texts.insert(name.to_owned(), text);
+                self.texts.add(name.to_owned(), text);
             }
         }
         Ok(())
@@ -47,7 +51,7 @@ impl Entities {
     /// What an entity stands for; nothing, if it may be declared outside of the document.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         resolve_predefined_entity(name)
-            .or_else(|| self.texts.get(name).map(String::as_str))
+            .or_else(|| self.texts.get(name.as_bytes()).map(String::as_str))
             .or(self.has_dtd.then_some(""))
     }
 
@@ -62,13 +66,13 @@ impl Entities {
 /// Appends what an entity stands for.
 fn expand(
     name: &str,
-    declared: &HashMap<&str, &str>,
+    declared: &Map<&str, &str>,
     depth: usize,
     left: &mut usize,
     out: &mut String,
 ) -> Result<(), BodyError> {
     let predefined = resolve_predefined_entity(name);
-    let value = predefined.or_else(|| declared.get(name).copied()).unwrap_or_default();
+    let value = predefined.or_else(|| declared.get(name.as_bytes()).copied()).unwrap_or_default();
     let depth = depth.checked_sub(1).ok_or(BodyError::TooDeep)?;
     *left = left.checked_sub(value.len() + 1).ok_or(BodyError::TooManyBytes)?;
     let mut rest = value;

@@ -19,11 +19,11 @@ use portcullis_seclang::source::Span;
 use portcullis_seclang::{Loader, ast};
 
 use crate::body::XPath;
-use crate::collections::Map;
+use crate::collections::{Index, Map};
 use crate::error::{CompileError, CompileErrorKind};
 use crate::options::Options;
 use crate::persistent::Persistent;
-use crate::plan::{Chains, Entry, Group, GroupId, PhasePlan, Plan, Prefilter, Settings, Sources, TxNames};
+use crate::plan::{Chains, Entry, Group, PhasePlan, Plan, Prefilter, Settings, Sources, TxNames};
 use crate::transformations::UnicodeMap;
 use draft::Draft;
 
@@ -73,14 +73,14 @@ struct Compiler<'a> {
     settings: Settings,
     collection_timeout: u64,
     unicode_map: UnicodeMap,
-    datasets: Map<Vec<u8>, Vec<Vec<u8>>>,
+    datasets: Vec<(Vec<u8>, Vec<Vec<u8>>)>,
     order: Vec<Placed<'a>>,
     updates: Vec<&'a ast::Spanned<ast::Directive>>,
     defaults: [Defaults<'a>; 5],
     sources: Sources,
     chains: Chains,
     groups: Vec<Group>,
-    group_index: Map<Group, GroupId>,
+    group_index: Index,
     xpaths: Vec<(Vec<u8>, XPath)>,
     /// Expressions in exclusions, with directive and place.
     excluded_xpaths: Vec<(&'static str, Span, Vec<u8>)>,
@@ -118,14 +118,14 @@ impl<'a> Compiler<'a> {
             settings: settings::defaults(),
             collection_timeout: 3600,
             unicode_map: UnicodeMap::default(),
-            datasets: Map::default(),
+            datasets: Vec::new(),
             order: Vec::new(),
             updates: Vec::new(),
             defaults: Default::default(),
             sources: Sources::default(),
             chains: Chains::new(),
             groups: Vec::new(),
-            group_index: Map::default(),
+            group_index: Index::default(),
             xpaths: Vec::new(),
             excluded_xpaths: Vec::new(),
             validates_xml: false,
@@ -168,7 +168,7 @@ impl<'a> Compiler<'a> {
                 ast::Directive::Rule(rule) => {
                     let draft = self.draft(rule, directive.span);
                     let id = draft.id;
-                    if id != 0 && seen.insert(id, ()).is_some() {
+                    if id != 0 && !seen.add(id.to_le_bytes(), ()) {
                         self.error(directive.span, CompileErrorKind::DuplicateId(id));
                     }
                     self.order.push(Placed::Rule(Box::new(draft)));

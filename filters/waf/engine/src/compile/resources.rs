@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use portcullis_seclang::Loader;
 
-use crate::collections::Map;
 use crate::operators::KnownPatterns;
 
 /// What the operators of one rule may read.
@@ -14,7 +13,7 @@ pub(super) struct Resources<'c> {
     pub(super) from: &'c str,
     pub(super) known_patterns: KnownPatterns,
     /// `SecDataset`, wherever they stand.
-    pub(super) datasets: &'c Map<Vec<u8>, Vec<Vec<u8>>>,
+    pub(super) datasets: &'c [(Vec<u8>, Vec<Vec<u8>>)],
 }
 
 impl crate::operators::Resources for Resources<'_> {
@@ -28,6 +27,7 @@ impl crate::operators::Resources for Resources<'_> {
     }
 
     fn dataset(&self, name: &[u8]) -> Option<&[Vec<u8>]> {
-        self.datasets.get(name).map(Vec::as_slice)
+        let found = self.datasets.iter().rfind(|(known, _)| known == name);
+        found.map(|(_, items)| items.as_slice())
     }
 }

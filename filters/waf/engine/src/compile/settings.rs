@@ -61,7 +61,7 @@ impl<'a> Compiler<'a> {
             D::CollectionTimeout(seconds) => self.collection_timeout = *seconds,
             D::ComponentSignature(text) => settings.component_signatures.push(text.value.clone()),
             D::Dataset(dataset) => {
-                self.datasets.insert(dataset.name.clone(), dataset.items.clone());
+                self.datasets.push((dataset.name.clone(), dataset.items.clone()));
             }
             D::ParseXmlIntoArgs(mode) => settings.parse_xml_into_args = *mode,
             D::RequestBodyAccess(value) => settings.request_body_access = on(*value),

@@ -7,6 +7,7 @@ use super::Compiler;
 use super::draft::DraftLink;
 use crate::body::XPath;
 use crate::error::CompileErrorKind;
+use crate::hash::hash;
 use crate::plan::{ChainId, Group, GroupId, Select, Source, Target, is_fixed_xpath};
 use crate::support;
 
@@ -52,10 +53,14 @@ impl Compiler<'_> {
     }
 
     fn group(&mut self, group: Group) -> GroupId {
-        *self.group_index.entry(group).or_insert_with(|| {
+        let Group { source, chain, multi_match } = group;
+        let hash = hash(&[source.0, chain.0.into(), multi_match.into()].map(u32::to_le_bytes).concat());
+        let found = self.group_index.find(hash, |place| self.groups.get(place) == Some(&group));
+        if found.is_none() {
+            self.group_index.add(hash);
             self.groups.push(group);
-            self.groups.len() as GroupId - 1
-        })
+        }
+        found.unwrap_or(self.groups.len() - 1) as GroupId
     }
 
     /// What an exclusion selects.

@@ -23,6 +23,7 @@ mod lt;
 mod number;
 mod on_demand;
 mod pcre;
+mod phrases;
 mod pm;
 mod requirement;
 mod rx;

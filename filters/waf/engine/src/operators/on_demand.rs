@@ -7,9 +7,6 @@
 //! searches may add to that, which is a client's.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::LocalKey;
 
@@ -18,7 +15,8 @@ use crate::collections::sorted;
 /// The matchers of one kind that a thread (in Envoy: a worker) has.
 #[derive(Debug)]
 pub(super) struct Store<T> {
-    entries: HashMap<u64, Kept<T>, BuildHasherDefault<KeyHasher>>,
+    /// In the order of the keys.
+    entries: Vec<(u64, Box<Kept<T>>)>,
     /// How many bytes searches may add to what was expected. Where they would add more, those matchers go that were not asked
     /// for longest.
     growth_limit: usize,
@@ -69,10 +67,15 @@ impl<T: Measured> Key<T> {
     ) -> Option<R> {
         self.store.with_borrow_mut(|store| {
             store.clock += 1;
-            let kept = match store.entries.entry(self.number) {
-                Entry::Occupied(entry) => entry.into_mut(),
-                Entry::Vacant(entry) => entry.insert(Kept { matcher: make()?, memory: 0, asked: 0 }),
+            let at = match store.place(self.number) {
+                Ok(at) => at,
+                Err(at) => {
+                    let kept = Kept { matcher: make()?, memory: 0, asked: 0 };
+                    store.entries.insert(at, (self.number, Box::new(kept)));
+                    at
+                }
             };
+            let (_, kept) = store.entries.get_mut(at)?;
             kept.asked = store.clock;
             let found = search(&mut kept.matcher);
             let now = kept.matcher.memory();
@@ -106,7 +109,7 @@ impl<T: Measured> Drop for Key<T> {
 
 impl<T: Measured> Store<T> {
     pub(super) fn new(growth_limit: usize) -> RefCell<Self> {
-        RefCell::new(Self { entries: HashMap::default(), growth_limit, expected: 0, memory: 0, clock: 0 })
+        RefCell::new(Self { entries: Vec::new(), growth_limit, expected: 0, memory: 0, clock: 0 })
     }
 
     fn limit(&self) -> usize {
@@ -126,27 +129,15 @@ impl<T: Measured> Store<T> {
     }
 
     fn remove(&mut self, key: u64) {
-        if let Some(gone) = self.entries.remove(&key) {
+        if let Ok(at) = self.place(key) {
+            let (_, gone) = self.entries.remove(at);
             self.memory = self.memory.saturating_sub(gone.memory);
         }
     }
-}
 
-/// Keys are numbers that were counted up; multiplied, they are good hashes.
-#[derive(Default)]
-struct KeyHasher(u64);
-
-impl Hasher for KeyHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-
-    fn write_u64(&mut self, key: u64) {
-        self.0 = (self.0 ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    /// Where a key is, or belongs.
+    fn place(&self, key: u64) -> Result<usize, usize> {
+        self.entries.binary_search_by_key(&key, |(known, _)| *known)
     }
 }
 

@@ -6,11 +6,8 @@
 
 use std::cell::RefCell;
 
-use aho_corasick::Input;
-use aho_corasick::automaton::Automaton as _;
-use aho_corasick::nfa::contiguous::NFA;
-
 use super::on_demand::{Key, Measured, Store};
+use super::phrases::Phrases;
 use super::{Captures, OperatorError, Place, Requirement};
 use crate::transformations::is_space;
 
@@ -20,7 +17,7 @@ const SIZE_LIMIT: usize = 1 << 20;
 const EXPECTED: usize = 12;
 
 thread_local! {
-    static STORE: RefCell<Store<NFA>> = Store::new(1 << 20);
+    static STORE: RefCell<Store<Phrases>> = Store::new(1 << 20);
 }
 
 #[derive(Clone, Debug)]
@@ -29,7 +26,7 @@ pub(super) struct Pm {
     text: Box<[u8]>,
     /// Where each phrase ends.
     ends: Box<[u32]>,
-    automaton: Key<NFA>,
+    automaton: Key<Phrases>,
 }
 
 impl Pm {
@@ -58,11 +55,9 @@ impl Pm {
 
     #[inline(never)]
     pub(super) fn matches(&self, input: &[u8], captures: Option<&mut Captures>) -> bool {
-        let input = Input::new(input).earliest(captures.is_none());
-        let search = |automaton: &mut NFA| automaton.try_find(&input).ok().flatten();
-        let Some(found) = self.automaton.with(|| self.automaton(), search).flatten() else { return false };
+        let Some((number, _)) = self.find(input) else { return false };
         if let Some(captures) = captures
-            && let Some(phrase) = self.phrases().nth(found.pattern().as_usize())
+            && let Some(phrase) = self.phrases().nth(number)
         {
             captures.set_only(phrase);
         }
@@ -70,10 +65,9 @@ impl Pm {
     }
 
     pub(super) fn place(&self, input: &[u8]) -> Option<Place> {
-        let input = Input::new(input);
-        let search = |automaton: &mut NFA| automaton.try_find(&input).ok().flatten();
-        let found = self.automaton.with(|| self.automaton(), search).flatten()?;
-        Some((found.start(), found.len()))
+        let (number, end) = self.find(input)?;
+        let length = self.phrases().nth(number)?.len();
+        Some((end.checked_sub(length)?, length))
     }
 
     pub(super) fn requirement(&self) -> Requirement {
@@ -105,16 +99,15 @@ impl Pm {
         })
     }
 
-    /// The automaton with one array is a tenth of the size of the one with a full table, and nearly as fast.
-    #[inline(never)]
-    fn automaton(&self) -> Option<NFA> {
-        NFA::builder().ascii_case_insensitive(true).prefilter(false).build(self.phrases()).ok()
+    /// The number of a phrase and where it ends.
+    fn find(&self, input: &[u8]) -> Option<(usize, usize)> {
+        self.automaton.with(|| Some(Phrases::new(self.phrases())), |automaton| automaton.find(input))?
     }
 }
 
-impl Measured for NFA {
+impl Measured for Phrases {
     fn memory(&self) -> usize {
-        self.memory_usage()
+        self.memory()
     }
 }
 

@@ -53,12 +53,12 @@ impl Literals {
     /// Files the literals, all of two bytes or more and in lower case; others are never found.
     pub(crate) fn new<'a>(literals: impl Iterator<Item = &'a [u8]>) -> Self {
         let mut text = Vec::new();
-        let mut runs: Map<(u8, u32), Vec<Entry>> = Map::default();
+        let mut runs: Map<[u8; 5], Vec<Entry>> = Map::default();
         for (literal, bytes) in literals.enumerate() {
             let size = run_size(bytes);
             let best = runs_of(bytes).enumerate().min_by(|(_, a), (_, b)| {
                 let cost = |run: &[u8]| {
-                    let filed = runs.get(&(size as u8, run_of(run))).map_or(0, Vec::len);
+                    let filed = runs.get(&run_key(size as u8, run_of(run))).map_or(0, Vec::len);
                     run.iter().map(|byte| frequency(*byte)).product::<f32>() * (1.0 + filed as f32)
                 };
                 cost(a).total_cmp(&cost(b))
@@ -73,19 +73,19 @@ impl Literals {
                 literal: literal as u32,
             };
             text.extend_from_slice(bytes);
-            runs.entry((size as u8, run_of(run))).or_default().push(entry);
+            runs.change(run_key(size as u8, run_of(run)), |entries| entries.push(entry));
         }
         let mut found = Literals {
             text,
             entries: Vec::new(),
-            slots: vec![Slot::default(); (runs.len() * 2).next_power_of_two().max(2)],
+            slots: vec![Slot::default(); (runs.keys().count() * 2).next_power_of_two().max(2)],
             pairs: Bitmap::new(),
             triples: Bitmap::new(),
             tails: Bitmap::new(),
             quads: Bitmap::new(),
         };
-        for (len, run) in sorted(runs.keys().copied().collect()) {
-            found.file(len, run, runs.get(&(len, run)).map_or(&[], Vec::as_slice));
+        for key @ [len, run @ ..] in sorted(runs.keys().copied().collect()) {
+            found.file(len, u32::from_be_bytes(run), runs.get(&key).map_or(&[], Vec::as_slice));
         }
         found
     }
@@ -226,6 +226,12 @@ fn run_size(literal: &[u8]) -> usize {
 /// The bytes of a run as a number.
 fn run_of(run: &[u8]) -> u32 {
     run.iter().fold(0, |number, byte| number << 8 | u32::from(*byte))
+}
+
+/// Sorts by size, and then by the number.
+fn run_key(size: u8, run: u32) -> [u8; 5] {
+    let [a, b, c, d] = run.to_be_bytes();
+    [size, a, b, c, d]
 }
 
 /// Multiplicative hashing; Knuth, "The Art of Computer Programming", 6.4. The highest bits are the best.

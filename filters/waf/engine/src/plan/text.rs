@@ -1,7 +1,8 @@
 //! Text with macros, compiled, and the names of TX variables.
 
 use super::SourceId;
-use crate::collections::Map;
+use crate::collections::Index;
+use crate::hash::hash;
 
 /// Text that may hold macros. ModSecurity v3 reference, "Macro Expansion".
 #[derive(Debug, Clone)]
@@ -66,13 +67,14 @@ pub(crate) struct TxSlot(pub(crate) u32);
 #[derive(Debug)]
 pub(crate) struct TxNames {
     names: Vec<Box<[u8]>>,
-    index: Map<Box<[u8]>, u32>,
+    /// By their hashes in lower case.
+    index: Index,
 }
 
 impl TxNames {
     /// Slots 0 to 9 are the captures `TX:0` to `TX:9`.
     pub(crate) fn new() -> Self {
-        let mut names = TxNames { names: Vec::new(), index: Default::default() };
+        let mut names = TxNames { names: Vec::new(), index: Index::default() };
         for digit in b'0'..=b'9' {
             names.intern(&[digit]);
         }
@@ -80,19 +82,21 @@ impl TxNames {
     }
 
     pub(crate) fn intern(&mut self, name: &[u8]) -> TxSlot {
-        let lower = name.to_ascii_lowercase().into_boxed_slice();
-        if let Some(&slot) = self.index.get(&lower) {
-            return TxSlot(slot);
+        let lower = name.to_ascii_lowercase();
+        if let Some(slot) = self.find(&lower) {
+            return slot;
         }
         let slot = self.names.len() as u32;
         self.names.push(name.into());
-        self.index.insert(lower, slot);
+        self.index.add(hash(&lower));
         TxSlot(slot)
     }
 
     /// The slot of a name that is in lower case.
     pub(crate) fn find(&self, lower: &[u8]) -> Option<TxSlot> {
-        self.index.get(lower).copied().map(TxSlot)
+        let name = |slot| self.name(TxSlot(slot as u32));
+        let found = self.index.find(hash(lower), |slot| name(slot).eq_ignore_ascii_case(lower));
+        found.map(|slot| TxSlot(slot as u32))
     }
 
     /// The name as it was first written.

@@ -5,6 +5,7 @@
 //! then one bit. Only for rules whose bit is set are the values looked at one by one.
 
 use super::{Scratch, Transaction, ValueId, collections::Found};
+use crate::collections::merge_sort;
 use crate::plan::{Bits, CheckId, Group, GroupId, PhasePlan, Plan, Segment, SourceId, place_of};
 
 /// Resolved sources and scanned groups.
@@ -20,6 +21,8 @@ pub(crate) struct Candidates {
     totals: Vec<u64>,
     /// The values of the buckets.
     members: Vec<(u32, ValueId)>,
+    /// For sorting them.
+    scratch: Vec<(u32, ValueId)>,
     /// For each group the time of its bits.
     groups: Vec<u64>,
     bits: Vec<u64>,
@@ -256,12 +259,12 @@ impl Transaction {
         }
         let words = plan.prefilter.words();
         let Scratch { values, candidates, clock, .. } = &mut self.memory;
-        let Candidates { found, sources, buckets, totals, members, .. } = candidates;
+        let Candidates { found, sources, buckets, totals, members, scratch, .. } = candidates;
         let (first_member, first_bucket) = (members.len(), buckets.len());
         for found in found.get(range).unwrap_or(&[]) {
             members.push((values.summary(found.value, &plan.prefilter), found.value));
         }
-        members.get_mut(first_member..).unwrap_or(&mut []).sort_unstable();
+        merge_sort(members.get_mut(first_member..).unwrap_or(&mut []), scratch);
         let total = totals.len();
         totals.resize(total + words, 0);
         let mut summary = 0;

@@ -212,7 +212,8 @@ impl Transaction {
         match variable {
             // In seconds, as ModSecurity v3 does; its manual says milliseconds.
             V::Duration => {
-                format!("{:.6}", now.saturating_sub(self.started.unwrap_or(now)).as_secs_f64())
+                let passed = now.saturating_sub(self.started.unwrap_or(now));
+                format!("{}.{:06}", passed.as_secs(), passed.subsec_micros())
             }
             V::TimeEpoch => seconds.to_string(),
             V::TimeHour => format!("{hour:02}"),

@@ -6,6 +6,7 @@
 //! Secrets are hidden: see [`redaction`].
 
 mod collector;
+mod json;
 mod redaction;
 
 use portcullis_engine::{MatchedRule, Transaction};
@@ -13,10 +14,10 @@ use portcullis_seclang::ast::BodyProcessor;
 use schemars::JsonSchema;
 use sdk_shim::{ConfigErrors, Headers, Host, Level, MapKind, Path, Property, Setup};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
 
 pub(crate) use collector::Collector;
 pub use collector::CollectorConfig;
+use json::{Object, list};
 use redaction::Redaction;
 
 /// Where the audit log goes. Whether there is one, and what is in it, say `SecAuditEngine`, `SecAuditLogRelevantStatus` and
@@ -74,7 +75,7 @@ impl AuditLog {
             return;
         }
         let response = host.headers(MapKind::ResponseHeaders);
-        let entry = self.entry(transaction, answer, request, &response, host).to_string();
+        let entry = self.entry(transaction, answer, request, &response, host);
         if to_envoy_log {
             host.write_log(Level::Info, format_args!("audit {entry}"));
         }
@@ -90,7 +91,7 @@ impl AuditLog {
         request: &Headers,
         response: &Headers,
         host: &mut dyn Host,
-    ) -> Value {
+    ) -> String {
         let redaction = Redaction::new(transaction);
         let wants = |part: u8| transaction.audit_log_parts().contains(&part);
         let [client, server] = [Property::SourceAddress, Property::DestinationAddress]
@@ -98,134 +99,166 @@ impl AuditLog {
             .map(|address| {
                 address.map(|address| (address.ip().to_string(), address.port())).unwrap_or_default()
             });
-        let header = |name: &str| request.get(name).unwrap_or_default();
-        let mut sent = json!({
-            "method": text(header(":method")),
-            "uri": redaction.target(header(":path")),
-            "hostname": text(header(":authority")),
-        });
-        if wants(b'B') {
-            put(
-                &mut sent,
-                "headers",
-                headers(request, |name| redaction.hides_request_header(name), &redaction),
-            );
+        // In the order of the alphabet, here and in all objects.
+        let mut entry = Object::new();
+        entry.put_text("client_ip", &client.0);
+        entry.put_number("client_port", client.1.into());
+        entry.put_text("host_ip", &server.0);
+        entry.put_number("host_port", server.1.into());
+        if wants(b'H') {
+            let intercepted = answer.stopped.map(|(cause, phase)| {
+                let mut intercepted = Object::new();
+                intercepted.put_text("cause", cause);
+                intercepted.put_text("phase", phase);
+                intercepted.end()
+            });
+            entry.put("intercepted", intercepted.as_deref().unwrap_or("null"));
+            let relevant = transaction.matches().iter().filter(|rule| rule.audit_log);
+            let messages: Vec<String> = relevant.map(|rule| message(rule, &redaction)).collect();
+            entry.put("messages", &list(&messages));
+            let mut producer = Object::new();
+            producer.put_text("connector", concat!("portcullis-waf ", env!("CARGO_PKG_VERSION")));
+            entry.put("producer", &producer.end());
         }
+        entry.put("request", &self.request(transaction, request, &redaction));
+        entry.put("response", &self.response(transaction, answer.status, response, &redaction));
+        if wants(b'K') {
+            let rules: Vec<String> = transaction.fired_rules().map(rule).collect();
+            entry.put("rules", &list(&rules));
+        }
+        let now = host.now();
+        entry.put("time_stamp", &format!("{}.{:06}", now.as_secs(), now.subsec_micros()));
+        entry.put_text("unique_id", &plain(request.get("x-request-id").unwrap_or_default()));
+        let mut whole = Object::new();
+        whole.put("transaction", &entry.end());
+        whole.end()
+    }
+
+    fn request(&self, transaction: &Transaction, headers: &Headers, redaction: &Redaction) -> String {
+        let wants = |part: u8| transaction.audit_log_parts().contains(&part);
+        let header = |name: &str| headers.get(name).unwrap_or_default();
+        let mut sent = Object::new();
         // I takes the place of C.
         if wants(b'I') && transaction.body_processor() == Some(BodyProcessor::Multipart) {
             self.body(&mut sent, Some(redaction.form(transaction.body_arguments())));
         } else if wants(b'C') || wants(b'I') {
-            self.body(
-                &mut sent,
-                transaction.audit_request_body().map(|body| redaction.request_body(transaction, body)),
-            );
+            let body = transaction.audit_request_body();
+            self.body(&mut sent, body.map(|body| redaction.request_body(transaction, body)));
         }
         if wants(b'J') {
             let file = |file: portcullis_engine::UploadedFile<'_>| {
-                json!({
-                    "field": redaction.text(file.field),
-                    "name": redaction.text(file.name),
-                    "size": file.size,
-                })
+                let mut object = Object::new();
+                object.put_text("field", &redaction.text(file.field));
+                object.put_text("name", &redaction.text(file.name));
+                object.put_number("size", file.size);
+                object.end()
             };
-            put(&mut sent, "files", transaction.files().map(file).collect());
+            let files: Vec<String> = transaction.files().map(file).collect();
+            sent.put("files", &list(&files));
         }
-        let mut answered = json!({"http_code": answer.status});
-        if wants(b'F') {
-            put(
-                &mut answered,
-                "headers",
-                headers(response, |name| redaction.hides_response_header(name), &redaction),
-            );
+        if wants(b'B') {
+            let hides = |name: &[u8]| redaction.hides_request_header(name);
+            sent.put("headers", &by_name(headers, &hides, redaction));
         }
+        sent.put_text("hostname", &plain(header(":authority")));
+        sent.put_text("method", &plain(header(":method")));
+        sent.put_text("uri", &redaction.target(header(":path")));
+        sent.end()
+    }
+
+    fn response(
+        &self,
+        transaction: &Transaction,
+        status: u16,
+        headers: &Headers,
+        redaction: &Redaction,
+    ) -> String {
+        let wants = |part: u8| transaction.audit_log_parts().contains(&part);
+        let mut answered = Object::new();
         if wants(b'E') {
             self.body(&mut answered, transaction.audit_response_body().map(|body| redaction.text(body)));
         }
-        let mut entry = json!({
-            "client_ip": client.0,
-            "client_port": client.1,
-            "host_ip": server.0,
-            "host_port": server.1,
-            "time_stamp": host.now().as_secs_f64(),
-            "unique_id": text(header("x-request-id")),
-            "request": sent,
-            "response": answered,
-        });
-        if wants(b'H') {
-            put(
-                &mut entry,
-                "producer",
-                json!({"connector": concat!("portcullis-waf ", env!("CARGO_PKG_VERSION"))}),
-            );
-            let intercepted = answer.stopped.map(|(cause, phase)| json!({"cause": cause, "phase": phase}));
-            put(&mut entry, "intercepted", intercepted.into());
-            let relevant = transaction.matches().iter().filter(|rule| rule.audit_log);
-            put(&mut entry, "messages", relevant.map(|rule| message(rule, &redaction)).collect());
+        if wants(b'F') {
+            let hides = |name: &[u8]| redaction.hides_response_header(name);
+            answered.put("headers", &by_name(headers, &hides, redaction));
         }
-        if wants(b'K') {
-            let rule = |rule: portcullis_engine::FiredRule<'_>| json!({"id": rule.id, "file": rule.file, "line": rule.line});
-            put(&mut entry, "rules", transaction.fired_rules().map(rule).collect());
-        }
-        json!({ "transaction": entry })
+        answered.put_number("http_code", status.into());
+        answered.end()
     }
 
-    fn body(&self, object: &mut Value, body: Option<String>) {
+    fn body(&self, object: &mut Object, body: Option<String>) {
         let Some(body) = body else { return };
         let end = body.floor_char_boundary(self.max_body_bytes);
+        object.put_text("body", body.get(..end).unwrap_or_default());
         if end < body.len() {
-            put(object, "body_is_cut", true.into());
+            object.put("body_is_cut", "true");
         }
-        put(object, "body", body.get(..end).unwrap_or_default().into());
     }
 }
 
-fn put(object: &mut Value, name: &str, value: Value) {
-    if let Some(object) = object.as_object_mut() {
-        object.insert(name.to_owned(), value);
-    }
+fn rule(rule: portcullis_engine::FiredRule<'_>) -> String {
+    let mut object = Object::new();
+    object.put_text("file", rule.file);
+    object.put_number("id", rule.id);
+    object.put_number("line", rule.line.into());
+    object.end()
 }
 
-fn message(rule: &MatchedRule, redaction: &Redaction) -> Value {
+fn message(rule: &MatchedRule, redaction: &Redaction) -> String {
     let is_secret = redaction.hides_variable(&rule.variable);
     let value = |field: &[u8]| {
         if is_secret && !field.is_empty() { redaction::REDACTED.to_owned() } else { redaction.text(field) }
     };
-    json!({
-        "message": if is_secret { redaction.without(&rule.message, &rule.value) } else { redaction.text(&rule.message) },
-        "details": {
-            "match": if is_secret { redaction.sentence(&rule.details) } else { redaction.text(&rule.details) },
-            "reference": text(&rule.reference),
-            "ruleId": rule.id.to_string(),
-            "file": &*rule.file,
-            "lineNumber": rule.line.to_string(),
-            "variable": text(&rule.variable),
-            "data": value(&rule.data),
-            "severity": rule.severity.map(|severity| severity.number().to_string()).unwrap_or_default(),
-            "ver": text(&rule.version),
-            "rev": text(&rule.revision),
-            "tags": rule.tags.iter().map(|tag| redaction.text(tag)).collect::<Vec<_>>(),
-            "maturity": rule.maturity.to_string(),
-            "accuracy": rule.accuracy.to_string(),
-        },
-    })
+    let severity = rule.severity.map(|severity| severity.number().to_string());
+    let tags: Vec<String> = rule.tags.iter().map(|tag| json::text(&redaction.text(tag))).collect();
+    let mut details = Object::new();
+    details.put_text("accuracy", &rule.accuracy.to_string());
+    details.put_text("data", &value(&rule.data));
+    details.put_text("file", &rule.file);
+    details.put_text("lineNumber", &rule.line.to_string());
+    let sentence = if is_secret { redaction.sentence(&rule.details) } else { redaction.text(&rule.details) };
+    details.put_text("match", &sentence);
+    details.put_text("maturity", &rule.maturity.to_string());
+    details.put_text("reference", &plain(&rule.reference));
+    details.put_text("rev", &plain(&rule.revision));
+    details.put_text("ruleId", &rule.id.to_string());
+    details.put_text("severity", &severity.unwrap_or_default());
+    details.put("tags", &list(&tags));
+    details.put_text("variable", &plain(&rule.variable));
+    details.put_text("ver", &plain(&rule.version));
+    let mut object = Object::new();
+    object.put("details", &details.end());
+    let text = match is_secret {
+        true => redaction.without(&rule.message, &rule.value),
+        false => redaction.text(&rule.message),
+    };
+    object.put_text("message", &text);
+    object.end()
 }
 
 /// By name; of those that repeat, all values.
-fn headers(headers: &Headers, hides: impl Fn(&[u8]) -> bool, redaction: &Redaction) -> Value {
-    let mut object = Map::new();
+fn by_name(headers: &Headers, hides: &dyn Fn(&[u8]) -> bool, redaction: &Redaction) -> String {
+    let mut names: Vec<(String, Vec<String>)> = Vec::new();
     for (name, value) in headers.iter().filter(|(name, _)| !name.starts_with(b":")) {
         let value = if hides(name) { redaction::REDACTED.to_owned() } else { redaction.text(value) };
-        match object.entry(text(name)).or_insert(Value::Null) {
-            absent @ Value::Null => *absent = value.into(),
-            Value::Array(all) => all.push(value.into()),
-            first => *first = json!([first.take(), value]),
+        let (name, value) = (plain(name), json::text(&value));
+        match names.binary_search_by(|(known, _)| known.cmp(&name)) {
+            Ok(at) => names.get_mut(at).into_iter().for_each(|(_, values)| values.push(value.clone())),
+            Err(at) => names.insert(at, (name, vec![value])),
         }
     }
-    Value::Object(object)
+    let mut object = Object::new();
+    for (name, values) in names {
+        match values.as_slice() {
+            [one] => object.put(&name, one),
+            all => object.put(&name, &list(all)),
+        }
+    }
+    object.end()
 }
 
 /// Bytes that are not UTF-8 are replaced.
-fn text(bytes: &[u8]) -> String {
+fn plain(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 

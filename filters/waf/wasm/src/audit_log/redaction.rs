@@ -129,7 +129,8 @@ impl<'t> Redaction<'t> {
     /// ModSecurity's sentence about a match, without the value in it.
     pub(super) fn sentence(&self, details: &[u8]) -> String {
         const VALUE: &[u8] = b"(Value: `";
-        let end = memchr::memmem::rfind(details, VALUE).map_or(0, |at| at + VALUE.len());
+        let end =
+            details.windows(VALUE.len()).rposition(|part| part == VALUE).map_or(0, |at| at + VALUE.len());
         format!("{}{REDACTED}' )", self.text(details.get(..end).unwrap_or_default()))
     }
 

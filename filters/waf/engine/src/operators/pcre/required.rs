@@ -10,9 +10,8 @@
 //!
 //! Of several requirements the one is taken that ordinary text fulfils least often, by a rough frequency of its bytes.
 
-use std::collections::BTreeSet;
-
 use super::ast::{Assertion, Ast, Node};
+use crate::collections::insert;
 use crate::operators::byte_set::ByteSet;
 use crate::operators::requirement::{Requirement, byte_frequency as frequency};
 
@@ -98,7 +97,8 @@ struct Found {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Literals {
-    texts: BTreeSet<Vec<u8>>,
+    /// In order, each one once.
+    texts: Vec<Vec<u8>>,
     /// A match that is none of the texts holds one of these bytes.
     escapes: ByteSet,
 }
@@ -187,7 +187,7 @@ impl Found {
 
     /// The requirement that ordinary text fulfils least often.
     fn best(&self) -> Option<Literals> {
-        let bytes = self.bytes.map(|escapes| Literals { texts: BTreeSet::new(), escapes });
+        let bytes = self.bytes.map(|escapes| Literals { texts: Vec::new(), escapes });
         better(better(self.required.clone(), self.exact.clone()), bytes.filter(Literals::is_small))
     }
 
@@ -201,7 +201,7 @@ impl Found {
 
     /// What the node matches; a node that matches too much but needs a rare byte is all escape.
     fn exact_or_escape(&self) -> Option<Literals> {
-        let escape = || Some(Literals { texts: BTreeSet::new(), escapes: self.rare_bytes()? });
+        let escape = || Some(Literals { texts: Vec::new(), escapes: self.rare_bytes()? });
         self.exact.clone().or_else(escape)
     }
 }
@@ -214,8 +214,8 @@ impl Literals {
     /// Escapes are literals of one byte.
     fn into_list(self) -> Vec<Vec<u8>> {
         let mut texts = self.texts;
-        texts.extend(self.escapes.to_lowercase().iter().map(|byte| vec![byte]));
-        texts.into_iter().collect()
+        self.escapes.to_lowercase().iter().for_each(|byte| insert(&mut texts, vec![byte]));
+        texts
     }
 
     /// Few enough bytes to be listed as literals.
@@ -247,10 +247,9 @@ impl Literals {
     }
 }
 
-/// Collected into a set, they would be sorted first, with the code that this takes.
-fn set_of(texts: impl IntoIterator<Item = Vec<u8>>) -> BTreeSet<Vec<u8>> {
-    let mut set = BTreeSet::new();
-    set.extend(texts);
+fn set_of(texts: impl IntoIterator<Item = Vec<u8>>) -> Vec<Vec<u8>> {
+    let mut set = Vec::new();
+    texts.into_iter().for_each(|text| insert(&mut set, text));
     set
 }
 
@@ -261,7 +260,7 @@ fn better(a: Option<Literals>, b: Option<Literals>) -> Option<Literals> {
 
 fn both(a: Option<Literals>, b: Option<Literals>, most: usize) -> Option<Literals> {
     let (mut all, more) = (a?, b?);
-    all.texts.extend(more.texts);
+    more.texts.into_iter().for_each(|text| insert(&mut all.texts, text));
     all.escapes = all.escapes.union(more.escapes);
     (all.texts.len() <= most).then_some(all)
 }

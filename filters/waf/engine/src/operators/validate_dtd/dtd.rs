@@ -11,7 +11,7 @@ const MAX_BYTES: usize = 1 << 20;
 const MAX_DEPTH: usize = 32;
 
 /// The elements that a DTD declares, and their attributes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Dtd {
     contents: Map<String, Content>,
     attributes: Map<String, Vec<Attribute>>,
@@ -108,14 +108,14 @@ impl Dtd {
     }
 
     pub(super) fn content(&self, element: &str) -> Option<&Content> {
-        self.contents.get(element)
+        self.contents.get(element.as_bytes())
     }
 
     /// `None` where the element is not declared either.
     pub(super) fn attributes(&self, element: &str) -> Option<&[Attribute]> {
-        match self.attributes.get(element) {
+        match self.attributes.get(element.as_bytes()) {
             Some(attributes) => Some(attributes),
-            None => self.contents.get(element).map(|_| &[][..]),
+            None => self.contents.get(element.as_bytes()).map(|_| &[][..]),
         }
     }
 }
@@ -215,12 +215,12 @@ impl Parser {
         };
         // References are expanded where they are declared, and the first declaration counts.
         let value = self.expand(value, 0)?;
-        self.entities.entry(name).or_insert(value);
+        self.entities.add(name, value);
         Ok(())
     }
 
     fn entity(&mut self, name: &str) -> Result<String, DtdProblem> {
-        let value = self.entities.get(name).ok_or_else(|| DtdProblem::Entity(name.to_owned()))?;
+        let value = self.entities.get(name.as_bytes()).ok_or_else(|| DtdProblem::Entity(name.to_owned()))?;
         self.left = self.left.checked_sub(value.len() + 1).ok_or(DtdProblem::TooLarge)?;
         Ok(value.clone())
     }
@@ -270,9 +270,9 @@ impl Parser {
         if !cursor.rest.trim_start().is_empty() {
             return Err(malformed(whole));
         }
-        match self.dtd.contents.insert(name.clone(), content) {
-            None => Ok(()),
-            Some(_) => Err(DtdProblem::Twice(name)),
+        match self.dtd.contents.add(name.clone(), content) {
+            true => Ok(()),
+            false => Err(DtdProblem::Twice(name)),
         }
     }
 
@@ -281,11 +281,12 @@ impl Parser {
         let element = cursor.name().ok_or_else(|| malformed(whole))?.to_owned();
         while !cursor.rest.trim_start().is_empty() {
             let attribute = cursor.attribute().ok_or_else(|| malformed(whole))?;
-            let known = self.dtd.attributes.entry(element.clone()).or_default();
-            // The first declaration counts.
-            if !known.iter().any(|known| known.name == attribute.name) {
-                known.push(attribute);
-            }
+            self.dtd.attributes.change(element.clone(), |known| {
+                // The first declaration counts.
+                if !known.iter().any(|known| known.name == attribute.name) {
+                    known.push(attribute);
+                }
+            });
         }
         Ok(())
     }

@@ -11,11 +11,11 @@ mod model;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
 use std::fmt;
 use std::ops::ControlFlow;
 
 use crate::body::{self, BodyError, Limits, XmlSink};
+use crate::collections::Map;
 use dtd::{AttributeDefault, AttributeType, Content};
 use model::Matching;
 
@@ -71,7 +71,7 @@ struct Validator<'d> {
     open: Vec<Open<'d>>,
     /// The attributes of the element that starts next.
     attributes: Vec<(String, String)>,
-    ids: HashSet<String>,
+    ids: Map<String, ()>,
     references: Vec<String>,
     violations: Vec<Violation>,
 }
@@ -91,7 +91,7 @@ impl<'d> Validator<'d> {
             dtd,
             open: Vec::new(),
             attributes: Vec::new(),
-            ids: HashSet::new(),
+            ids: Map::of_clients(),
             references: Vec::new(),
             violations: Vec::new(),
         }
@@ -153,7 +153,7 @@ impl<'d> Validator<'d> {
                 _ if matches!(&declaration.default, AttributeDefault::Fixed(fixed) if *fixed != value) => {
                     Some(Violation::NotFixed { attribute, element })
                 }
-                AttributeType::Id if !self.ids.insert(value.clone()) => Some(Violation::SameId(value)),
+                AttributeType::Id if !self.ids.add(value.clone(), ()) => Some(Violation::SameId(value)),
                 AttributeType::IdReferences => {
                     self.references.extend(value.split(' ').map(str::to_owned));
                     None
@@ -177,7 +177,9 @@ impl<'d> Validator<'d> {
 
     fn check_references(&mut self) {
         for reference in std::mem::take(&mut self.references) {
-            if !self.ids.contains(&reference) && self.tell(Violation::UnknownId(reference)).is_break() {
+            if self.ids.get(reference.as_bytes()).is_none()
+                && self.tell(Violation::UnknownId(reference)).is_break()
+            {
                 return;
             }
         }

@@ -113,7 +113,8 @@ fn large_ones_end() {
         laughs.push_str(&format!("<!ENTITY % {name} '%{before};%{before};%{before};%{before};'>"));
     }
     laughs.push_str("<!ELEMENT a %z;>");
-    assert_eq!(Dtd::parse(laughs.as_bytes()).map_err(|error| error.problem), Err(DtdProblem::TooLarge));
+    let refused = Dtd::parse(laughs.as_bytes()).err().map(|error| error.problem);
+    assert_eq!(refused, Some(DtdProblem::TooLarge));
     let deep = format!("<!ELEMENT a {}b{}>", "(".repeat(9999), ")".repeat(9999));
     assert!(Dtd::parse(deep.as_bytes()).is_err());
     let dtd = Dtd::parse(b"<!ELEMENT a (a|b)*><!ELEMENT b EMPTY>").expect("a DTD");
