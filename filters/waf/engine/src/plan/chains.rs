@@ -22,6 +22,15 @@ pub(crate) struct Chain {
     pub(crate) triggers: u32,
     /// The same without what only changes case, of which a scan takes no notice.
     pub(crate) scan_triggers: u32,
+    /// How many steps there are before those at the end that only change case.
+    scan_steps: usize,
+}
+
+impl Chain {
+    /// The steps that a scan takes notice of.
+    pub(crate) fn scan_steps(&self) -> &[Step] {
+        self.steps.get(..self.scan_steps).unwrap_or(&self.steps)
+    }
 }
 
 /// One transformation of a chain.
@@ -32,6 +41,8 @@ pub(crate) struct Step {
     pub(crate) transformation: Transformation,
     /// The transformation leaves a value as it is if none of these classes occurs in it.
     pub(crate) triggers: u32,
+    /// Few rules have it, so that few operators are asked about what it makes of a value.
+    pub(crate) is_rare: bool,
 }
 
 impl Chains {
@@ -40,7 +51,7 @@ impl Chains {
     }
 
     pub(crate) fn get(&self, id: ChainId) -> &Chain {
-        static EMPTY: Chain = Chain { steps: Vec::new(), triggers: 0, scan_triggers: 0 };
+        static EMPTY: Chain = Chain { steps: Vec::new(), triggers: 0, scan_triggers: 0, scan_steps: 0 };
         self.chains.get(id.0 as usize).unwrap_or(&EMPTY)
     }
 
@@ -62,13 +73,16 @@ impl Chains {
                 name: name.as_str(),
                 transformation,
                 triggers: triggers_of(*name),
+                is_rare: is_rare(*name),
             });
         }
         let triggers = steps.iter().fold(0, |all, step| all | step.triggers);
         let id = u16::try_from(self.chains.len()).ok()?;
         // Case is all that these steps change in a value without the triggers that are left.
         let scan_triggers = triggers & !(UPPER | LOWER);
-        self.chains.push(Chain { steps, triggers, scan_triggers });
+        let case = |step: &&Step| step.triggers & !(UPPER | LOWER) == 0;
+        let scan_steps = steps.len() - steps.iter().rev().take_while(case).count();
+        self.chains.push(Chain { steps, triggers, scan_triggers, scan_steps });
         Some(ChainId(id))
     }
 }
@@ -145,6 +159,23 @@ fn triggers_of(name: ast::Transformation) -> u32 {
         T::Utf8ToUnicode => HIGH | NUL,
         _ => ALWAYS,
     }
+}
+
+/// Transformations that ordinary values trigger, and that few rules of the Core Rule Set have. Where many have them, nothing is gained.
+fn is_rare(name: ast::Transformation) -> bool {
+    use ast::Transformation as T;
+    matches!(
+        name,
+        T::RemoveWhitespace
+            | T::CompressWhitespace
+            | T::Base64Decode
+            | T::Base64DecodeExt
+            | T::RemoveComments
+            | T::RemoveCommentsChar
+            | T::ReplaceComments
+            | T::HexDecode
+            | T::SqlHexDecode
+    )
 }
 
 /// What a byte tells of the values that it stands in, as bits of a summary.

@@ -31,8 +31,8 @@ use crate::persistent::Persistent;
 pub(crate) use chains::{Chain, ChainId, Chains, Step};
 pub(crate) use client::ClientUse;
 pub(crate) use listed::Listed;
-use prefilter::Scope;
-pub(crate) use prefilter::{CheckId, Prefilter, PrefilterBuilder, Profile, is_of_response};
+use prefilter::Scopes;
+pub(crate) use prefilter::{CheckId, Prefilter, PrefilterBuilder, Profile, Scope};
 pub(crate) use prepared::Prepared;
 pub(crate) use quick::{Of, Quick, Quiet};
 pub(crate) use reach::Supposed;
@@ -146,17 +146,20 @@ impl Plan {
                 let rule = self.rules.get_mut(*id as usize).filter(|_| *fate == Fate::Open);
                 let links = rule.into_iter().flat_map(|rule| &mut rule.links);
                 for condition in links.filter_map(|link| link.condition.as_mut()) {
-                    let mut scope = Scope::default();
+                    let mut scopes = Scopes::default();
+                    let rarely = self.chains.get(condition.chain).steps.iter().any(|step| step.is_rare);
                     for target in condition.targets.iter().filter(|target| target.group.is_some()) {
-                        let source = self.sources.get(target.source);
-                        let of_response = source.is_some_and(|source| is_of_response(source.variable));
-                        scope.response |= of_response;
-                        scope.request |= !of_response;
+                        let Some(source) = self.sources.get(target.source) else { continue };
+                        let scope = Scope::of(source.variable);
+                        scopes.insert(scope);
+                        if rarely && scope != Scope::Response {
+                            scopes.insert(Scope::Derived);
+                        }
                     }
                     if let Some(operator) = condition.known_operator()
-                        && scope != Scope::default()
+                        && scopes != Scopes::default()
                     {
-                        condition.check = builder.add(&operator.requirement(), scope);
+                        condition.check = builder.add(&operator.requirement(), scopes);
                     }
                 }
             }

@@ -9,7 +9,7 @@ mod builder;
 
 use portcullis_seclang::ast::VariableName;
 
-use super::chains::{ALWAYS, NEWLINE, Triggers, UPPER, of_whole};
+use super::chains::{ALWAYS, NEWLINE, Step, Triggers, of_whole};
 use super::literals::Literals;
 use super::recall::Recall;
 pub(crate) use builder::PrefilterBuilder;
@@ -38,10 +38,8 @@ impl CheckId {
 pub(crate) struct Prefilter {
     /// Words in a result.
     words: usize,
-    /// The literals of operators that look at requests, and those of operators that look at responses: lists of error
-    /// messages, above all, which are most of the literals of the Core Rule Set.
-    request: Filed,
-    response: Filed,
+    /// For each [`Scope`] the literals of the operators that look at such values.
+    scopes: [Filed; Scope::COUNT],
     /// For each byte the classes that it belongs to, and what transformations make of it.
     bytes: Box<[ByteInfo; 256]>,
     /// The classes that have checks in `fulfils`.
@@ -71,12 +69,22 @@ struct Filed {
     checks: Vec<u16>,
 }
 
-/// Which values an operator looks at.
+/// Values that are searched for the same literals. Which one a value has is known when it is made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Scope {
-    pub(crate) request: bool,
-    pub(crate) response: bool,
+pub(crate) enum Scope {
+    #[default]
+    Request,
+    /// Of the response. Lists of error messages are most of the literals of the Core Rule Set.
+    Response,
+    /// `REQUEST_BODY`. It is as long as all arguments together, and few rules look at it.
+    Body,
+    /// What a transformation that few rules have has made of one of the request; see [`Step::is_rare`](super::Step).
+    Derived,
 }
+
+/// Those that the values of an operator have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Scopes(u8);
 
 /// What one look at a byte tells.
 #[derive(Debug, Clone, Copy, Default)]
@@ -109,8 +117,7 @@ impl Default for Prefilter {
     fn default() -> Self {
         Prefilter {
             words: 0,
-            request: Filed::default(),
-            response: Filed::default(),
+            scopes: Default::default(),
             bytes: bytes_of(&[]),
             fulfilling: 0,
             by_class: Vec::new(),
@@ -146,16 +153,8 @@ impl Prefilter {
         Profile { classes, summary: summary | of_whole(bytes, summary) }
     }
 
-    /// Appends the result for `bytes`, whose profile is given, to `results`. `buffer` is scratch memory. For a value of the
-    /// response, as [`is_of_response`] has it, the checks are those of operators that look at such.
-    pub(crate) fn scan(
-        &self,
-        bytes: &[u8],
-        of_response: bool,
-        profile: Profile,
-        buffer: &mut Vec<u8>,
-        results: &mut Vec<u64>,
-    ) {
+    /// Appends the result for `bytes`, whose profile is given, to `results`. It holds for operators that look at values of `scope`.
+    pub(crate) fn scan(&self, bytes: &[u8], scope: Scope, profile: Profile, results: &mut Vec<u64>) {
         let at = results.len();
         results.extend_from_slice(&self.always);
         let Some(words) = results.get_mut(at..) else { return };
@@ -169,16 +168,9 @@ impl Prefilter {
         for class in ones(profile.classes & self.fulfilling) {
             self.fulfil(self.by_class.get(class), words);
         }
-        // Lowering the value is cheaper than looking for both cases of every literal.
-        let haystack = if profile.summary & UPPER != 0 {
-            buffer.clear();
-            buffer.extend(bytes.iter().map(u8::to_ascii_lowercase));
-            &**buffer
-        } else {
-            bytes
-        };
-        let filed = if of_response { &self.response } else { &self.request };
-        filed.literals.scan(haystack, |literal| filed.add_checks(literal, words));
+        if let Some(filed) = self.scopes.get(scope as usize) {
+            filed.literals.scan(bytes, |literal| filed.add_checks(literal, words));
+        }
         for (index, (word, conditional)) in words.iter_mut().zip(&self.conditional).enumerate() {
             let mut open = *word & conditional;
             while open != 0 {
@@ -193,18 +185,18 @@ impl Prefilter {
     }
 
     /// What is known of a value that was kept, whose result is then appended to `results`.
-    pub(crate) fn recall(&self, bytes: &[u8], results: &mut Vec<u64>) -> Option<Profile> {
-        self.recall.find(bytes, self.words, results)
+    pub(crate) fn recall(&self, bytes: &[u8], scope: Scope, results: &mut Vec<u64>) -> Option<Profile> {
+        self.recall.find((bytes, scope), self.words, results)
     }
 
     /// Keeps what is known of a value for other transactions. `result` is that of its scan.
-    pub(crate) fn keep(&self, bytes: &[u8], profile: Profile, result: &[u64]) {
-        self.recall.keep(bytes, profile, result);
+    pub(crate) fn keep(&self, bytes: &[u8], scope: Scope, profile: Profile, result: &[u64]) {
+        self.recall.keep((bytes, scope), profile, result);
     }
 
     /// Notes for other transactions that the operator of `check` does not match a value, if that is kept.
-    pub(crate) fn rule_out(&self, bytes: &[u8], check: CheckId) {
-        self.recall.rule_out(bytes, self.words, check);
+    pub(crate) fn rule_out(&self, bytes: &[u8], scope: Scope, check: CheckId) {
+        self.recall.rule_out((bytes, scope), self.words, check);
     }
 
     fn fulfil(&self, range: Option<&(u32, u32)>, words: &mut [u64]) {
@@ -218,8 +210,7 @@ impl Prefilter {
 
     /// Bytes of memory.
     pub(crate) fn memory(&self) -> usize {
-        self.request.memory()
-            + self.response.memory()
+        self.scopes.iter().map(Filed::memory).sum::<usize>()
             + self.fulfils.len() * size_of::<(u16, u64)>()
             + self.conditions.len() * size_of::<Conditions>()
             + size_of::<[ByteInfo; 256]>()
@@ -227,7 +218,7 @@ impl Prefilter {
 
     /// The number of literals that it looks for.
     pub(crate) fn literal_count(&self) -> usize {
-        self.request.ends.len() + self.response.ends.len()
+        self.scopes.iter().map(|filed| filed.ends.len()).sum()
     }
 }
 
@@ -263,12 +254,15 @@ impl Default for Filed {
     }
 }
 
-/// Whether the values of a variable are those of the response: a value is one of these or not from when it is made.
-pub(crate) fn is_of_response(variable: VariableName) -> bool {
-    use VariableName as V;
-    matches!(
-        variable,
-        V::ResponseBody
+impl Scope {
+    const COUNT: usize = 4;
+
+    /// That of the values of a variable.
+    pub(crate) fn of(variable: VariableName) -> Self {
+        use VariableName as V;
+        match variable {
+            V::RequestBody => Scope::Body,
+            V::ResponseBody
             | V::ResponseContentLength
             | V::ResponseContentType
             | V::ResponseHeaders
@@ -276,8 +270,25 @@ pub(crate) fn is_of_response(variable: VariableName) -> bool {
             | V::ResponseProtocol
             | V::ResponseStatus
             | V::Status
-            | V::StatusLine
-    )
+            | V::StatusLine => Scope::Response,
+            _ => Scope::Request,
+        }
+    }
+
+    /// That of what a transformation makes of such a value.
+    pub(crate) fn after(self, step: &Step) -> Self {
+        if step.is_rare && self != Scope::Response { Scope::Derived } else { self }
+    }
+}
+
+impl Scopes {
+    pub(crate) fn insert(&mut self, scope: Scope) {
+        self.0 |= 1 << scope as u8;
+    }
+
+    pub(crate) fn contain(self, scope: Scope) -> bool {
+        self.0 >> scope as u8 & 1 == 1
+    }
 }
 
 impl Conditions {

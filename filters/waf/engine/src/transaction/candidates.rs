@@ -219,7 +219,7 @@ impl Transaction {
             for (_, member) in members.unwrap_or(&[]) {
                 let mut id = *member;
                 if group.multi_match {
-                    for step in &chain.steps {
+                    for step in chain.scan_steps() {
                         let form = values.step(id, step, &plan.prefilter);
                         if form != id {
                             id = form;
@@ -229,7 +229,7 @@ impl Transaction {
                     }
                     continue;
                 }
-                id = values.transform(id, chain, &plan.prefilter);
+                id = values.after(id, chain.scan_steps(), &plan.prefilter);
                 if id == *member {
                     unchanged = true;
                 } else {

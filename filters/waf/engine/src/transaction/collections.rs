@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use portcullis_seclang::ast::{Collection, VariableName};
 
 use super::{Scratch, Transaction, ValueId, Values, debug};
-use crate::plan::{KeyName, Plan, Text, TxSlot, is_of_response};
+use crate::plan::{KeyName, Plan, Scope, Text, TxSlot};
 
 /// A member of a variable. A variable that is no collection has one, with an empty key.
 #[derive(Debug, Clone, Copy)]
@@ -83,8 +83,9 @@ impl Transaction {
         if let Some(members) = self.memory.members.get_mut(variable as usize) {
             members.push(Member { key, value });
         }
-        if is_of_response(variable) {
-            self.memory.values.is_of_response(value);
+        let scope = Scope::of(variable);
+        if scope != Scope::Request {
+            self.memory.values.set_scope(value, scope);
         }
         self.note_change(variable);
     }
@@ -94,8 +95,9 @@ impl Transaction {
             members.clear();
             members.push(Member { key: ValueId::EMPTY, value });
         }
-        if is_of_response(variable) {
-            self.memory.values.is_of_response(value);
+        let scope = Scope::of(variable);
+        if scope != Scope::Request {
+            self.memory.values.set_scope(value, scope);
         }
         self.note_change(variable);
     }

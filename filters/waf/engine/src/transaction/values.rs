@@ -2,7 +2,7 @@
 
 use super::Work;
 use crate::hash::hash;
-use crate::plan::{Chain, CheckId, Prefilter, Profile, Step};
+use crate::plan::{Chain, CheckId, Prefilter, Profile, Scope, Step};
 use crate::profile::measure;
 
 /// A value of the current transaction.
@@ -47,8 +47,7 @@ struct Value {
     scan: u32,
     /// It may come again in other transactions: [`Prefilter::recall`] may know it.
     recurs: bool,
-    /// It belongs to a variable of the response.
-    of_response: bool,
+    scope: Scope,
 }
 
 /// One transformation of one value.
@@ -235,7 +234,7 @@ impl Values {
             first_edge: NONE,
             scan: NONE,
             recurs: false,
-            of_response: false,
+            scope: Scope::Request,
         });
         id
     }
@@ -247,11 +246,10 @@ impl Values {
         }
     }
 
-    /// Notes that a value, which was just made, belongs to a variable of the response.
-    pub(crate) fn is_of_response(&mut self, id: ValueId) {
+    /// Notes what is looked for in a value, which was just made and is no name of the request.
+    pub(crate) fn set_scope(&mut self, id: ValueId, scope: Scope) {
         if let Some(value) = self.values.get_mut(id.0 as usize) {
-            value.of_response = true;
-            // What is recalled is what was found in requests.
+            value.scope = scope;
             value.recurs = false;
         }
     }
@@ -265,7 +263,8 @@ impl Values {
         let range = value.start as usize..value.start as usize + value.len as usize;
         let bytes = self.arena.get(range).unwrap_or(b"");
         let at = self.scans.len();
-        let recalled = if value.recurs { prefilter.recall(bytes, &mut self.scans) } else { None };
+        let recalled =
+            if value.recurs { prefilter.recall(bytes, value.scope, &mut self.scans) } else { None };
         let profile = recalled.unwrap_or_else(|| prefilter.profile(bytes));
         if let Some(value) = self.values.get_mut(id.0 as usize) {
             if recalled.is_some() {
@@ -291,9 +290,14 @@ impl Values {
         if chain.steps.is_empty() || self.summary(id, prefilter) & chain.triggers == 0 {
             return id;
         }
+        self.after(id, &chain.steps, prefilter)
+    }
+
+    /// The value after these steps.
+    pub(crate) fn after(&mut self, id: ValueId, steps: &[Step], prefilter: &Prefilter) -> ValueId {
         let mut id = id;
         let mut summary = self.summary(id, prefilter);
-        for step in &chain.steps {
+        for step in steps {
             if summary & step.triggers != 0 {
                 let to = self.changed_by(id, step);
                 if to != id {
@@ -327,11 +331,12 @@ impl Values {
         let what = || format!("t:{}", step.name);
         let changed = measure(what, || step.transformation.apply(self.bytes(id), &mut buffer));
         let to = if changed { self.push(&buffer) } else { id };
-        let (recurs, of_response) =
-            self.values.get(id.0 as usize).map_or((false, false), |value| (value.recurs, value.of_response));
-        if let Some(to) = self.values.get_mut(to.0 as usize) {
+        if changed
+            && let Some(Value { recurs, scope, .. }) = self.values.get(id.0 as usize).copied()
+            && let Some(to) = self.values.get_mut(to.0 as usize)
+        {
             to.recurs = recurs;
-            to.of_response = of_response;
+            to.scope = scope.after(step);
         }
         self.buffer = buffer;
         let edge = self.edges.len() as u32;
@@ -387,12 +392,9 @@ impl Values {
         let at = self.scans.len();
         let range = value.start as usize..value.start as usize + value.len as usize;
         let bytes = self.arena.get(range).unwrap_or(b"");
-        measure(
-            || "scan".to_owned(),
-            || prefilter.scan(bytes, value.of_response, profile, &mut self.buffer, &mut self.scans),
-        );
+        measure(|| "scan".to_owned(), || prefilter.scan(bytes, value.scope, profile, &mut self.scans));
         if value.recurs {
-            prefilter.keep(bytes, profile, self.scans.get(at..).unwrap_or(&[]));
+            prefilter.keep(bytes, value.scope, profile, self.scans.get(at..).unwrap_or(&[]));
         }
         if let Some(value) = self.values.get_mut(id.0 as usize) {
             value.scan = at as u32;
@@ -410,7 +412,7 @@ impl Values {
             check.take_from(bits);
         }
         if value.recurs {
-            prefilter.rule_out(self.bytes(id), check);
+            prefilter.rule_out(self.bytes(id), value.scope, check);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Building the scan: what operators require becomes literals, classes of bytes and conditions.
 
-use super::{ByteInfo, CheckId, Conditions, Filed, Prefilter, Scope, Triggers, set};
+use super::{ByteInfo, CheckId, Conditions, Filed, Prefilter, Scope, Scopes, Triggers, set};
 use crate::collections::sorted;
 use crate::operators::{ByteSet, Requirement, byte_frequency};
 use crate::plan::recall::Recall;
@@ -15,7 +15,7 @@ pub(crate) struct PrefilterBuilder {
     base: Vec<u16>,
     /// One for each check.
     conditions: Vec<Conditions>,
-    scopes: Vec<Scope>,
+    scopes: Vec<Scopes>,
     /// Sets of which a check needs a byte each.
     needed: Vec<(u16, ByteSet)>,
 }
@@ -35,7 +35,7 @@ impl PrefilterBuilder {
     /// be asked.
     ///
     /// The classes are without case, so that a value and the same in lower case have the same result.
-    pub(crate) fn add(&mut self, requirement: &Requirement, scope: Scope) -> Option<CheckId> {
+    pub(crate) fn add(&mut self, requirement: &Requirement, scopes: Scopes) -> Option<CheckId> {
         let check = u16::try_from(self.conditions.len()).ok()?;
         let (single, long): (Vec<_>, Vec<_>) =
             requirement.literals.iter().partition(|literal| literal.len() == 1);
@@ -85,7 +85,7 @@ impl PrefilterBuilder {
             self.literals.push((literal.to_ascii_lowercase(), check));
         }
         self.conditions.push(conditions);
-        self.scopes.push(scope);
+        self.scopes.push(scopes);
         Some(CheckId(check))
     }
 
@@ -95,7 +95,7 @@ impl PrefilterBuilder {
         self.always.push(check);
         self.base.push(check);
         self.conditions.push(Conditions::default());
-        self.scopes.push(Scope::default());
+        self.scopes.push(Scopes::default());
         Some(CheckId(check))
     }
 
@@ -128,16 +128,19 @@ impl PrefilterBuilder {
         let words = self.conditions.len().div_ceil(64);
         let mut literals = sorted(self.literals);
         literals.dedup();
-        let file = |belongs: fn(&Scope) -> bool| {
-            let is_in = |check: &u16| self.scopes.get(usize::from(*check)).is_some_and(belongs);
+        let file = |scope| {
+            let is_in = |check: &u16| {
+                self.scopes.get(usize::from(*check)).is_some_and(|scopes| scopes.contain(scope))
+            };
             let of_scope = literals.chunk_by(|(one, _), (other, _)| one == other).filter_map(|same| {
                 let checks = same.iter().map(|(_, check)| *check).filter(is_in).collect();
                 Some((same.first()?.0.as_slice(), checks))
             });
             Filed::new(of_scope)
         };
-        let request = file(|scope| scope.request)?;
-        let response = file(|scope| scope.response)?;
+        let scopes = [Scope::Request, Scope::Response, Scope::Body, Scope::Derived];
+        let [request, response, body, derived] = scopes.map(file);
+        let scopes = [request?, response?, body?, derived?];
         let bytes = bytes_of(&self.classes);
         let mut fulfils = Vec::new();
         let (mut by_class, mut by_lack) = (Vec::new(), Vec::new());
@@ -163,8 +166,7 @@ impl PrefilterBuilder {
             .collect();
         Some(Prefilter {
             words,
-            request,
-            response,
+            scopes,
             bytes,
             fulfilling,
             by_class,

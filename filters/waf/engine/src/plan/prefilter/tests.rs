@@ -1,4 +1,4 @@
-use super::{PrefilterBuilder, Scope};
+use super::{PrefilterBuilder, Scope, Scopes};
 use crate::operators::Operator;
 
 const OPERATORS: &[(&str, &str)] = &[
@@ -29,8 +29,15 @@ fn no_match_is_lost() {
         .collect();
     let mut builder = PrefilterBuilder::default();
     // By turns one for both, one for requests, one for responses.
-    let scope = |number: usize| Scope { request: number % 3 != 2, response: number % 3 != 1 };
-    let add = |(number, operator): (usize, &Operator)| builder.add(&operator.requirement(), scope(number));
+    let looks_at = |number: usize, scope| number % 3 != if scope == Scope::Request { 2 } else { 1 };
+    let add = |(number, operator): (usize, &Operator)| {
+        let mut scopes = Scopes::default();
+        [Scope::Request, Scope::Response]
+            .into_iter()
+            .filter(|scope| looks_at(number, *scope))
+            .for_each(|scope| scopes.insert(scope));
+        builder.add(&operator.requirement(), scopes)
+    };
     let checks: Vec<_> = operators.iter().enumerate().map(add).collect();
     let prefilter = builder.build().unwrap();
     let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -53,10 +60,10 @@ fn no_match_is_lost() {
                 byte.make_ascii_uppercase();
             }
         }
-        let of_response = next(2) == 0;
+        let scope = if next(2) == 0 { Scope::Response } else { Scope::Request };
         let scan = |value: &[u8]| {
             let mut words = Vec::new();
-            prefilter.scan(value, of_response, prefilter.profile(value), &mut Vec::new(), &mut words);
+            prefilter.scan(value, scope, prefilter.profile(value), &mut words);
             words
         };
         let words = scan(&value);
@@ -65,8 +72,7 @@ fn no_match_is_lost() {
             operators.iter().zip(&checks).zip(OPERATORS).enumerate()
         {
             let Some(check) = check else { continue };
-            let Scope { request, response } = scope(number);
-            if !(if of_response { response } else { request }) {
+            if !looks_at(number, scope) {
                 continue;
             }
             if operator.evaluate(&value, None) {
