@@ -210,7 +210,7 @@ impl<'i> Parser<'i> {
         let mut run = begin;
         loop {
             let rest = self.input.get(self.at..).unwrap_or_default();
-            let next = rest.iter().position(|&byte| matches!(byte, b'"' | b'\\' | ..0x20));
+            let next = rest.iter().position(|&byte| ends_run(byte));
             let next = next.ok_or(BodyError::JsonIncomplete)?;
             let end = self.at + next;
             match self.input.get(end) {
@@ -218,7 +218,7 @@ impl<'i> Parser<'i> {
                     self.at = end + 1;
                     let tail = self.input.get(run..end).unwrap_or_default();
                     let whole = self.input.get(begin..end).unwrap_or_default();
-                    if str::from_utf8(whole).is_err() {
+                    if !whole.is_ascii() && str::from_utf8(whole).is_err() {
                         return Err(BodyError::JsonUtf8(start));
                     }
                     if !decoded {
@@ -287,6 +287,22 @@ impl<'i> Parser<'i> {
     fn unexpected(&self) -> BodyError {
         if self.at >= self.input.len() { BodyError::JsonIncomplete } else { BodyError::JsonSyntax(self.at) }
     }
+}
+
+/// Whether a byte of a string does not stand for itself.
+#[inline(always)]
+fn ends_run(byte: u8) -> bool {
+    const ENDS: [bool; 256] = {
+        let mut ends = [false; 256];
+        let mut byte = 0;
+        #[expect(clippy::indexing_slicing, reason = "when it is compiled")]
+        while byte < 256 {
+            ends[byte] = byte < 0x20 || byte == b'"' as usize || byte == b'\\' as usize;
+            byte += 1;
+        }
+        ends
+    };
+    ENDS.get(usize::from(byte)).copied().unwrap_or(true)
 }
 
 /// Decodes what follows a backslash: the character and how many bytes wrote it.

@@ -274,6 +274,7 @@ impl<'a> Compiler<'a> {
             validates_xml: self.validates_xml,
             tx: self.tx,
             prefilter: Prefilter::default(),
+            group_checks: Vec::new(),
             prepared: Vec::new(),
             relied: Vec::new(),
             client: crate::plan::ClientUse::Always,

@@ -1,5 +1,7 @@
 //! Chains of transformations, each known once, and the byte classes that tell when one changes nothing.
 
+mod effects;
+
 use portcullis_seclang::ast;
 
 use crate::transformations::{Transformation, UnicodeMap, is_space};
@@ -24,9 +26,16 @@ pub(crate) struct Chain {
     pub(crate) scan_triggers: u32,
     /// How many steps there are before those at the end that only change case.
     scan_steps: usize,
+    writers: Vec<effects::Writer>,
 }
 
 impl Chain {
+    /// How long a form can get in which a value of this summary and length has bytes that it does not have itself. 0: none of
+    /// its forms has, but for blanks and case, and none is longer.
+    pub(crate) fn longest(&self, summary: u32, len: usize) -> usize {
+        effects::longest(&self.writers, summary, len)
+    }
+
     /// The steps that a scan takes notice of.
     pub(crate) fn scan_steps(&self) -> &[Step] {
         self.steps.get(..self.scan_steps).unwrap_or(&self.steps)
@@ -51,7 +60,8 @@ impl Chains {
     }
 
     pub(crate) fn get(&self, id: ChainId) -> &Chain {
-        static EMPTY: Chain = Chain { steps: Vec::new(), triggers: 0, scan_triggers: 0, scan_steps: 0 };
+        static EMPTY: Chain =
+            Chain { steps: Vec::new(), triggers: 0, scan_triggers: 0, scan_steps: 0, writers: Vec::new() };
         self.chains.get(id.0 as usize).unwrap_or(&EMPTY)
     }
 
@@ -82,7 +92,8 @@ impl Chains {
         let scan_triggers = triggers & !(UPPER | LOWER);
         let case = |step: &&Step| step.triggers & !(UPPER | LOWER) == 0;
         let scan_steps = steps.len() - steps.iter().rev().take_while(case).count();
-        self.chains.push(Chain { steps, triggers, scan_triggers, scan_steps });
+        let writers = effects::writers(&steps);
+        self.chains.push(Chain { steps, triggers, scan_triggers, scan_steps, writers });
         Some(ChainId(id))
     }
 }

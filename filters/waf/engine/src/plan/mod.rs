@@ -52,6 +52,8 @@ pub(crate) struct Plan {
     pub(crate) sources: Sources,
     pub(crate) chains: Chains,
     pub(crate) groups: Vec<Group>,
+    /// For each group the checks that are looked up for it. None where there are many.
+    pub(crate) group_checks: Vec<Vec<CheckId>>,
     /// XPath expressions but the fixed ones, each with its text, by which rules find what it found.
     pub(crate) xpaths: Vec<(Vec<u8>, XPath)>,
     /// A rule validates XML bodies, so they are kept as they are.
@@ -170,7 +172,24 @@ impl Plan {
             rule.listed = listed.map(Box::new);
         }
         self.prefilter = builder.build()?;
+        self.group_checks = self.checks_of_groups();
         Some(())
+    }
+
+    fn checks_of_groups(&self) -> Vec<Vec<CheckId>> {
+        /// More than so many mostly have one that can't be ruled out.
+        const MOST: usize = 8;
+        let mut all = vec![Vec::new(); self.groups.len()];
+        let conditions =
+            self.rules.iter().flat_map(|rule| &rule.links).filter_map(|link| link.condition.as_ref());
+        for condition in conditions {
+            let Some(check) = condition.check else { continue };
+            for group in condition.targets.iter().filter_map(|target| target.group) {
+                all.get_mut(group as usize).into_iter().for_each(|checks: &mut Vec<_>| checks.push(check));
+            }
+        }
+        all.iter_mut().filter(|checks| checks.len() > MOST).for_each(Vec::clear);
+        all
     }
 
     pub(crate) fn phase(&self, phase: Phase) -> &PhasePlan {

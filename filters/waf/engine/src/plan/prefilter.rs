@@ -153,6 +153,27 @@ impl Prefilter {
         Profile { classes, summary: summary | of_whole(bytes, summary) }
     }
 
+    /// Whether a form of a value can fulfil the conditions of one of the checks. The form has no other bytes than the value but
+    /// blanks, and is no longer, unless it has at most `longest` bytes, whatever they are.
+    pub(crate) fn can_fulfil(
+        &self,
+        checks: &[CheckId],
+        profile: Profile,
+        len: usize,
+        longest: usize,
+    ) -> bool {
+        let blank = self.bytes.get(usize::from(b' ')).map_or(0, |info| info.classes);
+        let classes = profile.classes | blank;
+        checks.iter().any(|check| {
+            let Some(Conditions { needed, min_length, .. }) = self.conditions.get(usize::from(check.0))
+            else {
+                return true;
+            };
+            let min_length = *min_length as usize;
+            longest > 0 && longest >= min_length || len >= min_length && classes & needed == *needed
+        })
+    }
+
     /// Appends the result for `bytes`, whose profile is given, to `results`. It holds for operators that look at values of `scope`.
     pub(crate) fn scan(&self, bytes: &[u8], scope: Scope, profile: Profile, results: &mut Vec<u64>) {
         let at = results.len();

@@ -192,7 +192,7 @@ impl Transaction {
         if self.memory.candidates.groups.get(group as usize).is_some_and(|made| *made >= since) {
             return at;
         }
-        self.scan_group(plan, wanted, at, words);
+        self.scan_group(plan, group, wanted, at, words);
         let now = self.memory.clock;
         if let Some(made) = self.memory.candidates.groups.get_mut(group as usize) {
             *made = now;
@@ -200,7 +200,7 @@ impl Transaction {
         at
     }
 
-    fn scan_group(&mut self, plan: &Plan, group: &Group, at: usize, words: usize) {
+    fn scan_group(&mut self, plan: &Plan, number: GroupId, group: &Group, at: usize, words: usize) {
         let chain = plan.chains.get(group.chain);
         let range = self.static_values(plan, group.source);
         self.scanned_source(plan, group.source, range);
@@ -211,6 +211,7 @@ impl Transaction {
         let Some(Resolved { buckets: (first, last), .. }) = sources.get(group.source.0 as usize) else {
             return;
         };
+        let checks = plan.group_checks.get(number as usize).map_or(&[][..], Vec::as_slice);
         for bucket in buckets.get(*first as usize..*last as usize).unwrap_or(&[]) {
             let triggered = chain.scan_triggers & bucket.summary != 0;
             let mut unchanged = group.multi_match || !triggered;
@@ -218,6 +219,12 @@ impl Transaction {
                 if triggered { members.get(bucket.start as usize..bucket.end as usize) } else { None };
             for (_, member) in members.unwrap_or(&[]) {
                 let mut id = *member;
+                if !checks.is_empty() {
+                    let (profile, len) = (values.profile(id, &plan.prefilter), values.len(id));
+                    if !plan.prefilter.can_fulfil(checks, profile, len, chain.longest(bucket.summary, len)) {
+                        continue;
+                    }
+                }
                 if group.multi_match {
                     for step in chain.scan_steps() {
                         let form = values.step(id, step, &plan.prefilter);

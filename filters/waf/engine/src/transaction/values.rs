@@ -255,7 +255,7 @@ impl Values {
     }
 
     /// The profile of a value, found once.
-    fn profile(&mut self, id: ValueId, prefilter: &Prefilter) -> Profile {
+    pub(super) fn profile(&mut self, id: ValueId, prefilter: &Prefilter) -> Profile {
         let Some(value) = self.values.get(id.0 as usize) else { return prefilter.profile(b"") };
         if let Some(known) = self.profiles.get(value.profile as usize) {
             return *known;

@@ -2,8 +2,10 @@
 
 use portcullis_seclang::ast;
 
-use super::{AMPERSAND, BACKSLASH, BASE64, BLANK, BLANK_END, BLANKS, HIGH, LOWER, NUL, ODD_BLANK, PERCENT, PLUS, UPPER};
 use super::{ALWAYS, Step};
+use super::{
+    AMPERSAND, BACKSLASH, BASE64, BLANK, BLANK_END, BLANKS, HIGH, LOWER, NUL, ODD_BLANK, PERCENT, PLUS, UPPER,
+};
 
 /// A step that can write bytes which a value does not have.
 #[derive(Debug)]
@@ -48,7 +50,8 @@ pub(super) fn writers(steps: &[Step]) -> Vec<Writer> {
 /// How long a form can get in which a value of this summary and length has bytes of others. 0: none of its forms has.
 pub(super) fn longest(writers: &[Writer], summary: u32, len: usize) -> usize {
     let fired = writers.iter().filter(|writer| writer.triggers & summary != 0);
-    let lengths = fired.map(|writer| writer.quarters.map_or(usize::MAX, |quarters| len.div_ceil(4) * quarters));
+    let lengths =
+        fired.map(|writer| writer.quarters.map_or(usize::MAX, |quarters| len.div_ceil(4) * quarters));
     lengths.max().unwrap_or(0)
 }
 
@@ -87,7 +90,6 @@ fn effect_of(name: &str) -> Effect {
         T::Trim,
         T::TrimLeft,
         T::TrimRight,
-        T::RemoveComments,
         T::RemoveCommentsChar,
         T::ReplaceComments,
         T::CmdLine,
@@ -102,6 +104,8 @@ fn effect_of(name: &str) -> Effect {
         T::EscapeSeqDecode,
         T::NormalizePath,
         T::NormalizePathWin,
+        // A comment without an end leaves a NUL.
+        T::RemoveComments,
         T::SqlHexDecode,
         T::HexDecode,
     ]) {

@@ -111,14 +111,33 @@ impl PrefilterBuilder {
         }
     }
 
-    /// Adds the conditions that can do without a class, now that those have theirs that can't.
+    /// Adds the conditions that can do without a class, now that those have theirs that can't. Each check's rarest set comes first, and
+    /// of these those that many have.
     fn add_needed(&mut self) {
-        for (check, bytes) in std::mem::take(&mut self.needed) {
-            let Some(class) = self.class(bytes) else { continue };
+        let needed = std::mem::take(&mut self.needed);
+        let wanted = |bytes: ByteSet| needed.iter().filter(|(_, other)| *other == bytes).count();
+        let rarer = |check: u16, bytes: ByteSet| {
+            let of_check = needed.iter().filter(|(other, _)| *other == check);
+            of_check.filter(|(_, other)| frequency_of(*other) < frequency_of(bytes)).count()
+        };
+        let order = needed
+            .iter()
+            .enumerate()
+            .map(|(at, (check, bytes))| (rarer(*check, *bytes), usize::MAX - wanted(*bytes), at));
+        for (.., at) in sorted(order.collect()) {
+            let Some((check, bytes)) = needed.get(at).copied() else { continue };
+            let Some(class) = self.class(bytes).or_else(|| self.wider_class(bytes)) else { continue };
             if let Some(conditions) = self.conditions.get_mut(usize::from(check)) {
                 conditions.needed |= 1 << class;
             }
         }
+    }
+
+    /// The rarest class that has all these bytes and others.
+    fn wider_class(&self, bytes: ByteSet) -> Option<usize> {
+        let classes = self.classes.iter().map(|class| class.bytes).enumerate();
+        let wider = classes.filter(|(_, class)| class.union(bytes) == *class && is_rare(*class));
+        wider.min_by(|(_, a), (_, b)| frequency_of(*a).total_cmp(&frequency_of(*b))).map(|(at, _)| at)
     }
 
     /// Builds the scan. `None` if it would be too large.

@@ -17,8 +17,9 @@ fn no_form_has_more() {
         (state % bound as u64) as usize
     };
     const PIECES: &[&str] = &[
-        "a", "Zm9v", "YmFy", "x", "0", "0x41", "1", " ", "\t", "\n", "\x0b", "%", "%41", "%u0041", "+", "&", "&lt;", "&#x41;",
-        "\\", "\\x41", "\\u0041", "\0", "/", "/*", "*/", "--", "#", ".", "..", "'", "\"", "^", ",", ";", "(", "=", "\u{e9}",
+        "a", "Zm9v", "YmFy", "x", "0", "0x41", "1", " ", "\t", "\n", "\x0b", "%", "%41", "%u0041", "+", "&",
+        "&lt;", "&#x41;", "\\", "\\x41", "\\u0041", "\0", "/", "/*", "*/", "--", "#", ".", "..", "'", "\"",
+        "^", ",", ";", "(", "=", "\u{e9}",
     ];
     let (mut kept, mut bounded) = (0, 0);
     for _ in 0..3000 {
@@ -27,8 +28,7 @@ fn no_form_has_more() {
         let ChainId(_) = chains.intern(&names, UnicodeMap::default()).unwrap();
         let chain = chains.get(ChainId(0));
         for _ in 0..60 {
-            let mut value: Vec<u8> =
-                (0..next(8)).flat_map(|_| PIECES[next(PIECES.len())].bytes()).collect();
+            let mut value: Vec<u8> = (0..next(8)).flat_map(|_| PIECES[next(PIECES.len())].bytes()).collect();
             if next(8) == 0 {
                 value.push(0xa0);
             }
@@ -40,7 +40,8 @@ fn no_form_has_more() {
                 if step.transformation.apply(&form, &mut out) {
                     form = out;
                 }
-                let has_others = form.iter().any(|byte| *byte != b' ' && !lower.contains(&byte.to_ascii_lowercase()));
+                let has_others =
+                    form.iter().any(|byte| *byte != b' ' && !lower.contains(&byte.to_ascii_lowercase()));
                 let is_long = form.len() > value.len();
                 assert!(
                     !(has_others || is_long) || form.len() <= longest,
