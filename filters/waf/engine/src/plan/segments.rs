@@ -5,8 +5,12 @@
 //! nearly all of a phase is one segment, and each source is looked at once. When a segment is entered, the scans of the groups
 //! that its rules look at say which of the rules can match.
 
+use portcullis_seclang::ast::VariableName;
+
 use super::reach::Fate;
-use super::{Chains, Entry, Group, GroupId, Operation, PhasePlan, Rule, SourceId, Sources, idle};
+use super::{
+    Chains, Entry, Group, GroupId, Link, Operation, PhasePlan, Rule, Source, SourceId, Sources, Target, idle,
+};
 use crate::actions::Action;
 use crate::collections::{change, sorted};
 
@@ -83,7 +87,7 @@ pub(super) fn cut(
         if may_idle && idle::is_idle(place, rule, phase, fates) {
             continue;
         }
-        if !prefilter || !wanted.add(place, rule, of.groups, places) {
+        if !prefilter || !wanted.add(place, rule, of, places) {
             set(&mut phase.always, place);
         }
         if may_skip(rule, fates.get(place)) {
@@ -114,25 +118,14 @@ struct OfSource {
 
 impl Wanted {
     /// False if the rule has to be visited whatever the values are.
-    fn add(&mut self, place: usize, rule: &Rule, groups: &[Group], places: &mut Vec<u32>) -> bool {
-        let Some(condition) = rule.links.first().and_then(|link| link.condition.as_ref()) else {
-            return false;
-        };
-        // This one looks at the body, whatever its targets are.
-        if matches!(&condition.operation, Operation::Fixed(operator) if operator.dtd().is_some()) {
-            return false;
-        }
-        let targets = condition.targets.iter();
-        let found: Option<Vec<(GroupId, &Group)>> =
-            targets.map(|target| Some((target.group?, groups.get(target.group? as usize)?))).collect();
-        let Some(found) = found else { return false };
-        for (id, group) in found {
-            let check = condition.check.filter(|_| !condition.negated).map(|check| usize::from(check.0));
-            change(&mut self.sources, group.source, |wanted| match check {
-                Some(check) => change(&mut wanted.groups, id, |checks| add(checks, check)),
+    fn add(&mut self, place: usize, rule: &Rule, of: &Of<'_>, places: &mut Vec<u32>) -> bool {
+        let Some(needs) = narrowest(rule, of) else { return false };
+        for Need { source, scanned } in needs {
+            change(&mut self.sources, source, |wanted| match scanned {
+                Some((group, check)) => change(&mut wanted.groups, group, |checks| add(checks, check)),
                 None => add(&mut wanted.present, place),
             });
-            if let Some(check) = check {
+            if let Some((_, check)) = scanned {
                 if places.len() <= check {
                     places.resize(check + 1, u32::MAX);
                 }
@@ -165,6 +158,63 @@ impl Wanted {
             SegmentSource { source, present: bits(wanted.present), triggers, checks: bits(all), groups }
         });
         segments.push(Segment { end, sources: sources.collect() });
+    }
+}
+
+/// A source of which a link must have a value for it to match; one of several does. If the value is scanned, the group and the
+/// check that has to be among what the scan finds.
+struct Need {
+    source: SourceId,
+    scanned: Option<(GroupId, usize)>,
+}
+
+/// What the link of a rule needs that the fewest requests have. Links that come before it leave nothing behind unless the whole
+/// chain matches, so they need not be run. `None`: no link needs anything.
+fn narrowest(rule: &Rule, of: &Of<'_>) -> Option<Vec<Need>> {
+    let has_effects =
+        |link: &Link| link.capture || !(link.set_vars.is_empty() && link.for_each_match.is_empty());
+    let last = rule.links.iter().position(has_effects).unwrap_or(usize::MAX);
+    let all = rule.links.iter().take(last.saturating_add(1)).filter_map(|link| needs(link, of));
+    all.min_by_key(|needs| needs.iter().map(|need| commonness(need, of)).max())
+}
+
+fn needs(link: &Link, of: &Of<'_>) -> Option<Vec<Need>> {
+    let condition = link.condition.as_ref()?;
+    // This one looks at the body, whatever its targets are.
+    if matches!(&condition.operation, Operation::Fixed(operator) if operator.dtd().is_some()) {
+        return None;
+    }
+    let check = condition.check.filter(|_| !condition.negated).map(|check| usize::from(check.0));
+    let need = |target: &Target| {
+        if target.count {
+            let test = condition.known_operator()?.number_test()?;
+            let is_static = of.sources.get(target.source)?.is_static();
+            let needs_some = test.matches_count(0) == condition.negated;
+            let is_plain = of.chains.get(condition.chain).steps.is_empty();
+            return (is_static && needs_some && is_plain)
+                .then_some(Need { source: target.source, scanned: None });
+        }
+        let group = target.group?;
+        let source = of.groups.get(group as usize)?.source;
+        Some(Need { source, scanned: check.map(|check| (group, check)) })
+    };
+    condition.targets.iter().map(need).collect()
+}
+
+/// How many requests have what is needed, by rank.
+fn commonness(need: &Need, of: &Of<'_>) -> usize {
+    use VariableName as V;
+    let source = of.sources.get(need.source);
+    let is_named = source.is_some_and(Source::is_one_key);
+    let is_usual = source.is_some_and(|source| {
+        matches!(source.variable, V::RequestLine | V::RequestMethod | V::RequestProtocol | V::ResponseStatus)
+    });
+    match (need.scanned.is_some(), is_named) {
+        (true, true) => 0,
+        (true, false) if !is_usual => 1,
+        (false, true) => 2,
+        (true, false) => 3,
+        (false, false) => 4,
     }
 }
 
