@@ -279,6 +279,8 @@ impl<'a> Compiler<'a> {
             relied: Vec::new(),
             client: crate::plan::ClientUse::Always,
             check_places: Vec::new(),
+            recurrence: Default::default(),
+            recall: Default::default(),
             limits: self.options.limits.clone(),
             persistent: Persistent::new(std::time::Duration::from_secs(self.collection_timeout)),
             clock: self.options.clock,

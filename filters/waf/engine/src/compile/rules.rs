@@ -148,6 +148,7 @@ impl Compiler<'_> {
                     match_message: match_message(operator.name),
                     argument,
                     check: None,
+                    number: None,
                 });
             }
         }

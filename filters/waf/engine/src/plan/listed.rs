@@ -2,7 +2,7 @@
 //! Set, which does so with the names of headers.
 //!
 //! As long as no other rule can see these variables, it is enough to set them where one is in the list. What was looked up in
-//! vain is remembered with a value as what an operator does not match is: by a check that a scan always fulfils.
+//! vain is remembered with a value as a condition is that it does not meet.
 
 use super::{CheckId, Condition, KeyName, Link, Operation, Part, Plan, Rule, Select, SourceId, Text, TxSlot};
 use crate::actions::{Action, SetVar, SetVarOp};
@@ -11,8 +11,8 @@ use portcullis_seclang::ast::{Collection, VariableName};
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Listed {
-    /// Set until a value was looked up in vain.
-    pub(crate) check: CheckId,
+    /// A number as conditions have it: set until a value was looked up in vain.
+    pub(crate) number: Option<CheckId>,
     /// What stands before the value in the variable's name.
     pub(crate) name: Box<[u8]>,
     /// What stands before and behind the value in the variable.
@@ -22,9 +22,9 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
-    /// For a rule of this kind, whose check `check` then is.
+    /// For a rule of this kind, without a number.
     #[inline(never)]
-    pub(super) fn of(plan: &Plan, rule: &Rule, check: impl FnOnce() -> Option<CheckId>) -> Option<Self> {
+    pub(super) fn of(plan: &Plan, rule: &Rule) -> Option<Self> {
         let [each, list] = rule.links.as_slice() else { return None };
         let [set_var] = each.set_vars.as_slice() else { return None };
         if rule.open || !takes_each_value(plan, each) || set_var.collection != Collection::Tx {
@@ -45,7 +45,7 @@ impl Listed {
                 Select::Key(_) | Select::XPath(_) => {}
             }
         }
-        Some(Listed { check: check()?, name, around, seen_by })
+        Some(Listed { number: None, name, around, seen_by })
     }
 }
 

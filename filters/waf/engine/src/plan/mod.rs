@@ -10,6 +10,7 @@ mod prepared;
 mod quick;
 mod reach;
 mod recall;
+mod recurring;
 mod segments;
 mod sources;
 mod text;
@@ -37,6 +38,8 @@ pub(crate) use prepared::Prepared;
 pub(crate) use quick::{Of, Quick, Quiet};
 pub(crate) use reach::Supposed;
 use reach::{Fate, KnownArgument, Reach};
+pub(crate) use recall::{Recall, Recurring};
+pub(crate) use recurring::{Recurrence, SourceUse, recurs};
 pub(crate) use segments::{Bits, Segment, place_of};
 pub(crate) use sources::{Select, Source, SourceId, Sources, is_fixed_xpath};
 pub(crate) use text::{KeyName, Part, Text, TxNames, TxSlot};
@@ -60,12 +63,14 @@ pub(crate) struct Plan {
     pub(crate) validates_xml: bool,
     pub(crate) tx: TxNames,
     pub(crate) prefilter: Prefilter,
+    pub(crate) recurrence: Recurrence,
+    pub(crate) recall: Recall,
     pub(crate) prepared: Vec<Prepared>,
     /// The rules that always run, as bits: if one is taken out, all rules have to be visited.
     pub(crate) relied: Vec<u64>,
     /// When a transaction needs the client's address.
     pub(crate) client: ClientUse,
-    /// For each check that a rule begins with, the rule's place in its phase.
+    /// For each check, or condition by its number, that has a rule visited, the rule's place in its phase.
     pub(crate) check_places: Vec<u32>,
     pub(crate) limits: Limits,
     pub(crate) persistent: Persistent,
@@ -98,6 +103,7 @@ impl Plan {
             self.add_checks(&reach)?;
             self.relied = std::mem::take(&mut reach.relied);
             self.client = ClientUse::of(self, &reach);
+            reach = reach.add_likely(self);
         }
         for (index, prepared) in reach.prepared.iter().enumerate() {
             let first = prepared.rules.first().and_then(|rule| self.rules.get_mut(*rule as usize));
@@ -142,10 +148,12 @@ impl Plan {
     #[inline(never)]
     fn add_checks(&mut self, reach: &Reach) -> Option<()> {
         let mut builder = PrefilterBuilder::default();
+        let mut open = Vec::new();
         for (phase, fates) in self.phases.iter().zip(&reach.fates) {
             for (entry, fate) in phase.entries.iter().zip(fates) {
                 let Entry::Rule(id) = entry else { continue };
                 let rule = self.rules.get_mut(*id as usize).filter(|_| *fate == Fate::Open);
+                open.extend(rule.is_some().then_some(*id));
                 let links = rule.into_iter().flat_map(|rule| &mut rule.links);
                 for condition in links.filter_map(|link| link.condition.as_mut()) {
                     let mut scopes = Scopes::default();
@@ -166,11 +174,11 @@ impl Plan {
                 }
             }
         }
-        let listed: Vec<_> =
-            self.rules.iter().map(|rule| Listed::of(self, rule, || builder.add_always())).collect();
+        let listed: Vec<_> = self.rules.iter().map(|rule| Listed::of(self, rule)).collect();
         for (rule, listed) in self.rules.iter_mut().zip(listed) {
             rule.listed = listed.map(Box::new);
         }
+        self.recurrence = Recurrence::number(&mut self.rules, &open, &self.sources, builder.len());
         self.prefilter = builder.build()?;
         self.group_checks = self.checks_of_groups();
         Some(())
@@ -237,6 +245,8 @@ pub(crate) struct PhasePlan {
     /// The places of the rules that are visited whatever the values are, as bits.
     pub(crate) always: Vec<u64>,
     pub(crate) segments: Vec<Segment>,
+    /// The conditions by which members that recur have rules visited.
+    pub(crate) numbers: Vec<Bits>,
     /// What must hold when it begins for its segments to be all that has to be visited.
     pub(crate) supposed: Vec<Supposed>,
     /// The ids of rules that a directive took out, and the directive, for the debug log.
@@ -341,6 +351,8 @@ pub(crate) struct Condition {
     pub(crate) argument: Text,
     /// The bit that a scan sets where the operator, without its negation, can match. `None`: it must always be asked.
     pub(crate) check: Option<CheckId>,
+    /// Its number in what is kept of members that recur; the check's, where a scan tells whether the condition can be met.
+    pub(crate) number: Option<CheckId>,
 }
 
 /// An operator for what the macros of its argument stand for, as long as a transaction is as its plan supposes.
@@ -351,6 +363,11 @@ pub(crate) struct KnownOperator {
 }
 
 impl Condition {
+    /// The bit that a scan sets where the condition can be met.
+    pub(crate) fn scanned_for(&self) -> Option<CheckId> {
+        self.check.filter(|_| !self.negated)
+    }
+
     /// The operator, as far as it is known when rules are loaded.
     pub(crate) fn known_operator(&self) -> Option<&Operator> {
         match (&self.operation, &self.known) {

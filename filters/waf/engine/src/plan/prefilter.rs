@@ -11,7 +11,6 @@ use portcullis_seclang::ast::VariableName;
 
 use super::chains::{ALWAYS, NEWLINE, Step, Triggers, of_whole};
 use super::literals::Literals;
-use super::recall::Recall;
 pub(crate) use builder::PrefilterBuilder;
 use builder::bytes_of;
 
@@ -50,14 +49,11 @@ pub(crate) struct Prefilter {
     lacking: u128,
     by_lack: Vec<(u32, u32)>,
     fulfils: Vec<(u16, u64)>,
-    /// The checks that are fulfilled until somebody rules them out.
-    always: Vec<u64>,
-    /// These, and all checks that the absence of a class fulfils.
+    /// The checks that the absence of a class fulfils.
     base: Vec<u64>,
     /// The checks that have further conditions, and for each check which.
     conditional: Vec<u64>,
     conditions: Vec<Conditions>,
-    recall: Recall,
 }
 
 /// Literals and their checks.
@@ -124,11 +120,9 @@ impl Default for Prefilter {
             lacking: 0,
             by_lack: Vec::new(),
             fulfils: Vec::new(),
-            always: Vec::new(),
             base: Vec::new(),
             conditional: Vec::new(),
             conditions: Vec::new(),
-            recall: Recall::default(),
         }
     }
 }
@@ -177,17 +171,16 @@ impl Prefilter {
     /// Appends the result for `bytes`, whose profile is given, to `results`. It holds for operators that look at values of `scope`.
     pub(crate) fn scan(&self, bytes: &[u8], scope: Scope, profile: Profile, results: &mut Vec<u64>) {
         let at = results.len();
-        results.extend_from_slice(&self.always);
+        results.extend_from_slice(&self.base);
         let Some(words) = results.get_mut(at..) else { return };
-        if profile.summary & NEWLINE != 0 {
-            words.copy_from_slice(&self.base);
-        } else {
-            for class in ones(!profile.classes & self.lacking) {
-                self.fulfil(self.by_lack.get(class), words);
+        // Each of these checks waits for the absence of one class.
+        if profile.summary & NEWLINE == 0 {
+            for class in ones(profile.classes & self.lacking) {
+                self.change(self.by_lack.get(class), words, |word, bits| word & !bits);
             }
         }
         for class in ones(profile.classes & self.fulfilling) {
-            self.fulfil(self.by_class.get(class), words);
+            self.change(self.by_class.get(class), words, |word, bits| word | bits);
         }
         if let Some(filed) = self.scopes.get(scope as usize) {
             filed.literals.scan(bytes, |literal| filed.add_checks(literal, words));
@@ -205,26 +198,11 @@ impl Prefilter {
         }
     }
 
-    /// What is known of a value that was kept, whose result is then appended to `results`.
-    pub(crate) fn recall(&self, bytes: &[u8], scope: Scope, results: &mut Vec<u64>) -> Option<Profile> {
-        self.recall.find((bytes, scope), self.words, results)
-    }
-
-    /// Keeps what is known of a value for other transactions. `result` is that of its scan.
-    pub(crate) fn keep(&self, bytes: &[u8], scope: Scope, profile: Profile, result: &[u64]) {
-        self.recall.keep((bytes, scope), profile, result);
-    }
-
-    /// Notes for other transactions that the operator of `check` does not match a value, if that is kept.
-    pub(crate) fn rule_out(&self, bytes: &[u8], scope: Scope, check: CheckId) {
-        self.recall.rule_out((bytes, scope), self.words, check);
-    }
-
-    fn fulfil(&self, range: Option<&(u32, u32)>, words: &mut [u64]) {
+    fn change(&self, range: Option<&(u32, u32)>, words: &mut [u64], change: impl Fn(u64, u64) -> u64) {
         let (start, end) = range.copied().unwrap_or_default();
         for (word, bits) in self.fulfils.get(start as usize..end as usize).unwrap_or(&[]) {
             if let Some(word) = words.get_mut(usize::from(*word)) {
-                *word |= bits;
+                *word = change(*word, *bits);
             }
         }
     }
@@ -321,15 +299,33 @@ impl Conditions {
 }
 
 /// The positions of the bits that are set.
-fn ones(bits: u128) -> impl Iterator<Item = usize> {
+fn ones(bits: u128) -> Ones {
     // Words that the machine has.
-    [(0, bits as u64), (64, (bits >> 64) as u64)].into_iter().flat_map(|(first, mut bits)| {
-        std::iter::from_fn(move || {
-            let next = (bits != 0).then(|| first + bits.trailing_zeros() as usize);
-            bits &= bits.wrapping_sub(1);
-            next
-        })
-    })
+    Ones { bits: bits as u64, first: 0, more: (bits >> 64) as u64 }
+}
+
+/// See [`ones`].
+struct Ones {
+    bits: u64,
+    first: usize,
+    more: u64,
+}
+
+impl Iterator for Ones {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        if self.bits == 0 {
+            (self.bits, self.first, self.more) = (self.more, 64, 0);
+            if self.bits == 0 {
+                return None;
+            }
+        }
+        let next = self.first + self.bits.trailing_zeros() as usize;
+        self.bits &= self.bits - 1;
+        Some(next)
+    }
 }
 
 fn set(words: &mut [u64], check: u16) {

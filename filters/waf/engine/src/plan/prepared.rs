@@ -2,14 +2,17 @@
 
 use std::ops::Range;
 
-use super::reach::Known;
+use super::reach::{Known, Supposed};
 use super::{Rule, RuleId, TxSlot};
 
-/// Rules that all match, quietly, and what they come to together.
+/// Rules that all match, quietly, and what they come to together. Where that depends on what came before, it is for transactions
+/// in which no rule that looks for attacks has matched.
 #[derive(Debug, Default)]
 pub(crate) struct Prepared {
     /// In order; the visit of the first stands for all.
     pub(crate) rules: Vec<RuleId>,
+    /// What must hold when the first of them is visited, and that no rule or target was taken out.
+    pub(crate) supposed: Vec<Supposed>,
     /// The values that are set, one after the other.
     pub(crate) text: Vec<u8>,
     /// What is set to which part of the text. `None`: it is unset.
@@ -48,9 +51,13 @@ enum Matched {
 }
 
 /// Fewer are visited one by one.
-const FEWEST: usize = 3;
+pub(super) const FEWEST: usize = 3;
 
 impl Building {
+    pub(super) fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
     /// Whether a rule at this place, which can be come to, is the one that comes next.
     pub(super) fn goes_on_at(&self, place: usize) -> bool {
         self.rules.is_empty() || self.next <= place
@@ -83,9 +90,9 @@ impl Building {
         }
     }
 
-    /// What can be done at once, if it is worth it, and the rules on the way that don't match.
-    pub(super) fn finish(mut self) -> Option<(Prepared, Vec<RuleId>)> {
-        let (rules, sets, next, matched, stale) = self.good.filter(|(rules, ..)| *rules >= FEWEST)?;
+    /// What can be done at once, if there are so many rules, and the rules on the way that don't match.
+    pub(super) fn finish(mut self, fewest: usize) -> Option<(Prepared, Vec<RuleId>)> {
+        let (rules, sets, next, matched, stale) = self.good.filter(|(rules, ..)| *rules >= fewest)?;
         self.rules.truncate(rules);
         self.sets.truncate(sets);
         // Without a variable that is set there is nothing to do at once.

@@ -9,11 +9,13 @@
 //! earlier phase or the host left one out, all of its rules are visited; and so are all that come after a `ctl` that takes out a rule
 //! which is relied on here.
 
+mod likely;
+
 use std::rc::Rc;
 
 use portcullis_seclang::ast::{AllowScope, Collection};
 
-use super::prepared::{Building, Prepared};
+use super::prepared::{Building, FEWEST, Prepared};
 use super::{
     Condition, Disruptive, Entry, KeyName, Link, Of, Operation, Part, PhasePlan, Plan, Rule, RuleId, Text,
     TxSlot,
@@ -168,7 +170,7 @@ impl Walk<'_> {
 
     /// Ends what was being gathered.
     fn prepared(&mut self, building: &mut Building) {
-        let Some((prepared, passed)) = std::mem::take(building).finish() else { return };
+        let Some((prepared, passed)) = std::mem::take(building).finish(FEWEST) else { return };
         passed.into_iter().for_each(|rule| self.rely(rule));
         self.reach.prepared.push(prepared);
     }

@@ -1,122 +1,142 @@
-//! What scans have found in values that come again from one request to the next: names of headers, cookies and arguments, and the
-//! headers that tell a browser.
+//! Which conditions a member of a variable may meet, for members that come again from one request to the next: names of headers,
+//! cookies and arguments, the headers that tell a browser, the method.
 //!
-//! A value that is here is neither looked at nor scanned; and operators that were asked about it in vain are not asked again.
-//! Bounded: there are four places for a value, and where all are taken, one of them goes to the next. Values that may be secret
+//! A member that is here is neither looked at nor scanned nor transformed; and conditions that it did not meet are not asked again.
+//! Bounded: there are four places for a member, and where all are taken, one of them goes to the next. Values that may be secret
 //! are not kept here.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
-use super::{CheckId, Profile, Scope};
+use portcullis_seclang::ast::VariableName;
+
+use super::CheckId;
 use crate::hash::hash;
 
-/// How many values are kept, and how long each may be, in bytes. With what is known of them, these take 0.5 MB for each rule set
-/// that has had requests.
+/// How many members are kept, and how long each may be, name and value together, in bytes. With what is known of them, these take
+/// 0.5 MB for each rule set that has had requests.
 const PLACES: usize = 2048;
-const MAX_LENGTH: usize = 128;
-/// How many places a value has to choose from.
+const MAX_LENGTH: usize = 192;
+/// How many places a member has to choose from.
 const CHOICE: usize = 4;
+/// So many of the places are for names of arguments, of which a client may send many; these take no others' places.
+const FOR_ARGUMENTS: usize = PLACES / 4 * 3;
 
 /// See the module. Transactions of a rule set share it.
 #[derive(Debug, Default)]
-pub(super) struct Recall(Mutex<Places>);
+pub(crate) struct Recall(Mutex<Places>);
 
+/// A member of a variable.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Recurring<'m> {
+    pub(crate) variable: VariableName,
+    /// Empty where it is the value itself, or the variable is no collection.
+    pub(crate) name: &'m [u8],
+    pub(crate) value: &'m [u8],
+}
+
+/// The members that are kept.
 #[derive(Debug, Default)]
-struct Places {
-    /// A part of each value's hash. Empty until a value is kept.
+pub(crate) struct Places {
+    /// A part of each member's hash.
     tags: Vec<u32>,
-    /// Its length and its scope, which tells what it was searched for. 0 is a free place.
-    lengths: Vec<(u8, Scope)>,
+    /// The variable, and the lengths of name and value. Empty until a member is kept.
+    kinds: Vec<Option<(VariableName, u8, u8)>>,
     bytes: Vec<[u8; MAX_LENGTH]>,
-    profiles: Vec<Profile>,
-    /// For each place as many words as a scan's result has.
+    /// For each place as many words as there are for conditions.
     bits: Vec<u64>,
-    /// Counts the values that were kept.
+    /// Counts the members that were kept.
     kept: usize,
 }
 
+impl Recurring<'_> {
+    /// Whether there is room for it.
+    pub(crate) fn fits(&self) -> bool {
+        self.name.len() + self.value.len() <= MAX_LENGTH
+    }
+}
+
 impl Recall {
-    /// What is known of a value, and appends its scan's result to `results`.
-    pub(super) fn find(
-        &self,
-        value: (&[u8], Scope),
-        words: usize,
-        results: &mut Vec<u64>,
-    ) -> Option<Profile> {
-        if value.0.len() > MAX_LENGTH {
-            return None;
-        }
-        let places = self.0.lock().ok()?;
-        let place = places.find(value)?;
-        results.extend_from_slice(places.bits.get(place * words..(place + 1) * words)?);
-        places.profiles.get(place).copied()
+    /// For many questions at once.
+    pub(crate) fn lock(&self) -> Option<MutexGuard<'_, Places>> {
+        self.0.lock().ok()
     }
 
-    /// Keeps what is known of a value. `bits` is its scan's result.
-    pub(super) fn keep(&self, value: (&[u8], Scope), profile: Profile, bits: &[u64]) {
-        let (bytes, scope) = value;
-        if bytes.is_empty() || bytes.len() > MAX_LENGTH {
-            return;
-        }
+    /// Keeps what is known of a member that fits.
+    pub(crate) fn keep(&self, member: Recurring<'_>, bits: &[u64]) {
+        let Recurring { variable, name, value } = member;
         let Ok(mut places) = self.0.lock() else { return };
-        if places.lengths.is_empty() {
+        if places.kinds.is_empty() {
             places.tags.resize(PLACES, 0);
-            places.lengths.resize(PLACES, (0, Scope::Request));
+            places.kinds.resize(PLACES, None);
             places.bytes.resize(PLACES, [0; MAX_LENGTH]);
-            places.profiles.resize(PLACES, Profile::default());
             places.bits.resize(PLACES * bits.len(), 0);
         }
-        let (first, tag) = place_of(bytes);
+        let (first, tag) = place_of(member);
         let free = places
-            .lengths
+            .kinds
             .get(first..first + CHOICE)
-            .and_then(|lengths| lengths.iter().position(|(length, _)| *length == 0));
+            .and_then(|kinds| kinds.iter().position(|kind| kind.is_none()));
         places.kept = places.kept.wrapping_add(1);
-        let place = places.find(value).unwrap_or(first + free.unwrap_or(places.kept % CHOICE));
-        let Places { tags, lengths, bytes: kept, profiles, bits: all, .. } = &mut *places;
+        let place = places.find(member).unwrap_or(first + free.unwrap_or(places.kept % CHOICE));
+        let Places { tags, kinds, bytes, bits: all, .. } = &mut *places;
         if let Some(known_tag) = tags.get_mut(place)
-            && let Some(length) = lengths.get_mut(place)
-            && let Some(kept) = kept.get_mut(place).and_then(|kept| kept.get_mut(..bytes.len()))
-            && let Some(known) = profiles.get_mut(place)
+            && let Some(kind) = kinds.get_mut(place)
+            && let Some((kept_name, kept_value)) =
+                bytes.get_mut(place).and_then(|bytes| bytes.split_at_mut_checked(name.len()))
+            && let Some(kept_value) = kept_value.get_mut(..value.len())
             && let Some(found) = all.get_mut(place * bits.len()..(place + 1) * bits.len())
         {
             *known_tag = tag;
-            *length = (bytes.len() as u8, scope);
-            kept.copy_from_slice(bytes);
-            *known = profile;
+            *kind = Some((variable, name.len() as u8, value.len() as u8));
+            kept_name.copy_from_slice(name);
+            kept_value.copy_from_slice(value);
             found.copy_from_slice(bits);
         }
     }
 
-    /// Notes that the operator of `check` does not match a value, if that is kept.
-    pub(super) fn rule_out(&self, value: (&[u8], Scope), words: usize, check: CheckId) {
+    /// Notes that a member does not meet a condition, if it is kept.
+    pub(crate) fn rule_out(&self, member: Recurring<'_>, words: usize, condition: CheckId) {
         let Ok(mut places) = self.0.lock() else { return };
-        if let Some(place) = places.find(value)
+        if let Some(place) = places.find(member)
             && let Some(bits) = places.bits.get_mut(place * words..(place + 1) * words)
         {
-            check.take_from(bits);
+            condition.take_from(bits);
         }
     }
 }
 
 impl Places {
-    fn find(&self, (value, scope): (&[u8], Scope)) -> Option<usize> {
-        let (first, tag) = place_of(value);
+    /// What is known of a member: as many words as there are for conditions.
+    pub(crate) fn get(&self, member: Recurring<'_>, words: usize) -> Option<&[u64]> {
+        let place = self.find(member)?;
+        self.bits.get(place * words..(place + 1) * words)
+    }
+
+    fn find(&self, member: Recurring<'_>) -> Option<usize> {
+        let (first, tag) = place_of(member);
         let tags = self.tags.get(first..first + CHOICE)?;
-        let is_kept = |place: &usize| {
-            let Some(known) = self.lengths.get(*place).copied() else { return false };
-            let kept = self.bytes.get(*place).and_then(|bytes| bytes.get(..value.len()));
-            known == (value.len() as u8, scope) && known.0 > 0 && kept == Some(value)
-        };
         let known = tags.iter().zip(first..).filter(|(known, _)| **known == tag);
-        known.map(|(_, place)| place).find(is_kept)
+        known.map(|(_, place)| place).find(|place| self.is_kept(*place, member))
+    }
+
+    fn is_kept(&self, place: usize, member: Recurring<'_>) -> bool {
+        let Some(Some((variable, name, value))) = self.kinds.get(place).copied() else { return false };
+        let (name, value) = (usize::from(name), usize::from(value));
+        let kept = self.bytes.get(place).and_then(|bytes| bytes.get(..name + value)?.split_at_checked(name));
+        variable == member.variable && kept == Some((member.name, member.value))
     }
 }
 
-/// The first of the places for a value, and its tag.
-fn place_of(value: &[u8]) -> (usize, u32) {
-    let hash = hash(value);
-    ((hash >> 40) as usize % (PLACES / CHOICE) * CHOICE, hash as u32)
+/// The first of the places for a member, and its tag.
+fn place_of(member: Recurring<'_>) -> (usize, u32) {
+    use VariableName as V;
+    let of_name = hash(member.name).wrapping_add(member.variable as u64);
+    let hash = hash(member.value) ^ of_name.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let (start, end) = match member.variable {
+        V::ArgsNames | V::ArgsGetNames | V::ArgsPostNames => (0, FOR_ARGUMENTS),
+        _ => (FOR_ARGUMENTS, PLACES),
+    };
+    (start + (hash >> 40) as usize % ((end - start) / CHOICE) * CHOICE, hash as u32)
 }
 
 #[cfg(test)]
@@ -126,30 +146,36 @@ mod tests {
     #[test]
     fn knows_what_it_has_kept_and_nothing_else() {
         let recall = Recall::default();
-        let profile = Profile::default();
-        let bits = |value: &[u8]| {
-            let mut results = vec![7];
-            recall.find((value, Scope::Request), 2, &mut results).map(|_| results)
-        };
-        assert_eq!(bits(b"host"), None);
-        recall.keep((b"host", Scope::Request), profile, &[0b111, 1 << 63]);
-        assert_eq!(bits(b"host"), Some(vec![7, 0b111, 1 << 63]));
-        // Searched for other literals, so not the same.
-        assert_eq!(recall.find((b"host", Scope::Derived), 2, &mut Vec::new()).map(|_| ()), None);
-        assert_eq!((bits(b"Host"), bits(b"hos"), bits(b"")), (None, None, None));
-        recall.rule_out((b"host", Scope::Request), 2, CheckId(1));
-        recall.rule_out((b"host", Scope::Request), 2, CheckId(127));
-        recall.rule_out((b"other", Scope::Request), 2, CheckId(0));
-        assert_eq!(bits(b"host"), Some(vec![7, 0b101, 0]));
-        for long in [MAX_LENGTH, MAX_LENGTH + 1] {
-            let value = vec![b'a'; long];
-            recall.keep((&value, Scope::Request), profile, &[1, 2]);
-            assert_eq!(bits(&value).is_some(), long == MAX_LENGTH);
-        }
-        // More than there are places for: the older ones go.
+        let header = |name, value| Recurring { variable: VariableName::RequestHeaders, name, value };
+        let bits = |member: Recurring<'_>| recall.lock()?.get(member, 2).map(<[u64]>::to_vec);
+        let host = header(b"host", b"a.example");
+        assert_eq!(bits(host), None);
+        recall.keep(host, &[0b111, 1 << 63]);
+        assert_eq!(bits(host), Some(vec![0b111, 1 << 63]));
+        let others = [
+            header(b"host", b"A.example"),
+            header(b"hosta", b".example"),
+            header(b"", b"hosta.example"),
+            header(b"", b""),
+            Recurring { variable: VariableName::RequestCookiesNames, ..host },
+        ];
+        others.iter().for_each(|other| assert_eq!(bits(*other), None, "{other:?}"));
+        recall.rule_out(host, 2, CheckId(1));
+        recall.rule_out(host, 2, CheckId(127));
+        others.iter().for_each(|other| recall.rule_out(*other, 2, CheckId(0)));
+        assert_eq!(bits(host), Some(vec![0b101, 0]));
+        recall.keep(header(b"", b""), &[1, 2]);
+        assert_eq!(bits(header(b"", b"")), Some(vec![1, 2]));
+        let long = vec![b'a'; MAX_LENGTH - 1];
+        assert!(header(b"b", &long).fits() && !header(b"bc", &long).fits());
+        recall.keep(header(b"b", &long), &[3, 4]);
+        assert_eq!(bits(header(b"b", &long)), Some(vec![3, 4]));
+        // Of more arguments than there are places for the older ones go, and nothing else does.
         let names: Vec<String> = (0..PLACES * 8).map(|number| format!("name{number}")).collect();
-        names.iter().for_each(|name| recall.keep((name.as_bytes(), Scope::Request), profile, &[3, 4]));
-        let known = names.iter().filter(|name| bits(name.as_bytes()) == Some(vec![7, 3, 4])).count();
-        assert!((PLACES / 2..=PLACES).contains(&known), "{known}");
+        let argument = |value| Recurring { variable: VariableName::ArgsNames, name: b"", value };
+        names.iter().for_each(|name| recall.keep(argument(name.as_bytes()), &[3, 4]));
+        let known = names.iter().filter(|name| bits(argument(name.as_bytes())) == Some(vec![3, 4])).count();
+        assert!((FOR_ARGUMENTS / 2..=FOR_ARGUMENTS).contains(&known), "{known}");
+        assert_eq!(bits(host), Some(vec![0b101, 0]));
     }
 }

@@ -8,6 +8,7 @@
 use portcullis_seclang::ast::VariableName;
 
 use super::reach::Fate;
+use super::recurring::is_recurring;
 use super::{
     Chains, Entry, Group, GroupId, Link, Operation, PhasePlan, Rule, Source, SourceId, Sources, Target, idle,
 };
@@ -95,6 +96,7 @@ pub(super) fn cut(
         }
     }
     wanted.finish(phase.entries.len(), of, &mut phase.segments);
+    phase.numbers = bits(wanted.numbers);
 }
 
 /// The place of a rule by its check.
@@ -105,31 +107,37 @@ pub(crate) fn place_of(places: &[u32], check: usize) -> usize {
 #[derive(Default)]
 struct Wanted {
     sources: Vec<(SourceId, OfSource)>,
+    /// The conditions, of the whole phase, that recurring members may meet.
+    numbers: Words,
 }
 
 /// Words of a bit set, by their places.
-type Words = Vec<(u32, u64)>;
+pub(super) type Words = Vec<(u32, u64)>;
 
+/// What is wanted of the values of a source.
 #[derive(Default)]
-struct OfSource {
-    present: Words,
-    groups: Vec<(GroupId, Words)>,
+pub(super) struct OfSource {
+    /// Of any value.
+    pub(super) any: Words,
+    /// Of values in which a scan finds something, by group.
+    pub(super) groups: Vec<(GroupId, Words)>,
 }
 
 impl Wanted {
     /// False if the rule has to be visited whatever the values are.
     fn add(&mut self, place: usize, rule: &Rule, of: &Of<'_>, places: &mut Vec<u32>) -> bool {
         let Some(needs) = narrowest(rule, of) else { return false };
-        for Need { source, scanned } in needs {
+        for Need { source, scanned, number } in needs {
             change(&mut self.sources, source, |wanted| match scanned {
                 Some((group, check)) => change(&mut wanted.groups, group, |checks| add(checks, check)),
-                None => add(&mut wanted.present, place),
+                None => add(&mut wanted.any, place),
             });
-            if let Some((_, check)) = scanned {
-                if places.len() <= check {
-                    places.resize(check + 1, u32::MAX);
+            number.into_iter().for_each(|number| add(&mut self.numbers, number));
+            for number in scanned.map(|(_, check)| check).into_iter().chain(number) {
+                if places.len() <= number {
+                    places.resize(number + 1, u32::MAX);
                 }
-                if let Some(known) = places.get_mut(check) {
+                if let Some(known) = places.get_mut(number) {
                     *known = place as u32;
                 }
             }
@@ -155,7 +163,7 @@ impl Wanted {
                 groups.push(SegmentGroup { group, triggers, checks: bits(checks) });
             }
             let triggers = groups.iter().fold(0, |all, group| all | group.triggers);
-            SegmentSource { source, present: bits(wanted.present), triggers, checks: bits(all), groups }
+            SegmentSource { source, present: bits(wanted.any), triggers, checks: bits(all), groups }
         });
         segments.push(Segment { end, sources: sources.collect() });
     }
@@ -166,6 +174,8 @@ impl Wanted {
 struct Need {
     source: SourceId,
     scanned: Option<(GroupId, usize)>,
+    /// The condition's number, if members of the source recur.
+    number: Option<usize>,
 }
 
 /// What the link of a rule needs that the fewest requests have. Links that come before it leave nothing behind unless the whole
@@ -184,19 +194,26 @@ fn needs(link: &Link, of: &Of<'_>) -> Option<Vec<Need>> {
     if matches!(&condition.operation, Operation::Fixed(operator) if operator.dtd().is_some()) {
         return None;
     }
-    let check = condition.check.filter(|_| !condition.negated).map(|check| usize::from(check.0));
+    let check = condition.scanned_for().map(|check| usize::from(check.0));
     let need = |target: &Target| {
+        let number = match of.sources.get(target.source) {
+            Some(source) if is_recurring(source.variable) => Some(usize::from(condition.number?.0)),
+            _ => None,
+        };
         if target.count {
             let test = condition.known_operator()?.number_test()?;
             let is_static = of.sources.get(target.source)?.is_static();
             let needs_some = test.matches_count(0) == condition.negated;
             let is_plain = of.chains.get(condition.chain).steps.is_empty();
-            return (is_static && needs_some && is_plain)
-                .then_some(Need { source: target.source, scanned: None });
+            return (is_static && needs_some && is_plain).then_some(Need {
+                source: target.source,
+                scanned: None,
+                number,
+            });
         }
         let group = target.group?;
         let source = of.groups.get(group as usize)?.source;
-        Some(Need { source, scanned: check.map(|check| (group, check)) })
+        Some(Need { source, scanned: check.map(|check| (group, check)), number })
     };
     condition.targets.iter().map(need).collect()
 }
@@ -218,11 +235,11 @@ fn commonness(need: &Need, of: &Of<'_>) -> usize {
     }
 }
 
-fn add(set: &mut Words, bit: usize) {
+pub(super) fn add(set: &mut Words, bit: usize) {
     change(set, (bit / 64) as u32, |bits| *bits |= 1 << (bit % 64));
 }
 
-fn bits(set: Words) -> Vec<Bits> {
+pub(super) fn bits(set: Words) -> Vec<Bits> {
     set.into_iter().map(|(word, bits)| Bits { word, bits }).collect()
 }
 

@@ -69,7 +69,6 @@ impl Transaction {
             debug!(self, 4, "Skipping request argument, over limit ({limit})");
             return false;
         }
-        self.memory.values.recurs(name);
         self.add_member(V::Args, name, value);
         self.add_member(V::ArgsNames, name, name);
         let (values, names) = match origin {

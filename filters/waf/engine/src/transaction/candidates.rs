@@ -4,9 +4,13 @@
 //! rule of a phase that looks at it has all its values scanned; whether any later rule can match anything in it is
 //! then one bit. Only for rules whose bit is set are the values looked at one by one.
 
-use super::{Scratch, Transaction, ValueId, collections::Found};
+use super::known::{Known, KnownId};
+use super::{
+    Scratch, Transaction, ValueId, Values,
+    collections::{Found, Member},
+};
 use crate::collections::merge_sort;
-use crate::plan::{Bits, CheckId, Group, GroupId, PhasePlan, Plan, Segment, SourceId, place_of};
+use crate::plan::{Bits, CheckId, Group, GroupId, PhasePlan, Plan, Segment, SourceId, Supposed, place_of};
 
 /// Resolved sources and scanned groups.
 ///
@@ -16,6 +20,9 @@ use crate::plan::{Bits, CheckId, Group, GroupId, PhasePlan, Plan, Segment, Sourc
 pub(crate) struct Candidates {
     sources: Vec<Resolved>,
     found: Vec<Found>,
+    /// What is known of each of these as a member.
+    found_known: Vec<KnownId>,
+    pub(super) known: Known,
     buckets: Vec<Bucket>,
     /// What the scans of all values of a bucket or a source found, `words` words for each.
     totals: Vec<u64>,
@@ -35,6 +42,9 @@ pub(crate) struct Candidates {
 struct Resolved {
     values: (u32, u32),
     values_at: u64,
+    /// Those of them that are judged by themselves.
+    fresh: (u32, u32),
+    fresh_at: u64,
     buckets: (u32, u32),
     buckets_at: u64,
     /// The summaries and the scans of all values together; where the bits are in `totals`.
@@ -59,6 +69,8 @@ impl Candidates {
         self.groups.resize(plan.groups.len(), 0);
         self.bits.resize(plan.groups.len() * plan.prefilter.words(), 0);
         self.found.clear();
+        self.found_known.clear();
+        self.known.reset(plan.recurrence.words);
         self.buckets.clear();
         self.totals.clear();
         self.members.clear();
@@ -67,12 +79,8 @@ impl Candidates {
 
 impl Transaction {
     /// Starts a phase: only the rules that have to be visited anyway are marked.
-    pub(crate) fn begin_phase(&mut self, phase: &PhasePlan) {
-        self.as_supposed = !self.relied_removed
-            && phase.supposed.iter().all(|(slot, value)| {
-                let found = self.memory.tx.slot(*slot).map(|value| self.memory.values.bytes(value));
-                found == value.as_deref()
-            });
+    pub(crate) fn begin_phase(&mut self, plan: &Plan, phase: &PhasePlan) {
+        self.as_supposed = !self.relied_removed && self.holds(&phase.supposed);
         let visit = &mut self.memory.candidates.visit;
         visit.clear();
         visit.extend_from_slice(&phase.always);
@@ -80,6 +88,17 @@ impl Transaction {
             // Every rule says what it does, or may do it.
             self.visit_all();
         }
+        self.recall(plan);
+        let Candidates { known, visit, .. } = &mut self.memory.candidates;
+        mark(plan, known.all(), 0, &phase.numbers, visit);
+    }
+
+    /// Whether TX variables are as they are supposed to be.
+    pub(super) fn holds(&self, supposed: &[Supposed]) -> bool {
+        supposed.iter().all(|(slot, value)| {
+            let found = self.memory.tx.slot(*slot).map(|value| self.memory.values.bytes(value));
+            found == value.as_deref()
+        })
     }
 
     /// Marks all rules of the phase.
@@ -91,7 +110,7 @@ impl Transaction {
     /// Marks the rules of a segment that can match.
     pub(crate) fn enter_segment(&mut self, plan: &Plan, segment: &Segment) {
         for wanted in &segment.sources {
-            let values = self.static_values(plan, wanted.source);
+            let values = self.fresh_values(plan, wanted.source);
             if values.is_empty() {
                 continue;
             }
@@ -105,20 +124,15 @@ impl Transaction {
                 continue;
             }
             let (summary, total) = self.scanned_source(plan, wanted.source, values);
+            let Candidates { totals, visit, .. } = &mut self.memory.candidates;
+            mark(plan, totals, total, &wanted.checks, visit);
             if summary & wanted.triggers == 0 {
-                let Candidates { totals, visit, .. } = &mut self.memory.candidates;
-                mark(plan, totals, total, &wanted.checks, visit);
                 continue;
             }
-            for group in &wanted.groups {
-                if summary & group.triggers == 0 {
-                    let Candidates { totals, visit, .. } = &mut self.memory.candidates;
-                    mark(plan, totals, total, &group.checks, visit);
-                } else {
-                    let from = self.scanned_group(plan, group.group);
-                    let Candidates { bits, visit, .. } = &mut self.memory.candidates;
-                    mark(plan, bits, from, &group.checks, visit);
-                }
+            for group in wanted.groups.iter().filter(|group| summary & group.triggers != 0) {
+                let from = self.scanned_group(plan, group.group);
+                let Candidates { bits, visit, .. } = &mut self.memory.candidates;
+                mark(plan, bits, from, &group.checks, visit);
             }
         }
     }
@@ -147,16 +161,58 @@ impl Transaction {
         {
             return *start as usize..*end as usize;
         }
-        let mut found = std::mem::take(&mut self.memory.candidates.found);
-        let start = found.len();
-        self.resolve(plan, source, &mut found);
-        let end = found.len();
-        self.memory.candidates.found = found;
+        let range = self.resolve_static(plan, source, false);
         let now = self.memory.clock;
         if let Some(known) = self.memory.candidates.sources.get_mut(source.0 as usize) {
-            known.values = (start as u32, end as u32);
+            known.values = (range.start as u32, range.end as u32);
             known.values_at = now;
         }
+        range
+    }
+
+    /// The same without the members of which it is known what conditions they may meet.
+    fn fresh_values(&mut self, plan: &Plan, id: SourceId) -> std::ops::Range<usize> {
+        let Some(source) = plan.sources.get(id) else { return 0..0 };
+        if !plan.recurrence.covers(source.variable) {
+            return self.static_values(plan, id);
+        }
+        if !self.memory.candidates.known.has_fresh(source.variable) {
+            return 0..0;
+        }
+        let since = self.memory.changed(source.variable);
+        if let Some(Resolved { fresh: (start, end), fresh_at, .. }) =
+            self.memory.candidates.sources.get(id.0 as usize)
+            && *fresh_at >= since
+        {
+            return *start as usize..*end as usize;
+        }
+        let range = self.resolve_static(plan, id, true);
+        let now = self.memory.clock;
+        if let Some(known) = self.memory.candidates.sources.get_mut(id.0 as usize) {
+            known.fresh = (range.start as u32, range.end as u32);
+            known.fresh_at = now;
+        }
+        range
+    }
+
+    fn resolve_static(&mut self, plan: &Plan, id: SourceId, only_fresh: bool) -> std::ops::Range<usize> {
+        let mut found = std::mem::take(&mut self.memory.candidates.found);
+        let start = found.len();
+        match plan.sources.get(id).filter(|source| plan.recurrence.covers(source.variable)) {
+            Some(source) => {
+                let mut known = std::mem::take(&mut self.memory.candidates.found_known);
+                known.resize(start, KnownId::FRESH);
+                let wanted = |member: &Member| !only_fresh || member.known == KnownId::FRESH;
+                self.each_member(source, wanted, |of, member| {
+                    found.push(of);
+                    known.push(member.known);
+                });
+                self.memory.candidates.found_known = known;
+            }
+            None => self.resolve(plan, id, &mut found),
+        }
+        let end = found.len();
+        self.memory.candidates.found = found;
         start..end
     }
 
@@ -164,11 +220,22 @@ impl Transaction {
         self.memory.candidates.found.get(index).copied()
     }
 
+    /// What is known of a value as a member of its variable.
+    pub(super) fn known_member(&self, index: usize) -> KnownId {
+        self.memory.candidates.found_known.get(index).copied().unwrap_or(KnownId::FRESH)
+    }
+
     /// Whether any value of the group can match the operator of `check`.
     pub(crate) fn is_candidate(&mut self, plan: &Plan, group: GroupId, check: CheckId) -> bool {
         let words = plan.prefilter.words();
         let Some(wanted) = plan.groups.get(group as usize) else { return true };
-        let values = self.static_values(plan, wanted.source);
+        let variable = plan.sources.get(wanted.source).map(|source| source.variable);
+        if variable.is_some_and(|variable| plan.recurrence.covers(variable))
+            && check.is_in(self.memory.candidates.known.all())
+        {
+            return true;
+        }
+        let values = self.fresh_values(plan, wanted.source);
         if values.is_empty() {
             return false;
         }
@@ -202,7 +269,7 @@ impl Transaction {
 
     fn scan_group(&mut self, plan: &Plan, number: GroupId, group: &Group, at: usize, words: usize) {
         let chain = plan.chains.get(group.chain);
-        let range = self.static_values(plan, group.source);
+        let range = self.fresh_values(plan, group.source);
         self.scanned_source(plan, group.source, range);
         let Scratch { values, candidates, .. } = &mut self.memory;
         let Candidates { sources, buckets, totals, members, bits, .. } = candidates;
@@ -211,38 +278,13 @@ impl Transaction {
         let Some(Resolved { buckets: (first, last), .. }) = sources.get(group.source.0 as usize) else {
             return;
         };
-        let checks = plan.group_checks.get(number as usize).map_or(&[][..], Vec::as_slice);
         for bucket in buckets.get(*first as usize..*last as usize).unwrap_or(&[]) {
             let triggered = chain.scan_triggers & bucket.summary != 0;
             let mut unchanged = group.multi_match || !triggered;
             let members =
                 if triggered { members.get(bucket.start as usize..bucket.end as usize) } else { None };
             for (_, member) in members.unwrap_or(&[]) {
-                let mut id = *member;
-                if !checks.is_empty() {
-                    let (profile, len) = (values.profile(id, &plan.prefilter), values.len(id));
-                    if !plan.prefilter.can_fulfil(checks, profile, len, chain.longest(bucket.summary, len)) {
-                        continue;
-                    }
-                }
-                if group.multi_match {
-                    for step in chain.scan_steps() {
-                        let form = values.step(id, step, &plan.prefilter);
-                        if form != id {
-                            id = form;
-                            values.ensure_scan(id, &plan.prefilter);
-                            add(bits, values.scan(id, words).unwrap_or(&[]));
-                        }
-                    }
-                    continue;
-                }
-                id = values.after(id, chain.scan_steps(), &plan.prefilter);
-                if id == *member {
-                    unchanged = true;
-                } else {
-                    values.ensure_scan(id, &plan.prefilter);
-                    add(bits, values.scan(id, words).unwrap_or(&[]));
-                }
+                unchanged |= scan_forms(values, plan, number, *member, |scan| add(bits, scan));
             }
             if unchanged {
                 add(bits, totals.get(bucket.bits as usize..bucket.bits as usize + words).unwrap_or(&[]));
@@ -258,9 +300,9 @@ impl Transaction {
         source: SourceId,
         range: std::ops::Range<usize>,
     ) -> (u32, usize) {
-        if let Some(Resolved { values_at, buckets_at, summary, total, .. }) =
+        if let Some(Resolved { values_at, fresh_at, buckets_at, summary, total, .. }) =
             self.memory.candidates.sources.get(source.0 as usize)
-            && buckets_at >= values_at
+            && buckets_at >= values_at.max(fresh_at)
         {
             return (*summary, *total as usize);
         }
@@ -272,8 +314,7 @@ impl Transaction {
             members.push((values.summary(found.value, &plan.prefilter), found.value));
         }
         merge_sort(members.get_mut(first_member..).unwrap_or(&mut []), scratch);
-        let total = totals.len();
-        totals.resize(total + words, 0);
+        let first_total = totals.len();
         let mut summary = 0;
         let mut from = first_member;
         while let Some((shared, _)) = members.get(from).copied() {
@@ -281,7 +322,7 @@ impl Transaction {
             let count = rest.iter().take_while(|(summary, _)| *summary == shared).count();
             let at = totals.len();
             totals.resize(at + words, 0);
-            let (all, bits) = totals.split_at_mut(at);
+            let bits = totals.get_mut(at..).unwrap_or(&mut []);
             let mut last = None;
             for (_, id) in rest.iter().take(count) {
                 // The same value again, as often in JSON, is known already.
@@ -290,11 +331,18 @@ impl Transaction {
                     add(bits, values.scan(*id, words).unwrap_or(&[]));
                 }
             }
-            add(all.get_mut(total..).unwrap_or(&mut []), bits);
             summary |= shared;
             let (start, end) = (from as u32, (from + count) as u32);
             buckets.push(Bucket { summary: shared, start, end, bits: at as u32 });
             from += count;
+        }
+        // Of one bucket the bits are those of all.
+        let mut total = first_total;
+        if buckets.len() > first_bucket + 1 {
+            total = totals.len();
+            totals.resize(total + words, 0);
+            let (each, all) = totals.split_at_mut(total);
+            each.get(first_total..).unwrap_or(&[]).chunks_exact(words.max(1)).for_each(|bits| add(all, bits));
         }
         if let Some(known) = sources.get_mut(source.0 as usize) {
             known.buckets = (first_bucket as u32, buckets.len() as u32);
@@ -325,6 +373,45 @@ fn mark(plan: &Plan, bits: &[u64], from: usize, checks: &[Bits], visit: &mut [u6
             }
         }
     }
+}
+
+/// Calls `on` with what scans find in the forms, other than the value itself, that a group makes of a value which its chain may
+/// change. Whether the value itself is among the forms that are to be asked about.
+pub(super) fn scan_forms(
+    values: &mut Values,
+    plan: &Plan,
+    number: GroupId,
+    value: ValueId,
+    mut on: impl FnMut(&[u64]),
+) -> bool {
+    let (words, prefilter) = (plan.prefilter.words(), &plan.prefilter);
+    let Some(group) = plan.groups.get(number as usize) else { return true };
+    let chain = plan.chains.get(group.chain);
+    let checks = plan.group_checks.get(number as usize).map_or(&[][..], Vec::as_slice);
+    if !checks.is_empty() {
+        let (profile, len) = (values.profile(value, prefilter), values.len(value));
+        if !prefilter.can_fulfil(checks, profile, len, chain.longest(profile.summary, len)) {
+            return group.multi_match;
+        }
+    }
+    let mut form = value;
+    if group.multi_match {
+        for step in chain.scan_steps() {
+            let next = values.step(form, step, prefilter);
+            if next != form {
+                form = next;
+                values.ensure_scan(form, prefilter);
+                on(values.scan(form, words).unwrap_or(&[]));
+            }
+        }
+        return true;
+    }
+    form = values.after(form, chain.scan_steps(), prefilter);
+    if form != value {
+        values.ensure_scan(form, prefilter);
+        on(values.scan(form, words).unwrap_or(&[]));
+    }
+    form == value
 }
 
 fn add(bits: &mut [u64], more: &[u64]) {

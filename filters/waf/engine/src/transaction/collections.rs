@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use portcullis_seclang::ast::{Collection, VariableName};
 
+use super::known::KnownId;
 use super::{Scratch, Transaction, ValueId, Values, debug};
 use crate::plan::{KeyName, Plan, Scope, Text, TxSlot};
 
@@ -12,6 +13,7 @@ use crate::plan::{KeyName, Plan, Scope, Text, TxSlot};
 pub(crate) struct Member {
     pub(crate) key: ValueId,
     pub(crate) value: ValueId,
+    pub(super) known: KnownId,
 }
 
 /// A value that a rule looks at.
@@ -81,7 +83,7 @@ impl Transaction {
 
     pub(crate) fn add_member(&mut self, variable: VariableName, key: ValueId, value: ValueId) {
         if let Some(members) = self.memory.members.get_mut(variable as usize) {
-            members.push(Member { key, value });
+            members.push(Member { key, value, known: KnownId::UNSEEN });
         }
         let scope = Scope::of(variable);
         if scope != Scope::Request {
@@ -93,7 +95,7 @@ impl Transaction {
     pub(crate) fn set_scalar(&mut self, variable: VariableName, value: ValueId) {
         if let Some(members) = self.memory.members.get_mut(variable as usize) {
             members.clear();
-            members.push(Member { key: ValueId::EMPTY, value });
+            members.push(Member { key: ValueId::EMPTY, value, known: KnownId::UNSEEN });
         }
         let scope = Scope::of(variable);
         if scope != Scope::Request {

@@ -2,6 +2,7 @@
 
 use portcullis_seclang::ast::{AllowScope, EngineMode, Phase, Severity};
 
+use super::known::KnownId;
 use super::reference::Match;
 use super::{Found, Hex, Transaction, ValueId, debug};
 use crate::intervention::{Cause, Intervention, InterventionKind};
@@ -77,7 +78,7 @@ impl Transaction {
         for (id, directive) in &plan.phase(phase).removed {
             debug!(self, 9, "Skipped rule id '{id}'. Removed by a {directive} directive.");
         }
-        self.begin_phase(plan.phase(phase));
+        self.begin_phase(plan, plan.phase(phase));
         self.run_segments(plan, phase);
         let is_cut = self.memory.values.exhausted() || self.headers_truncated;
         if is_cut && self.intervention.is_none() && self.engine() == EngineMode::On {
@@ -139,6 +140,13 @@ impl Transaction {
         condition.check.filter(|_| is_known && self.debug.is_none())
     }
 
+    /// The number of a condition that is the same for the same bytes, whatever else the transaction has.
+    fn usable_number(&self, condition: &Condition) -> Option<crate::plan::CheckId> {
+        let is_fixed =
+            condition.known_operator().is_some() && (self.as_supposed || condition.known.is_none());
+        condition.number.filter(|_| is_fixed && self.debug.is_none())
+    }
+
     fn run_link(
         &mut self,
         plan: &Plan,
@@ -172,12 +180,27 @@ impl Transaction {
                 continue;
             }
             if target.group.is_some() && !target.count {
+                let number = self.usable_number(condition);
                 let rules_out = check.filter(|_| !condition.negated);
                 let chain = plan.chains.get(condition.chain);
                 // With multiMatch, a form that differs in case alone is asked about too.
                 let triggers = if link.multi_match { chain.triggers } else { chain.scan_triggers };
                 for place in self.static_values(plan, target.source) {
                     let Some(found) = self.static_value(place) else { break };
+                    let known = self.known_member(place);
+                    if let Some(number) = number
+                        && known != KnownId::FRESH
+                    {
+                        if self.memory.candidates.known.rules_out(known, number) {
+                            continue;
+                        }
+                        let met = self.try_value(plan, id, index, link, condition, found, None, state);
+                        if !met && !self.has_doubts && !self.is_target_removed(id, &found) {
+                            self.note_not_met(plan, found, known, number);
+                        }
+                        matched |= met;
+                        continue;
+                    }
                     if let Some(check) = rules_out
                         && self.memory.values.rules_out(found.value, triggers, check, &plan.prefilter)
                     {

@@ -18,17 +18,17 @@ impl Transaction {
         let mut last = None;
         for target in &each.targets {
             let values = self.static_values(plan, target.source);
-            let Some(group) = target.group else { return false };
-            if self.is_candidate(plan, group, listed.check) {
-                for place in values.clone() {
-                    let Some(found) = self.static_value(place) else { return false };
-                    if !self.value_is_candidate(plan, found.value, listed.check) {
-                        continue;
-                    }
-                    if !self.look_up(plan, each, list, listed, found) {
-                        return false;
-                    }
-                    self.memory.values.rule_out(found.value, listed.check, &plan.prefilter);
+            for place in values.clone() {
+                let Some(found) = self.static_value(place) else { return false };
+                let known = self.known_member(place);
+                if listed.number.is_some_and(|number| self.memory.candidates.known.rules_out(known, number)) {
+                    continue;
+                }
+                if !self.look_up(plan, each, list, listed, found) {
+                    return false;
+                }
+                if let Some(number) = listed.number {
+                    self.note_not_met(plan, found, known, number);
                 }
             }
             last = values.last().and_then(|place| self.static_value(place)).or(last);

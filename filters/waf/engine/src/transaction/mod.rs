@@ -7,6 +7,7 @@ mod candidates;
 mod collections;
 mod debug;
 mod evaluate;
+mod known;
 mod listed;
 mod log;
 mod operate;
@@ -79,6 +80,8 @@ pub struct Transaction {
     /// The current phase has begun as its plan supposes, and no rule is gone that it relies on.
     as_supposed: bool,
     relied_removed: bool,
+    /// An operator has given up on a value.
+    has_doubts: bool,
     headers_truncated: bool,
     arguments_size: usize,
     /// Bytes of the files in a multipart body.
@@ -219,6 +222,7 @@ impl Transaction {
             matched_vars_stale: false,
             as_supposed: false,
             relied_removed: false,
+            has_doubts: false,
             headers_truncated: false,
             arguments_size: 0,
             files_size: 0,

@@ -137,6 +137,7 @@ impl Transaction {
             Operation::Dynamic { .. } => &self.memory.dynamic.argument,
         };
         debug!(self, 3, "rx: regex error 'MATCH_LIMIT' for pattern '{}'", String::from_utf8_lossy(argument));
+        self.has_doubts = true;
         self.set_flag(V::MscPcreError, true);
         self.set_flag(V::MscPcreLimitsExceeded, true);
         self.memory.dynamic.forget_argument();

@@ -37,6 +37,7 @@ impl Transaction {
         match &plan.client {
             ClientUse::Always => true,
             ClientUse::Where(links) => {
+                self.recall(&plan);
                 self.debugs(1) || links.iter().any(|(rule, link)| self.may_match(&plan, *rule, *link))
             }
         }
@@ -151,10 +152,6 @@ impl Transaction {
         }
         let name_id = self.memory.values.push(name);
         let value_id = self.memory.values.push(value);
-        self.memory.values.recurs(name_id);
-        if recurs(name) {
-            self.memory.values.recurs(value_id);
-        }
         self.add_member(V::RequestHeaders, name_id, value_id);
         self.add_member(V::RequestHeadersNames, name_id, name_id);
         match name.len() {
@@ -202,7 +199,6 @@ impl Transaction {
             }
             let name = self.memory.values.sub(header, name);
             let value = self.memory.values.sub(header, value);
-            self.memory.values.recurs(name);
             self.add_member(V::RequestCookies, name, value);
             self.add_member(V::RequestCookiesNames, name, name);
         }
@@ -264,29 +260,6 @@ impl Transaction {
         }
         self.run_phase(&plan, Phase::RequestBody)
     }
-}
-
-/// Whether a header, in lower case, has the same values again and again, none of them secret: those that tell what the client is
-/// and takes.
-fn recurs(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"accept"
-            | b"accept-charset"
-            | b"accept-encoding"
-            | b"accept-language"
-            | b"cache-control"
-            | b"connection"
-            | b"content-type"
-            | b"dnt"
-            | b"host"
-            | b"pragma"
-            | b"priority"
-            | b"te"
-            | b"upgrade-insecure-requests"
-            | b"user-agent"
-    ) || name.starts_with(b"sec-fetch-")
-        || name.starts_with(b"sec-ch-")
 }
 
 /// Length of `scheme://authority` of an absolute target that has a path.

@@ -45,8 +45,6 @@ struct Value {
     profile: u32,
     first_edge: u32,
     scan: u32,
-    /// It may come again in other transactions: [`Prefilter::recall`] may know it.
-    recurs: bool,
     scope: Scope,
 }
 
@@ -233,24 +231,15 @@ impl Values {
             profile: NONE,
             first_edge: NONE,
             scan: NONE,
-            recurs: false,
             scope: Scope::Request,
         });
         id
-    }
-
-    /// Notes that a value, which is no secret, may come again in other transactions.
-    pub(crate) fn recurs(&mut self, id: ValueId) {
-        if let Some(value) = self.values.get_mut(id.0 as usize) {
-            value.recurs = true;
-        }
     }
 
     /// Notes what is looked for in a value, which was just made and is no name of the request.
     pub(crate) fn set_scope(&mut self, id: ValueId, scope: Scope) {
         if let Some(value) = self.values.get_mut(id.0 as usize) {
             value.scope = scope;
-            value.recurs = false;
         }
     }
 
@@ -262,14 +251,8 @@ impl Values {
         }
         let range = value.start as usize..value.start as usize + value.len as usize;
         let bytes = self.arena.get(range).unwrap_or(b"");
-        let at = self.scans.len();
-        let recalled =
-            if value.recurs { prefilter.recall(bytes, value.scope, &mut self.scans) } else { None };
-        let profile = recalled.unwrap_or_else(|| prefilter.profile(bytes));
+        let profile = prefilter.profile(bytes);
         if let Some(value) = self.values.get_mut(id.0 as usize) {
-            if recalled.is_some() {
-                value.scan = at as u32;
-            }
             value.profile = self.profiles.len() as u32;
             value.summary = profile.summary;
         }
@@ -332,10 +315,9 @@ impl Values {
         let changed = measure(what, || step.transformation.apply(self.bytes(id), &mut buffer));
         let to = if changed { self.push(&buffer) } else { id };
         if changed
-            && let Some(Value { recurs, scope, .. }) = self.values.get(id.0 as usize).copied()
+            && let Some(scope) = self.values.get(id.0 as usize).map(|value| value.scope)
             && let Some(to) = self.values.get_mut(to.0 as usize)
         {
-            to.recurs = recurs;
             to.scope = scope.after(step);
         }
         self.buffer = buffer;
@@ -384,18 +366,12 @@ impl Values {
     fn make_scan(&mut self, id: ValueId, prefilter: &Prefilter) {
         let Some(value) = self.values.get(id.0 as usize).copied() else { return };
         let profile = self.profile(id, prefilter);
-        if self.values.get(id.0 as usize).is_some_and(|value| value.scan != NONE) {
-            return;
-        }
         self.work.scans += 1;
         self.work.scan_bytes += u64::from(value.len);
         let at = self.scans.len();
         let range = value.start as usize..value.start as usize + value.len as usize;
         let bytes = self.arena.get(range).unwrap_or(b"");
         measure(|| "scan".to_owned(), || prefilter.scan(bytes, value.scope, profile, &mut self.scans));
-        if value.recurs {
-            prefilter.keep(bytes, value.scope, profile, self.scans.get(at..).unwrap_or(&[]));
-        }
         if let Some(value) = self.values.get_mut(id.0 as usize) {
             value.scan = at as u32;
         }
@@ -410,9 +386,6 @@ impl Values {
         let at = value.scan as usize;
         if let Some(bits) = self.scans.get_mut(at..at + prefilter.words()) {
             check.take_from(bits);
-        }
-        if value.recurs {
-            prefilter.rule_out(self.bytes(id), value.scope, check);
         }
     }
 }

@@ -81,24 +81,24 @@ impl Transaction {
     }
 
     fn resolve_members(&self, source: &Source, out: &mut Vec<Found>) {
-        let keyed = source.variable.is_collection();
-        let plain = matches!(source.select, Select::All) && source.exclude.is_empty();
-        if let (true, Select::Key(name), []) = (keyed, &source.select, source.exclude.as_slice()) {
-            let is_it = |member: &&Member| {
-                let key = self.memory.values.bytes(member.key);
-                key.len() == name.len() && key.eq_ignore_ascii_case(name)
-            };
-            out.extend(self.members(source.variable).iter().filter(is_it).map(|member| Found {
-                variable: source.variable,
-                key: Some(member.key),
-                value: member.value,
-            }));
-            return;
-        }
-        for member in self.members(source.variable) {
-            if plain || !keyed || source.contains(self.memory.values.bytes(member.key)) {
-                let key = keyed.then_some(member.key);
-                out.push(Found { variable: source.variable, key, value: member.value });
+        self.each_member(source, |_| true, |found, _| out.push(found));
+    }
+
+    /// Goes through those members of a variable that are wanted and belong to a source.
+    #[inline]
+    pub(super) fn each_member(
+        &self,
+        source: &Source,
+        wanted: impl Fn(&Member) -> bool,
+        mut each: impl FnMut(Found, &Member),
+    ) {
+        let variable = source.variable;
+        let is_keyed = variable.is_collection();
+        let is_plain = !is_keyed || matches!(source.select, Select::All) && source.exclude.is_empty();
+        for member in self.members(variable).iter().filter(|member| wanted(member)) {
+            if is_plain || source.contains(self.memory.values.bytes(member.key)) {
+                let key = is_keyed.then_some(member.key);
+                each(Found { variable, key, value: member.value }, member);
             }
         }
     }

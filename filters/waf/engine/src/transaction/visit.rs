@@ -72,6 +72,7 @@ impl Transaction {
             }
             if let Some(prepared) = rule.prepared.and_then(|prepared| plan.prepared.get(prepared as usize))
                 && self.as_supposed
+                && self.is_prepared(prepared)
             {
                 return self.run_prepared(plan, prepared);
             }
@@ -131,6 +132,14 @@ impl Transaction {
         #[cfg(feature = "trace")]
         self.trace_end(plan, rule, None, true);
         quiet.skip_to.map_or(Visit::Next, |place| Visit::Skip(0, Some(place)))
+    }
+
+    /// Whether what these rules come to is known.
+    fn is_prepared(&self, prepared: &Prepared) -> bool {
+        prepared.supposed.is_empty()
+            || (self.memory.removed_rules.is_empty()
+                && self.memory.removed_targets.iter().all(|removal| removal.variable != VariableName::Tx)
+                && self.holds(&prepared.supposed))
     }
 
     /// Runs rules that all match as one.

@@ -41,6 +41,82 @@ SecRule ARGS_NAMES|REQUEST_HEADERS:User-Agent '@rx ^xAb<$' 'id:9,phase:1,t:none,
     assert!((1..=9).all(|id| naive.iter().any(|(.., ids)| !ids.contains(&id))), "a rule always matches");
 }
 
+/// Chains that are not begun because a later link can't match, conditions that are not asked because they did not hold for the same
+/// header before, and sums of scores that are done at once leave what they leave where all rules are visited.
+#[test]
+fn what_is_left_out_changes_no_result() {
+    let agent = "REQUEST_HEADERS:User-Agent '@contains evil'";
+    let get = "SecRule REQUEST_METHOD '@streq GET'";
+    let off = |ctl: &str| format!("SecRule ARGS:off 1 'id:91,phase:1,nolog,ctl:{ctl}'\n");
+    let scores = "SecAction 'id:10,phase:1,nolog,setvar:tx.score=0,setvar:tx.sum=0,setvar:tx.limit=5'
+SecRule REQUEST_HEADERS:User-Agent '@contains evil' 'id:11,phase:1,nolog,setvar:tx.score=+5'
+SecRule TX:limit '@ge 1' 'id:12,phase:1,nolog,setvar:tx.sum=+%{tx.score}'
+SecRule TX:limit '@ge 2' 'id:13,phase:1,nolog,setvar:tx.all=-%{tx.sum}'
+SecRule TX:sum '@ge %{tx.limit}' 'id:14,phase:1,chain'\nSecRule TX:limit '@eq 5'
+SecAction 'id:15,phase:2,nolog,setvar:tx.sum=0'
+SecRule TX:limit '@ge 1' 'id:16,phase:2,nolog,setvar:tx.sum=+%{tx.score},setvar:tx.seen=%{MATCHED_VAR}'
+SecRule TX:sum '@ge %{tx.limit}' 'id:17,phase:2'
+SecRule MATCHED_VAR|TX:sum|TX:all|TX:seen '@rx .' 'id:18,phase:2,logdata:%{MATCHED_VAR_NAME}=%{MATCHED_VAR}'";
+    let mut texts = vec![
+        format!("{get} 'id:1,phase:1,chain'\nSecRule {agent}"),
+        format!(
+            "{get} 'id:1,phase:1,nolog,setvar:tx.a=+1,chain'\nSecRule {agent}\nSecRule TX:a '@eq 1' 'id:2,phase:1'"
+        ),
+        format!(
+            "SecRule REQUEST_METHOD '@rx (G)' 'id:1,phase:1,capture,nolog,chain'\nSecRule {agent}\nSecRule TX:1 G 'id:2,phase:1'"
+        ),
+        format!("{get} 'id:1,phase:1,chain'\nSecRule {agent} 'setvar:tx.a=1,chain'\nSecRule TX:a '@eq 1'"),
+        format!("{get} 'id:1,phase:1,chain'\nSecRule &ARGS:off '@eq 1' 'chain'\nSecRule {agent}"),
+        format!(
+            "{get} 'id:1,phase:1,nolog'\nSecRule {agent} 'id:3,phase:1,chain'\nSecRule ARGS:off '@eq 1'\nSecRule MATCHED_VAR . 'id:2,phase:1'"
+        ),
+        scores.to_owned(),
+    ];
+    for ctl in [
+        "ruleRemoveTargetById=1;REQUEST_HEADERS:user-agent",
+        "ruleRemoveById=1",
+        "ruleRemoveTargetById=1;ARGS",
+    ] {
+        texts.push(off(ctl) + "SecRule REQUEST_HEADERS|ARGS_NAMES '@rx evil|off' 'id:1,phase:1,t:lowercase'");
+    }
+    for ctl in
+        ["ruleRemoveById=12", "ruleRemoveById=14", "ruleRemoveTargetById=16;TX:limit", "ruleRemoveById=10"]
+    {
+        texts.push(off(ctl) + scores);
+    }
+    texts.push("SecRule ARGS:off 1 'id:91,phase:2,nolog,setvar:tx.score=+7'\n".to_owned() + scores);
+    for test in ["@gt 0", "!@eq 0", "@eq 0", "@eq 1", "@ge 0", "@lt 2", "!@ge 1"] {
+        texts.push(format!("SecRule &REQUEST_HEADERS:User-Agent '{test}' 'id:1,phase:1'"));
+        texts.push(format!("{get} 'id:1,phase:1,chain'\nSecRule &REQUEST_HEADERS:User-Agent '{test}'"));
+    }
+    let mut matched = 0;
+    for text in texts {
+        let [fast, naive] = [true, false].map(|prefilter| {
+            let waf =
+                compile(&format!("SecRuleEngine On\n{text}"), &Options { prefilter, ..Options::default() });
+            let mut results = Vec::new();
+            for (target, agent) in
+                [("/", "ok"), ("/", "evil"), ("/?off=1", "evil"), ("/?off=1", "ok"), ("/", "")].repeat(3)
+            {
+                let mut tx = waf.transaction();
+                tx.request_line(b"GET", target.as_bytes(), b"HTTP/1.1");
+                if !agent.is_empty() {
+                    tx.request_header(b"user-agent", agent.as_bytes());
+                }
+                tx.process_request_headers();
+                tx.process_request_body(b"");
+                let matches =
+                    tx.matches().iter().map(|found| (found.id, found.data.clone(), found.value.clone()));
+                results.push((target, agent, matches.collect::<Vec<_>>()));
+            }
+            results
+        });
+        matched += naive.iter().filter(|(.., matches)| !matches.is_empty()).count();
+        assert_eq!(fast, naive, "{text}");
+    }
+    assert!(matched > 100, "{matched}");
+}
+
 /// Headers whose names are looked up in a list by way of TX variables, as the Core Rule Set does, give what they give where all the
 /// variables are set: to the rule itself, and to whatever else may see them.
 #[test]

@@ -3,7 +3,6 @@
 use super::{ByteInfo, CheckId, Conditions, Filed, Prefilter, Scope, Scopes, Triggers, set};
 use crate::collections::sorted;
 use crate::operators::{ByteSet, Requirement, byte_frequency};
-use crate::plan::recall::Recall;
 
 /// Collects the operators of a rule set.
 #[derive(Debug, Default)]
@@ -11,7 +10,6 @@ pub(crate) struct PrefilterBuilder {
     /// Each with its check.
     literals: Vec<(Vec<u8>, u16)>,
     classes: Vec<Class>,
-    always: Vec<u16>,
     base: Vec<u16>,
     /// One for each check.
     conditions: Vec<Conditions>,
@@ -89,14 +87,9 @@ impl PrefilterBuilder {
         Some(CheckId(check))
     }
 
-    /// Adds a check that every value fulfils, until somebody rules it out. `None` if there are too many.
-    pub(crate) fn add_always(&mut self) -> Option<CheckId> {
-        let check = u16::try_from(self.conditions.len()).ok()?;
-        self.always.push(check);
-        self.base.push(check);
-        self.conditions.push(Conditions::default());
-        self.scopes.push(Scopes::default());
-        Some(CheckId(check))
+    /// The number of checks so far.
+    pub(crate) fn len(&self) -> usize {
+        self.conditions.len()
     }
 
     /// The number of a class. `None` if there are too many.
@@ -192,11 +185,9 @@ impl PrefilterBuilder {
             lacking,
             by_lack,
             fulfils,
-            always: bits(&self.always, words),
             base: bits(&self.base, words),
             conditional: bits(&conditional, words),
             conditions: self.conditions,
-            recall: Recall::default(),
         })
     }
 }

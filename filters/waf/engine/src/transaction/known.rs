@@ -1,0 +1,171 @@
+//! What is known of members of variables from other transactions. See [`Recall`](crate::plan::Recall).
+
+use portcullis_seclang::ast::VariableName;
+
+use super::candidates::scan_forms;
+use super::{Found, Member, Scratch, Transaction, ValueId, Values};
+use crate::plan::{Bits, CheckId, Plan, Recurring, SourceUse, recurs};
+
+/// What a transaction knows of its members that recur.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// For each of these members the conditions that it may meet, [`Recurrence::words`](crate::plan::Recurrence::words) words.
+    bits: Vec<u64>,
+    /// All of them together.
+    all: Vec<u64>,
+    /// The time, by the clock of [`Scratch`](super::Scratch), of what is known of members.
+    at: u64,
+    /// For each variable whether it has members that are judged by themselves, if some recur.
+    fresh: Vec<bool>,
+}
+
+/// A member's place in what is known, times the number of words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KnownId(u32);
+
+impl KnownId {
+    /// Nobody has looked for it yet.
+    pub(crate) const UNSEEN: Self = Self(u32::MAX);
+    /// It is judged by itself.
+    pub(crate) const FRESH: Self = Self(u32::MAX - 1);
+}
+
+impl Known {
+    pub(super) fn reset(&mut self, words: usize) {
+        self.bits.clear();
+        self.all.clear();
+        self.all.resize(words, 0);
+        self.at = 0;
+        self.fresh.clear();
+        self.fresh.resize(VariableName::ALL.len(), false);
+    }
+
+    /// The conditions that recurring members may meet.
+    pub(super) fn all(&self) -> &[u64] {
+        &self.all
+    }
+
+    /// Whether a recurring variable has members that are judged by themselves.
+    pub(super) fn has_fresh(&self, variable: VariableName) -> bool {
+        self.fresh.get(variable as usize).is_some_and(|fresh| *fresh)
+    }
+
+    /// Whether a member can't meet a condition.
+    pub(super) fn rules_out(&self, member: KnownId, condition: CheckId) -> bool {
+        let bits = self.bits.get(member.0 as usize..);
+        bits.is_some_and(|bits| !bits.is_empty() && !condition.is_in(bits))
+    }
+}
+
+impl Transaction {
+    /// Recalls what is known of the members that have come since the last time, or finds it out.
+    pub(super) fn recall(&mut self, plan: &Plan) {
+        let words = plan.recurrence.words;
+        let since = self.memory.candidates.known.at;
+        let mut to_find_out = Vec::new();
+        let places = plan.recall.lock();
+        for (variable, uses) in &plan.recurrence.variables {
+            if self.memory.changed(*variable) <= since {
+                continue;
+            }
+            let Scratch { values, members, candidates, .. } = &mut self.memory;
+            let Known { bits, all, fresh, .. } = &mut candidates.known;
+            let members = members.get_mut(*variable as usize).map_or(&mut [][..], Vec::as_mut_slice);
+            let mut has_fresh = false;
+            for (index, member) in members.iter_mut().enumerate() {
+                if member.known == KnownId::UNSEEN {
+                    member.known = KnownId::FRESH;
+                    let recurring = recurring(values, *variable, *member);
+                    if recurs(*variable, values.bytes(member.key)) && recurring.fits() {
+                        member.known = KnownId(bits.len() as u32);
+                        match places.as_ref().and_then(|places| places.get(recurring, words)) {
+                            Some(known) => {
+                                bits.extend_from_slice(known);
+                                all.iter_mut().zip(known).for_each(|(all, known)| *all |= *known);
+                            }
+                            None => {
+                                to_find_out.push((*variable, uses, index));
+                                bits.resize(bits.len() + words, 0);
+                            }
+                        }
+                    }
+                }
+                has_fresh |= member.known == KnownId::FRESH;
+            }
+            fresh.get_mut(*variable as usize).into_iter().for_each(|fresh| *fresh = has_fresh);
+        }
+        drop(places);
+        for (variable, uses, index) in to_find_out {
+            let Some(member) = self.members(variable).get(index).copied() else { continue };
+            let mut bits = std::mem::take(&mut self.memory.candidates.known.bits);
+            let at = member.known.0 as usize;
+            let met = bits.get_mut(at..at + words).unwrap_or(&mut []);
+            self.find_out(plan, variable, uses, member, met);
+            plan.recall.keep(recurring(&self.memory.values, variable, member), met);
+            let all = &mut self.memory.candidates.known.all;
+            all.iter_mut().zip(&*met).for_each(|(all, known)| *all |= *known);
+            self.memory.candidates.known.bits = bits;
+        }
+        self.memory.candidates.known.at = self.memory.clock;
+    }
+
+    /// Finds out which conditions a member may meet.
+    fn find_out(
+        &mut self,
+        plan: &Plan,
+        variable: VariableName,
+        uses: &[SourceUse],
+        member: Member,
+        met: &mut [u64],
+    ) {
+        let words = plan.prefilter.words();
+        for SourceUse { source, any, groups } in uses {
+            let is_in = plan.sources.get(*source).is_some_and(|source| {
+                !variable.is_collection() || source.contains(self.memory.values.bytes(member.key))
+            });
+            if !is_in {
+                continue;
+            }
+            any.iter().for_each(|bits| add(met, *bits, u64::MAX));
+            let values = &mut self.memory.values;
+            for (group, checks) in groups {
+                let triggers = plan.groups.get(*group as usize).map(|group| group.chain);
+                let triggers = triggers.map_or(u32::MAX, |chain| plan.chains.get(chain).scan_triggers);
+                let mut add_scan = |scan: &[u64]| {
+                    for bits in checks {
+                        add(met, *bits, scan.get(bits.word as usize).map_or(u64::MAX, |word| *word));
+                    }
+                };
+                if values.summary(member.value, &plan.prefilter) & triggers == 0
+                    || scan_forms(values, plan, *group, member.value, &mut add_scan)
+                {
+                    values.ensure_scan(member.value, &plan.prefilter);
+                    add_scan(values.scan(member.value, words).unwrap_or(&[]));
+                }
+            }
+        }
+    }
+
+    /// Notes that a value does not meet a condition, in any of the forms that are asked about.
+    pub(super) fn note_not_met(&mut self, plan: &Plan, found: Found, known: KnownId, condition: CheckId) {
+        let words = plan.recurrence.words;
+        let at = known.0 as usize;
+        let Some(bits) = self.memory.candidates.known.bits.get_mut(at..at.saturating_add(words)) else {
+            return;
+        };
+        condition.take_from(bits);
+        let member = Member { key: found.key.unwrap_or(ValueId::EMPTY), value: found.value, known };
+        plan.recall.rule_out(recurring(&self.memory.values, found.variable, member), words, condition);
+    }
+}
+
+fn recurring(values: &Values, variable: VariableName, member: Member) -> Recurring<'_> {
+    let name = if member.key == member.value { b"" } else { values.bytes(member.key) };
+    Recurring { variable, name, value: values.bytes(member.value) }
+}
+
+fn add(met: &mut [u64], bits: Bits, which: u64) {
+    if let Some(word) = met.get_mut(bits.word as usize) {
+        *word |= bits.bits & which;
+    }
+}
