@@ -5,7 +5,6 @@
 //! for longest makes room; [`MAX_VARIABLES`] variables in one; values of [`MAX_VALUE`] bytes; a record that was
 //! not used for `SecCollectionTimeout` (3600 s) is gone.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,8 +23,12 @@ pub const MAX_VALUE: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct Persistent {
     timeout: Duration,
-    records: Mutex<HashMap<(Collection, Vec<u8>), Record>>,
+    /// In the order of their collections and keys.
+    records: Mutex<Vec<(Name, Box<Record>)>>,
 }
+
+/// A collection and a key.
+type Name = (Collection, Vec<u8>);
 
 #[derive(Debug, Default)]
 struct Record {
@@ -158,20 +161,29 @@ impl Persistent {
         create: bool,
         work: impl FnOnce(&mut Record) -> T,
     ) -> Option<T> {
-        let key = (collection, key.get(..MAX_VALUE).unwrap_or(key).to_vec());
+        let key = key.get(..MAX_VALUE).unwrap_or(key);
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        if !records.contains_key(&key) {
+        let place = |records: &[(Name, _)]| {
+            records.binary_search_by(|((known, name), _)| (*known, name.as_slice()).cmp(&(collection, key)))
+        };
+        let mut found = place(&records);
+        if found.is_err() {
             if !create {
                 return None;
             }
-            if records.len() >= MAX_RECORDS
-                && let Some(oldest) =
-                    records.iter().min_by_key(|(_, record)| record.used).map(|(key, _)| key.clone())
-            {
-                records.remove(&oldest);
+            if records.len() >= MAX_RECORDS {
+                let oldest = records.iter().enumerate().min_by_key(|(_, (_, record))| record.used);
+                if let Some((oldest, _)) = oldest {
+                    records.remove(oldest);
+                    found = place(&records);
+                }
             }
         }
-        let record = records.entry(key).or_default();
+        let at = found.unwrap_or_else(|at| {
+            records.insert(at, ((collection, key.to_vec()), Box::default()));
+            at
+        });
+        let (_, record) = records.get_mut(at)?;
         if record.used.saturating_add(self.timeout) < now {
             record.variables.clear();
         }

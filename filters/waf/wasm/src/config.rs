@@ -1,9 +1,9 @@
 use crate::audit_log::AuditLogConfig;
+use crate::by_name::ByName;
 use crate::core_rule_set::CoreRuleSet;
 use crate::rule_sets::CRS;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 /// The configuration of the filter: rule sets in SecLang (`directives_map`), or the Core Rule Set (`crs`), or both for different
 /// authorities. `directives_map`, `default_directives`, `per_authority_directives` and
@@ -16,7 +16,7 @@ pub struct Config {
     /// the Core Rule Set expects), `@demo-conf` (those, blocking), `@ftw-conf` (for the Core Rule Set's tests) and
     /// `@portcullis-starter` (a small rule set).
     #[serde(default)]
-    pub directives_map: BTreeMap<String, Vec<String>>,
+    pub directives_map: ByName<Vec<String>>,
     /// The OWASP Core Rule Set, as the rule set of the name `crs`.
     #[serde(default)]
     pub crs: Option<CoreRuleSet>,
@@ -26,17 +26,17 @@ pub struct Config {
     /// Rule sets by authority, without regard to case: `shop.example.com:8443` for that port only, `shop.example.com`
     /// for any.
     #[serde(default)]
-    pub per_authority_directives: BTreeMap<String, String>,
+    pub per_authority_directives: ByName<String>,
     /// Rule sets by authority and path. The first entry that fits counts, and before `per_authority_directives`.
     #[serde(default)]
     pub per_route_directives: Vec<RouteDirectives>,
     /// Labels on every metric, with their values.
     #[serde(default)]
-    pub metric_labels: BTreeMap<String, String>,
+    pub metric_labels: ByName<String>,
     /// Headers that Envoy takes out of requests before any filter, by the names under which its `early_header_mutation_extensions`
     /// keep them: `{"referer": "x-original-referer"}`. The rules see them under their own names, the upstream does not get them.
     #[serde(default)]
-    pub original_headers: BTreeMap<String, String>,
+    pub original_headers: ByName<String>,
     /// Where the audit log goes.
     #[serde(default)]
     pub audit_log: AuditLogConfig,
@@ -47,7 +47,7 @@ pub struct Config {
 
 impl Config {
     pub(crate) fn uses_core_rule_set(&self) -> bool {
-        let mut texts = self.directives_map.values().flatten();
+        let mut texts = self.directives_map.iter().flat_map(|(_, texts)| texts);
         self.crs.is_some() || texts.any(|text| text.contains("@owasp_crs"))
     }
 

@@ -1,10 +1,12 @@
 //! The friendly form, `crs`: the Core Rule Set and what to change of it, as SecLang.
 
 use crate::built_in;
+use crate::by_name::ByName;
 use schemars::JsonSchema;
 use sdk_shim::{ConfigErrors, Path};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Unexpected, Visitor};
+use std::fmt;
 
 /// The OWASP Core Rule Set as it is in this module, blocking, on the recommended settings (`Include @recommended-conf`). The
 /// fields are what its `crs-setup.conf` sets; for all else there is `directives_map`.
@@ -25,7 +27,7 @@ pub struct CoreRuleSet {
     /// Look for leaks in response bodies: plain text, HTML and XML, their first 512 KB.
     pub inspect_responses: bool,
     /// More of `crs-setup.conf`: TX variables by name, such as `allowed_methods`.
-    pub settings: BTreeMap<String, String>,
+    pub settings: ByName<String>,
     /// Rules that are not to run, everywhere or for a path or a parameter.
     pub exclusions: Vec<Exclusion>,
     /// Plugins of the Core Rule Set, in the order to load them.
@@ -41,7 +43,7 @@ impl Default for CoreRuleSet {
             early_blocking: false,
             request_body_limit: 131_072,
             inspect_responses: true,
-            settings: BTreeMap::new(),
+            settings: ByName::default(),
             exclusions: Vec::new(),
             plugins: Vec::new(),
         }
@@ -79,13 +81,47 @@ pub struct Exclusion {
 }
 
 /// A rule's id, or a range of ids.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
 pub enum RuleSelection {
     /// `942100`
     Id(u64),
     /// `"942100-942190"`
     Range(String),
+}
+
+impl<'de> Deserialize<'de> for RuleSelection {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(IdOrRange)
+    }
+}
+
+struct IdOrRange;
+
+impl<'de> Visitor<'de> for IdOrRange {
+    type Value = RuleSelection;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an id, or a range such as \"942100-942190\"")
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<RuleSelection, E> {
+        Err(E::invalid_value(Unexpected::Signed(number), &self))
+    }
+
+    fn visit_u64<E: Error>(self, id: u64) -> Result<RuleSelection, E> {
+        Ok(RuleSelection::Id(id))
+    }
+
+    /// Read to its end, where the path of the error leads to the whole list.
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<RuleSelection, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Err(A::Error::invalid_type(Unexpected::Seq, &self))
+    }
+
+    fn visit_str<E: Error>(self, range: &str) -> Result<RuleSelection, E> {
+        Ok(RuleSelection::Range(range.to_owned()))
+    }
 }
 
 /// A plugin: the files of its `plugins` folder, as lines. Core Rule Set documentation, "Plugins".
@@ -101,7 +137,7 @@ pub struct Plugin {
     /// `<name>-after.conf`
     pub after: Vec<String>,
     /// Files of phrases or addresses that its rules name.
-    pub data: BTreeMap<String, Vec<String>>,
+    pub data: ByName<Vec<String>>,
 }
 
 /// A rule set as documents, and the files that belong to it alone.
@@ -136,7 +172,7 @@ impl CoreRuleSet {
         for (index, exclusion) in self.exclusions.iter().enumerate() {
             documents.add(&exclusions.index(index).to_string(), exclusion.after());
         }
-        for (name, lines) in self.plugins.iter().flat_map(|plugin| &plugin.data) {
+        for (name, lines) in self.plugins.iter().flat_map(|plugin| plugin.data.iter()) {
             documents.files.push((format!("@plugins/{name}"), lines.join("\n")));
         }
         documents
@@ -192,9 +228,9 @@ impl CoreRuleSet {
         ];
         let mut variables: Vec<(&str, String)> =
             own.iter().map(|(name, value)| (*name, value.to_string())).collect();
-        for (name, value) in &self.settings {
+        for (name, value) in self.settings.iter() {
             let at = path.field("settings").field(name);
-            if own.iter().any(|(own, _)| own == name) {
+            if own.iter().any(|(own, _)| *own == name) {
                 errors.add(&at, "a setting that has a field of its own", "that field");
             } else if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
                 errors.add(&at, format!("{name:?}"), "the name of a TX variable");

@@ -3,6 +3,7 @@
 
 mod audit_log;
 mod built_in;
+mod by_name;
 mod config;
 mod core_rule_set;
 mod log_line;
@@ -13,6 +14,7 @@ mod rule_sets;
 
 pub use audit_log::{AuditLogConfig, CollectorConfig};
 pub use built_in::{BuiltIn, KNOWN_PATTERNS, replace_core_rule_set};
+pub use by_name::ByName;
 pub use config::{Config, Mode, RouteDirectives};
 pub use core_rule_set::{AnomalyThreshold, CoreRuleSet, Exclusion, Plugin, RuleSelection};
 

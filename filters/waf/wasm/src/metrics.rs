@@ -1,8 +1,8 @@
 //! What is counted. The labels' values are fixed here: none comes from a request.
 
+use crate::by_name::ByName;
 use portcullis_engine::{InterventionKind, MatchedRule, Transaction};
 use sdk_shim::{Counter, Host, Setup};
-use std::collections::BTreeMap;
 
 pub(crate) struct Metrics {
     transactions: Counter,
@@ -28,9 +28,9 @@ const FAMILIES: [&str; 26] = [
 ];
 
 impl Metrics {
-    pub(crate) fn new(labels: &BTreeMap<String, String>, setup: &mut Setup<'_>) -> Self {
+    pub(crate) fn new(labels: &ByName<String>, setup: &mut Setup<'_>) -> Self {
         let mut counter = |name: &str, own: &[(&str, &str)]| {
-            let configured = labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            let configured = labels.iter().map(|(name, value)| (name, value.as_str()));
             let all: Vec<(&str, &str)> = own.iter().copied().chain(configured).collect();
             setup.counter(name, &all)
         };

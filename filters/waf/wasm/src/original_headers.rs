@@ -1,13 +1,13 @@
 //! Headers that Envoy takes out of requests before any filter, and an early header mutation keeps under another name.
 
+use crate::by_name::ByName;
 use sdk_shim::{ConfigErrors, Headers, Host, Level, MapKind, Path};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Each header, and the name under which it is kept.
 pub(crate) struct OriginalHeaders(Vec<(String, String)>);
 
 impl OriginalHeaders {
-    pub(crate) fn new(config: &BTreeMap<String, String>) -> Result<Self, ConfigErrors> {
+    pub(crate) fn new(config: &ByName<String>) -> Result<Self, ConfigErrors> {
         let mut errors = ConfigErrors::new();
         let path = Path::root().field("original_headers");
         let is_name = |name: &str| {
@@ -15,19 +15,20 @@ impl OriginalHeaders {
                 |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
             !name.is_empty() && name.bytes().all(is_token)
         };
-        let mut kept = BTreeSet::new();
-        for (header, name) in config {
+        let mut kept = Vec::new();
+        for (header, name) in config.iter() {
             let at = path.field(header);
             if !is_name(header) {
                 errors.add(&at, format!("{header:?}"), "the name of a header, in lower case");
             }
             if !is_name(name) {
                 errors.add(&at, format!("{name:?}"), "the name of a header, in lower case");
-            } else if config.contains_key(name) || !kept.insert(name) {
+            } else if config.get(name).is_some() || kept.contains(&name) {
                 errors.add(&at, format!("{name:?}"), "a name of its own");
             }
+            kept.push(name);
         }
-        let pairs = config.iter().map(|(header, name)| (header.clone(), name.clone()));
+        let pairs = config.iter().map(|(header, name)| (header.to_owned(), name.clone()));
         errors.into_result(Self(pairs.collect()))
     }
 

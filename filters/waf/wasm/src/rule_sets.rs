@@ -7,7 +7,6 @@ use portcullis_engine::transformations::{Transformation, UnicodeMap};
 use portcullis_engine::{Document, Options, Waf};
 use portcullis_seclang::{ParseOptions, Parser, Ruleset};
 use sdk_shim::{ConfigErrors, Path};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// The name of the rule set that `crs` in the configuration is.
 pub(crate) const CRS: &str = "crs";
@@ -16,13 +15,14 @@ pub(crate) struct RuleSets {
     default_name: String,
     default: Waf,
     by_route: Vec<Route>,
-    by_authority: HashMap<Vec<u8>, Waf>,
+    /// In the order of the authorities.
+    by_authority: Vec<(Vec<u8>, Waf)>,
 }
 
 /// A rule set for some authorities and paths.
 struct Route {
-    /// In lower case. None means any.
-    authorities: HashSet<Vec<u8>>,
+    /// In lower case and in order. None means any.
+    authorities: Vec<Vec<u8>>,
     /// None means any.
     paths: Vec<String>,
     waf: Waf,
@@ -32,29 +32,34 @@ impl RuleSets {
     #[inline(never)]
     pub(crate) fn compile(config: &Config) -> Result<Self, ConfigErrors> {
         let mut errors = ConfigErrors::new();
-        let mut compiled = BTreeMap::new();
+        let mut compiled = Vec::new();
         for (name, path, documents) in documents(config, &mut errors) {
             match compile(&documents, config.mode) {
-                Ok(waf) => drop(compiled.insert(name, waf)),
+                Ok(waf) => compiled.push((name, waf)),
                 Err(problems) => problems.into_iter().for_each(|problem| errors.explain(&path, problem)),
             }
         }
-        let mut used = BTreeSet::new();
+        let mut crs_is_used = false;
         let mut named = |name: &str, path: Path| {
-            used.insert(name.to_owned());
-            let is_there = config.directives_map.contains_key(name) || (name == CRS && config.crs.is_some());
+            crs_is_used |= name == CRS;
+            let is_there = config.directives_map.get(name).is_some() || (name == CRS && config.crs.is_some());
             if !is_there {
                 errors.add(&path, format!("\"{name}\""), "the name of a rule set in directives_map");
             }
-            compiled.get(name).cloned()
+            compiled.iter().find(|(known, _)| known == name).map(|(_, waf)| waf.clone())
         };
         let default_name = config.default_directives();
         let default = named(default_name, Path::root().field("default_directives"));
         let authorities = Path::root().field("per_authority_directives");
-        let by_authority = config.per_authority_directives.iter().filter_map(|(authority, name)| {
-            Some((authority.to_ascii_lowercase().into_bytes(), named(name, authorities.field(authority))?))
-        });
-        let by_authority = by_authority.collect();
+        let mut by_authority = Vec::new();
+        for (authority, name) in config.per_authority_directives.iter() {
+            let Some(waf) = named(name, authorities.field(authority)) else { continue };
+            let authority = authority.to_ascii_lowercase().into_bytes();
+            match place(&by_authority, &authority) {
+                Ok(at) => by_authority.get_mut(at).into_iter().for_each(|(_, known)| *known = waf.clone()),
+                Err(at) => by_authority.insert(at, (authority, waf)),
+            }
+        }
         let routes = Path::root().field("per_route_directives");
         let mut by_route = Vec::new();
         let mut problems = ConfigErrors::new();
@@ -62,13 +67,18 @@ impl RuleSets {
             let at = routes.index(index);
             route.check(&at, &mut problems);
             if let Some(waf) = named(&route.directives, at.field("directives")) {
-                let authorities = route.authorities.iter();
-                let authorities = authorities.map(|name| name.to_ascii_lowercase().into_bytes()).collect();
+                let mut authorities: Vec<Vec<u8>> = Vec::new();
+                for name in &route.authorities {
+                    let name = name.to_ascii_lowercase().into_bytes();
+                    if let Err(place) = authorities.binary_search(&name) {
+                        authorities.insert(place, name);
+                    }
+                }
                 by_route.push(Route { authorities, paths: route.paths.clone(), waf });
             }
         }
         errors.extend(problems);
-        if config.crs.is_some() && !used.contains(CRS) {
+        if config.crs.is_some() && !crs_is_used {
             let expected = "\"crs\" in default_directives, per_route_directives or per_authority_directives: nothing uses it";
             errors.add(&Path::root().field(CRS), "a rule set", expected);
         }
@@ -103,17 +113,20 @@ impl RuleSets {
                 return &route.waf;
             }
         }
-        self.by_authority
-            .get(&authority)
-            .or_else(|| self.by_authority.get(host(&authority)))
-            .unwrap_or(&self.default)
+        let named = |authority: &[u8]| {
+            let at = place(&self.by_authority, authority).ok()?;
+            self.by_authority.get(at).map(|(_, waf)| waf)
+        };
+        named(&authority).or_else(|| named(host(&authority))).unwrap_or(&self.default)
     }
 }
 
 impl Route {
     fn has_authority(&self, authority: &[u8]) -> bool {
-        let names = &self.authorities;
-        names.is_empty() || names.contains(authority) || names.contains(host(authority))
+        let has = |authority: &[u8]| {
+            self.authorities.binary_search_by(|known| known.as_slice().cmp(authority)).is_ok()
+        };
+        self.authorities.is_empty() || has(authority) || has(host(authority))
     }
 
     fn has_path(&self, path: &[u8]) -> bool {
@@ -174,7 +187,7 @@ fn documents(config: &Config, errors: &mut ConfigErrors) -> Vec<(String, Path, D
     let mut sets = Vec::new();
     if let Some(crs) = &config.crs {
         let path = Path::root().field(CRS);
-        if config.directives_map.contains_key(CRS) {
+        if config.directives_map.get(CRS).is_some() {
             errors.add(
                 &map.field(CRS),
                 "a rule set",
@@ -191,9 +204,9 @@ fn documents(config: &Config, errors: &mut ConfigErrors) -> Vec<(String, Path, D
     } else if config.directives_map.is_empty() {
         errors.add(&map, "nothing", "rule sets, or `crs` beside it");
     }
-    for (name, texts) in &config.directives_map {
-        let texts = vec![(name.clone(), texts.join("\n"))];
-        sets.push((name.clone(), map.field(name), Documents { texts, files: Vec::new() }));
+    for (name, texts) in config.directives_map.iter() {
+        let texts = vec![(name.to_owned(), texts.join("\n"))];
+        sets.push((name.to_owned(), map.field(name), Documents { texts, files: Vec::new() }));
     }
     sets
 }
@@ -230,6 +243,11 @@ fn compile(set: &Documents, mode: Mode) -> Result<Waf, Vec<String>> {
     let options = Options { known_patterns: KNOWN_PATTERNS, ..Options::default() };
     Waf::compile(&documents, &files, &options)
         .map_err(|errors| errors.iter().map(|error| error.with_source().to_string()).collect())
+}
+
+/// Where an authority is, or belongs.
+fn place(by_authority: &[(Vec<u8>, Waf)], authority: &[u8]) -> Result<usize, usize> {
+    by_authority.binary_search_by(|(known, _)| known.as_slice().cmp(authority))
 }
 
 /// An authority without its port.

@@ -512,3 +512,31 @@ fn a_request_makes_these_calls_of_the_host() {
         assert_eq!(calls.join(", "), expected, "{config} {target} {agent}: {:?}", host.logs);
     }
 }
+
+#[test]
+fn says_what_a_rule_to_exclude_can_be() {
+    for (rule, found) in [
+        ("true", "boolean `true`"),
+        ("-1", "integer `-1`"),
+        ("1.5", "floating point `1.5`"),
+        ("null", "null"),
+        ("[1, 2]", "sequence"),
+        ("[]", "sequence"),
+        (r#"{"a": 1}"#, "map"),
+    ] {
+        let config =
+            format!(r#"{{"crs": {{"exclusions": [{{"rules": [942100, "942100-942190", {rule}]}}]}}}}"#);
+        let Err(errors) = load::<WafFilter>(config.as_bytes(), &|_| None) else { panic!("accepted: {rule}") };
+        let expected = r#"an id, or a range such as "942100-942190""#;
+        let expected = format!("crs.exclusions[0].rules[2]: found {found}, expected {expected}");
+        assert_eq!(errors.to_string(), expected);
+    }
+}
+
+#[test]
+fn of_members_of_the_same_name_the_last_one_counts() {
+    let config = r#"{"metric_labels": {"b": "1", "a": "2", "b": "3"}}"#;
+    let config: Config = serde_json::from_str(config).unwrap();
+    let labels: Vec<_> = config.metric_labels.iter().map(|(name, value)| (name, value.as_str())).collect();
+    assert_eq!(labels, [("a", "2"), ("b", "3")]);
+}

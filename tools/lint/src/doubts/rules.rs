@@ -35,7 +35,7 @@ pub(crate) fn rules(json: &[u8], report: &mut Report<'_>) {
 /// What the filter would say of rules of which some do not parse, were it not for those.
 pub(crate) fn errors_behind(json: &[u8], report: &mut Report<'_>) {
     let Ok(config) = serde_json::from_slice::<portcullis_waf::Config>(json) else { return };
-    for name in config.directives_map.keys() {
+    for (name, _) in config.directives_map.iter() {
         let path = format!("directives_map.{name}");
         let Some((_, texts)) = report.rules_at(&path) else { continue };
         let (joined, _) = Text::joined(&texts);

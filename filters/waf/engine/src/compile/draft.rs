@@ -1,7 +1,5 @@
 //! Drafts: rules as written, with the updates that other directives make.
 
-use std::borrow::Cow;
-
 use portcullis_seclang::ast::{self, ActionKind as A, Condition, Phase, Spanned};
 use portcullis_seclang::source::Span;
 
@@ -22,8 +20,8 @@ pub(super) struct Draft<'a> {
 pub(super) struct DraftLink<'a> {
     pub(super) span: Span,
     pub(super) condition: &'a Condition,
-    pub(super) variables: Cow<'a, [Spanned<ast::Variable>]>,
-    pub(super) actions: Cow<'a, [Spanned<ast::Action>]>,
+    pub(super) variables: Vec<&'a Spanned<ast::Variable>>,
+    pub(super) actions: Vec<&'a Spanned<ast::Action>>,
 }
 
 impl Draft<'_> {
@@ -37,7 +35,7 @@ impl Draft<'_> {
     }
 
     fn starter_actions(&self) -> impl Iterator<Item = &Spanned<ast::Action>> {
-        self.links.first().into_iter().flat_map(|link| link.actions.iter())
+        self.links.first().into_iter().flat_map(|link| link.actions.iter().copied())
     }
 }
 
@@ -62,7 +60,7 @@ impl<'a> Compiler<'a> {
             }
         }
         let mut open = false;
-        let chains = |rule: &ast::Rule| rule.actions.iter().any(|action| action.kind == A::Chain);
+        let chains = |rule: &ast::Rule| rule.actions.iter().any(|action| matches!(action.kind, A::Chain));
         let last = rule.links.last().map_or(rule, |spanned| &spanned.node);
         if chains(last) {
             self.warn(span, CompileErrorKind::OpenChain);
@@ -142,8 +140,8 @@ fn link(rule: &ast::Rule, span: Span) -> DraftLink<'_> {
     DraftLink {
         span,
         condition: &rule.condition,
-        variables: Cow::Borrowed(variables),
-        actions: Cow::Borrowed(&rule.actions),
+        variables: variables.iter().collect(),
+        actions: rule.actions.iter().collect(),
     }
 }
 
@@ -151,24 +149,24 @@ impl<'a> Draft<'a> {
     /// The starter's targets only, as in ModSecurity v3.
     fn update_targets(
         &mut self,
-        changes: &[Spanned<ast::Variable>],
+        changes: &'a [Spanned<ast::Variable>],
         replaced: Option<&[Spanned<ast::Variable>]>,
     ) {
         let Some(link) = self.links.first_mut() else { return };
         if !matches!(link.condition, Condition::Match { .. }) {
             return;
         }
-        let variables = link.variables.to_mut();
+        let variables = &mut link.variables;
         if let Some(replaced) = replaced {
             variables.retain(|variable| !replaced.iter().any(|old| old.node == variable.node));
         }
-        variables.extend(changes.iter().cloned());
+        variables.extend(changes);
     }
 }
 
-impl DraftLink<'_> {
-    fn update_actions(&mut self, changes: &[Spanned<ast::Action>]) {
-        let actions = self.actions.to_mut();
+impl<'a> DraftLink<'a> {
+    fn update_actions(&mut self, changes: &'a [Spanned<ast::Action>]) {
+        let actions = &mut self.actions;
         if changes.iter().any(|change| change.kind.is_disruptive()) {
             actions.retain(|action| !action.kind.is_disruptive());
         }
@@ -178,7 +176,7 @@ impl DraftLink<'_> {
                 actions.retain(|action| std::mem::discriminant(&action.kind) != kind);
             }
             if !matches!(change.kind, A::Id(_) | A::Phase(_) | A::Chain) {
-                actions.push(change.clone());
+                actions.push(change);
             }
         }
     }

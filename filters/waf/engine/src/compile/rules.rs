@@ -158,19 +158,14 @@ impl Compiler<'_> {
     /// The transformations of a link. Those of `SecDefaultAction` come first, unless the rule has `t:none`.
     #[inline(never)]
     fn chain(&mut self, draft: &Draft<'_>, link: &DraftLink<'_>) -> ChainId {
-        let of = |actions: &[Spanned<ast::Action>]| -> Vec<ast::Transformation> {
-            let kinds = actions.iter().map(|action| &action.kind);
-            kinds
-                .filter_map(|kind| match kind {
-                    ast::ActionKind::Transformation(transformation) => Some(*transformation),
-                    _ => None,
-                })
-                .collect()
-        };
         let defaults =
             self.defaults.get(draft.phase as usize).and_then(|defaults| defaults.actions).unwrap_or(&[]);
-        let mut all = of(defaults);
-        all.extend(of(&link.actions));
+        let mut all = Vec::new();
+        for action in defaults.iter().chain(link.actions.iter().copied()) {
+            if let ast::ActionKind::Transformation(transformation) = action.kind {
+                all.push(transformation);
+            }
+        }
         if let Some(none) = all.iter().rposition(|name| *name == ast::Transformation::None) {
             all.drain(..=none);
         }

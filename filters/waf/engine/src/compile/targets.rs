@@ -14,7 +14,7 @@ use crate::support;
 impl Compiler<'_> {
     #[inline(never)]
     pub(super) fn targets(&mut self, link: &DraftLink<'_>, chain: ChainId, multi_match: bool) -> Vec<Target> {
-        let variables = link.variables.as_ref();
+        let variables = &link.variables;
         let mut targets = Vec::new();
         for variable in variables.iter().filter(|variable| !variable.exclude) {
             if let Some(reason) = support::variable(variable.name).refused() {

@@ -44,7 +44,7 @@ impl Rule {
 
     /// Whether the next rule is a link of its chain.
     pub fn has_chain(&self) -> bool {
-        self.actions.iter().any(|action| action.kind == ActionKind::Chain)
+        self.actions.iter().any(|action| matches!(action.kind, ActionKind::Chain))
     }
 }
 

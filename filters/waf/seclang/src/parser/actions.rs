@@ -253,10 +253,14 @@ impl Context {
         let text = value.bytes.get(range.clone()).unwrap_or_default();
         let found = V::from_name(text);
         if found.is_none() {
-            let mut names = V::NAMES.to_vec();
             // The first spelling of each.
-            names.dedup_by_key(|(_, value)| *value);
-            let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+            let mut names = Vec::new();
+            let mut last = None;
+            for (name, value) in V::NAMES {
+                if last.replace(*value) != Some(*value) {
+                    names.push(*name);
+                }
+            }
             self.not_one_of(value, range, &names);
         }
         found

@@ -4,11 +4,12 @@
 //! while Envoy runs, unless the buffer is full: then entries are dropped, and counted. What is in the buffer when the configuration
 //! changes or Envoy ends is lost; Envoy's own log has it where `to_envoy_log` is on.
 
+use crate::by_name::ByName;
 use schemars::JsonSchema;
 use sdk_shim::{CalloutError, ConfigErrors, Counter, Handle, Host, HttpCall, Level, Path, Secret, Setup};
 use serde::Deserialize;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -29,7 +30,7 @@ pub struct CollectorConfig {
     pub path: String,
     /// More headers, such as `authorization`. A value may be `${NAME}`, for an environment variable.
     #[serde(default)]
-    pub headers: BTreeMap<String, Secret>,
+    pub headers: ByName<Secret>,
     /// How long to gather entries before they are sent, in milliseconds.
     #[serde(default = "default_interval")]
     pub interval_ms: u32,
@@ -123,7 +124,7 @@ impl Collector {
         if let Some(authority) = &config.authority {
             call = call.authority(authority.as_bytes());
         }
-        for (name, secret) in &config.headers {
+        for (name, secret) in config.headers.iter() {
             let at = path.field("headers").field(name);
             let is_name =
                 |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
