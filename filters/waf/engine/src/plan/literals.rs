@@ -9,6 +9,8 @@
 //! of 1.6; and it is built in a tenth of the time. What an attacker
 //! can gain is bounded: the more literals are filed under a run, the less likely the next one goes there too.
 
+use std::ops::Range;
+
 use crate::collections::{Map, sorted};
 use crate::operators::byte_frequency as frequency;
 
@@ -108,8 +110,8 @@ impl Literals {
         }
     }
 
-    /// Calls `on` with the number of each literal that occurs in `text`; once for each place.
-    pub(crate) fn scan(&self, text: &[u8], mut on: impl FnMut(usize)) {
+    /// Calls `on` with the number of each literal that occurs in `text`, and where; once for each place.
+    pub(crate) fn scan(&self, text: &[u8], mut on: impl FnMut(usize, Range<usize>)) {
         let mut classes: u32 = 0;
         let mut rest = text.iter();
         while let Some(byte) = rest.next() {
@@ -122,7 +124,7 @@ impl Literals {
 
     /// Compares the literals of the runs that end at `end`, behind these classes. Apart, to keep the loop above small.
     #[inline(never)]
-    fn look(&self, text: &[u8], end: usize, classes: u32, on: &mut impl FnMut(usize)) {
+    fn look(&self, text: &[u8], end: usize, classes: u32, on: &mut impl FnMut(usize, Range<usize>)) {
         let run = run_of(text.get(end.saturating_sub(4)..end).unwrap_or_default());
         if self.quads.has(run) {
             self.compare(text, end, 4, run, on);
@@ -135,7 +137,7 @@ impl Literals {
 
     /// Compares the literals of the run that ends at `end`.
     #[inline(never)]
-    fn compare(&self, text: &[u8], end: usize, len: u8, run: u32, on: &mut impl FnMut(usize)) {
+    fn compare(&self, text: &[u8], end: usize, len: u8, run: u32, on: &mut impl FnMut(usize, Range<usize>)) {
         let mask = self.slots.len() - 1;
         let mut at = (hash(run) >> 12) as usize & mask;
         while let Some(slot) = self.slots.get(at) {
@@ -146,8 +148,8 @@ impl Literals {
                 let entries = self.entries.get(slot.start as usize..(slot.start + slot.count) as usize);
                 for entry in entries.unwrap_or(&[]) {
                     let len = usize::from(entry.len);
-                    let start = end.checked_sub(usize::from(entry.end));
-                    let Some(place) = start.and_then(|start| text.get(start..start + len)) else { continue };
+                    let Some(start) = end.checked_sub(usize::from(entry.end)) else { continue };
+                    let Some(place) = text.get(start..start + len) else { continue };
                     let is_it = |byte: Option<&u8>, known| {
                         byte.is_some_and(|byte| byte.to_ascii_lowercase() == known)
                     };
@@ -156,7 +158,7 @@ impl Literals {
                     }
                     let literal = self.text.get(entry.start as usize..entry.start as usize + len);
                     if literal.is_some_and(|literal| literal.eq_ignore_ascii_case(place)) {
-                        on(entry.literal as usize);
+                        on(entry.literal as usize, start..start + len);
                     }
                 }
                 return;

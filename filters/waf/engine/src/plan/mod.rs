@@ -33,7 +33,7 @@ pub(crate) use chains::{Chain, ChainId, Chains, Step};
 pub(crate) use client::ClientUse;
 pub(crate) use listed::Listed;
 use prefilter::Scopes;
-pub(crate) use prefilter::{CheckId, Prefilter, PrefilterBuilder, Profile, Scope};
+pub(crate) use prefilter::{CheckId, Hit, Prefilter, PrefilterBuilder, Profile, Scanned, Scope};
 pub(crate) use prepared::Prepared;
 pub(crate) use quick::{Of, Quick, Quiet};
 pub(crate) use reach::Supposed;

@@ -82,6 +82,27 @@ pub(crate) enum Scope {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Scopes(u8);
 
+/// A value that is scanned. Places are those in the memory of a transaction.
+pub(crate) enum Scanned<'v> {
+    /// Where literals are in it is added to `hits`, but no more than one too many.
+    Whole { bytes: &'v [u8], start: usize, hits: &'v mut Vec<Hit> },
+    /// It stands within another one of its scope, which has these.
+    Part { start: usize, end: usize, hits: &'v [Hit] },
+}
+
+/// Where a literal is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hit {
+    literal: u32,
+    start: u32,
+    end: u32,
+}
+
+impl Hit {
+    /// The most in a value that is worth it to go through them for its parts.
+    pub(crate) const MOST: usize = 64;
+}
+
 /// What one look at a byte tells.
 #[derive(Debug, Clone, Copy, Default)]
 struct ByteInfo {
@@ -168,9 +189,13 @@ impl Prefilter {
         })
     }
 
-    /// Appends the result for `bytes`, whose profile is given, to `results`. It holds for operators that look at values of `scope`.
-    pub(crate) fn scan(&self, bytes: &[u8], scope: Scope, profile: Profile, results: &mut Vec<u64>) {
+    /// Appends the result for a value, whose profile is given, to `results`. It holds for operators that look at values of `scope`.
+    pub(crate) fn scan(&self, value: Scanned<'_>, scope: Scope, profile: Profile, results: &mut Vec<u64>) {
         let at = results.len();
+        let len = match &value {
+            Scanned::Whole { bytes, .. } => bytes.len(),
+            Scanned::Part { start, end, .. } => end - start,
+        };
         results.extend_from_slice(&self.base);
         let Some(words) = results.get_mut(at..) else { return };
         // Each of these checks waits for the absence of one class.
@@ -183,7 +208,23 @@ impl Prefilter {
             self.change(self.by_class.get(class), words, |word, bits| word | bits);
         }
         if let Some(filed) = self.scopes.get(scope as usize) {
-            filed.literals.scan(bytes, |literal| filed.add_checks(literal, words));
+            match value {
+                Scanned::Whole { bytes, start, hits } => {
+                    let most = hits.len() + Hit::MOST;
+                    filed.literals.scan(bytes, |literal, place| {
+                        filed.add_checks(literal, words);
+                        if hits.len() <= most {
+                            let (start, end) = ((start + place.start) as u32, (start + place.end) as u32);
+                            hits.push(Hit { literal: literal as u32, start, end });
+                        }
+                    });
+                }
+                Scanned::Part { start, end, hits } => {
+                    let within = |hit: &&Hit| hit.start as usize >= start && hit.end as usize <= end;
+                    let within = hits.iter().filter(within);
+                    within.for_each(|hit| filed.add_checks(hit.literal as usize, words));
+                }
+            }
         }
         for (index, (word, conditional)) in words.iter_mut().zip(&self.conditional).enumerate() {
             let mut open = *word & conditional;
@@ -191,7 +232,7 @@ impl Prefilter {
                 let bit = open.trailing_zeros() as usize;
                 open &= open - 1;
                 let conditions = self.conditions.get(index * 64 + bit);
-                if conditions.is_some_and(|conditions| !conditions.hold(profile, bytes.len())) {
+                if conditions.is_some_and(|conditions| !conditions.hold(profile, len)) {
                     *word &= !(1 << bit);
                 }
             }

@@ -4,6 +4,8 @@
 //! rule of a phase that looks at it has all its values scanned; whether any later rule can match anything in it is
 //! then one bit. Only for rules whose bit is set are the values looked at one by one.
 
+use portcullis_seclang::ast::VariableName;
+
 use super::known::{Known, KnownId};
 use super::{
     Scratch, Transaction, ValueId, Values,
@@ -170,9 +172,16 @@ impl Transaction {
         range
     }
 
+    /// Whether a source that does not change during a phase surely has no value.
+    fn has_none(&self, variable: VariableName) -> bool {
+        variable != VariableName::ModsecBuild && self.members(variable).is_empty()
+    }
+
     /// The same without the members of which it is known what conditions they may meet.
     fn fresh_values(&mut self, plan: &Plan, id: SourceId) -> std::ops::Range<usize> {
-        let Some(source) = plan.sources.get(id) else { return 0..0 };
+        let Some(source) = plan.sources.get(id).filter(|source| !self.has_none(source.variable)) else {
+            return 0..0;
+        };
         if !plan.recurrence.covers(source.variable) {
             return self.static_values(plan, id);
         }
@@ -198,8 +207,9 @@ impl Transaction {
     fn resolve_static(&mut self, plan: &Plan, id: SourceId, only_fresh: bool) -> std::ops::Range<usize> {
         let mut found = std::mem::take(&mut self.memory.candidates.found);
         let start = found.len();
-        match plan.sources.get(id).filter(|source| plan.recurrence.covers(source.variable)) {
-            Some(source) => {
+        // The debug log says what is resolved.
+        match plan.sources.get(id).filter(|_| self.debug.is_none()) {
+            Some(source) if plan.recurrence.covers(source.variable) => {
                 let mut known = std::mem::take(&mut self.memory.candidates.found_known);
                 known.resize(start, KnownId::FRESH);
                 let wanted = |member: &Member| !only_fresh || member.known == KnownId::FRESH;
@@ -209,7 +219,10 @@ impl Transaction {
                 });
                 self.memory.candidates.found_known = known;
             }
-            None => self.resolve(plan, id, &mut found),
+            Some(source) if is_kept_as_it_is(source.variable) => {
+                self.each_member(source, |_| true, |of, _| found.push(of));
+            }
+            _ => self.resolve(plan, id, &mut found),
         }
         let end = found.len();
         self.memory.candidates.found = found;
@@ -358,6 +371,11 @@ impl Transaction {
         self.memory.values.ensure_scan(id, &plan.prefilter);
         self.memory.values.scan(id, plan.prefilter.words()).is_none_or(|bits| check.is_in(bits))
     }
+}
+
+/// Whether the values of a variable, which does not change during a phase, are its members.
+fn is_kept_as_it_is(variable: VariableName) -> bool {
+    !matches!(variable, VariableName::ModsecBuild | VariableName::Xml)
 }
 
 /// Marks the places of those of `checks` whose bits are set.

@@ -1,8 +1,10 @@
 //! The memory of a transaction: one growing byte arena and the values that point into it.
 
+use std::ops::Range;
+
 use super::Work;
 use crate::hash::hash;
-use crate::plan::{Chain, CheckId, Prefilter, Profile, Scope, Step};
+use crate::plan::{Chain, CheckId, Hit, Prefilter, Profile, Scanned, Scope, Step};
 use crate::profile::measure;
 
 /// A value of the current transaction.
@@ -26,6 +28,9 @@ pub(crate) struct Values {
     edges: Vec<Edge>,
     profiles: Vec<Profile>,
     scans: Vec<u64>,
+    /// Long values that were scanned, and where literals are in them: what stands within them need not be gone through again.
+    wholes: Vec<Whole>,
+    hits: Vec<Hit>,
     /// Open hash table of the values that [`Values::intern`] made: a part of the hash, and the value; 0 is a free place.
     interned: Vec<(u32, u32)>,
     interned_count: usize,
@@ -48,6 +53,22 @@ struct Value {
     scope: Scope,
 }
 
+/// See [`Values::wholes`].
+#[derive(Debug)]
+struct Whole {
+    /// In the arena.
+    places: Range<usize>,
+    scope: Scope,
+    /// In [`Values::hits`].
+    hits: Range<usize>,
+}
+
+impl Whole {
+    /// So many are searched for each scan.
+    const MOST: usize = 4;
+    const SHORTEST: usize = 32;
+}
+
 /// One transformation of one value.
 #[derive(Debug, Clone, Copy)]
 struct Edge {
@@ -66,6 +87,8 @@ impl Values {
             edges: Vec::new(),
             profiles: Vec::new(),
             scans: Vec::new(),
+            wholes: Vec::new(),
+            hits: Vec::new(),
             interned: Vec::new(),
             interned_count: 0,
             buffer: Vec::new(),
@@ -84,6 +107,8 @@ impl Values {
         self.edges.clear();
         self.profiles.clear();
         self.scans.clear();
+        self.wholes.clear();
+        self.hits.clear();
         // As large as the last transactions needed it, so that it need not grow again.
         if self.interned_count * 8 < self.interned.len() {
             self.interned.truncate(self.interned.len() / 2);
@@ -366,12 +391,30 @@ impl Values {
     fn make_scan(&mut self, id: ValueId, prefilter: &Prefilter) {
         let Some(value) = self.values.get(id.0 as usize).copied() else { return };
         let profile = self.profile(id, prefilter);
-        self.work.scans += 1;
-        self.work.scan_bytes += u64::from(value.len);
         let at = self.scans.len();
-        let range = value.start as usize..value.start as usize + value.len as usize;
-        let bytes = self.arena.get(range).unwrap_or(b"");
-        measure(|| "scan".to_owned(), || prefilter.scan(bytes, value.scope, profile, &mut self.scans));
+        let (start, end) = (value.start as usize, value.start as usize + value.len as usize);
+        let whole = self.wholes.iter().find(|whole| {
+            whole.scope == value.scope && whole.places.start <= start && whole.places.end >= end
+        });
+        if let Some(whole) = whole {
+            let hits = self.hits.get(whole.hits.clone()).unwrap_or(&[]);
+            let part = Scanned::Part { start, end, hits };
+            prefilter.scan(part, value.scope, profile, &mut self.scans);
+        } else {
+            self.work.scans += 1;
+            self.work.scan_bytes += u64::from(value.len);
+            let bytes = self.arena.get(start..end).unwrap_or(b"");
+            let first = self.hits.len();
+            let scanned = Scanned::Whole { bytes, start, hits: &mut self.hits };
+            measure(|| "scan".to_owned(), || prefilter.scan(scanned, value.scope, profile, &mut self.scans));
+            let are_few = self.hits.len() <= first + Hit::MOST;
+            if are_few && bytes.len() >= Whole::SHORTEST && self.wholes.len() < Whole::MOST {
+                let hits = first..self.hits.len();
+                self.wholes.push(Whole { places: start..end, scope: value.scope, hits });
+            } else {
+                self.hits.truncate(first);
+            }
+        }
         if let Some(value) = self.values.get_mut(id.0 as usize) {
             value.scan = at as u32;
         }

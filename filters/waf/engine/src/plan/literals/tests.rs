@@ -24,9 +24,18 @@ fn finds_what_is_there() {
             text.iter_mut().step_by(2).for_each(u8::make_ascii_uppercase);
             let lower = text.to_ascii_lowercase();
             let mut found = BTreeSet::new();
-            filed.scan(&text, |literal| {
+            let [from, to] = [(); 2].map(|()| word(40).len() % text.len());
+            let part = from.min(to)..to.max(from);
+            let mut in_part = BTreeSet::new();
+            filed.scan(&text, |literal, place| {
                 found.insert(literal);
+                in_part.extend((place.start >= part.start && place.end <= part.end).then_some(literal));
             });
+            let mut found_in_part = BTreeSet::new();
+            filed.scan(&text[part], |literal, _| {
+                found_in_part.insert(literal);
+            });
+            assert_eq!(in_part, found_in_part, "{literals:?} in a part of {text:?}");
             let wanted = literals
                 .iter()
                 .enumerate()
@@ -39,7 +48,7 @@ fn finds_what_is_there() {
 #[test]
 fn nothing_is_found_in_nothing() {
     let filed = Literals::new([b"union".as_slice(), b"or"].into_iter());
-    filed.scan(b"", |literal| panic!("{literal}"));
-    filed.scan(b"o", |literal| panic!("{literal}"));
-    Literals::new(std::iter::empty()).scan(b"anything", |literal| panic!("{literal}"));
+    filed.scan(b"", |literal, _| panic!("{literal}"));
+    filed.scan(b"o", |literal, _| panic!("{literal}"));
+    Literals::new(std::iter::empty()).scan(b"anything", |literal, _| panic!("{literal}"));
 }

@@ -1,4 +1,4 @@
-use super::{PrefilterBuilder, Scope, Scopes};
+use super::{PrefilterBuilder, Scanned, Scope, Scopes};
 use crate::operators::Operator;
 
 const OPERATORS: &[(&str, &str)] = &[
@@ -63,7 +63,8 @@ fn no_match_is_lost() {
         let scope = if next(2) == 0 { Scope::Response } else { Scope::Request };
         let scan = |value: &[u8]| {
             let mut words = Vec::new();
-            prefilter.scan(value, scope, prefilter.profile(value), &mut words);
+            let scanned = Scanned::Whole { bytes: value, start: 0, hits: &mut Vec::new() };
+            prefilter.scan(scanned, scope, prefilter.profile(value), &mut words);
             words
         };
         let words = scan(&value);
