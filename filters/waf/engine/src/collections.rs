@@ -39,7 +39,7 @@ impl<K: AsRef<[u8]>, V> Map<K, V> {
     pub(crate) fn add(&mut self, key: K, value: V) -> bool {
         let is_new = self.place(key.as_ref()).is_none();
         if is_new {
-            self.index.add(self.hash(key.as_ref()));
+            self.index.add(hash_of(key.as_ref(), self.secret.as_ref()));
             self.entries.push((key, value));
         }
         is_new
@@ -61,12 +61,13 @@ impl<K: AsRef<[u8]>, V> Map<K, V> {
 
     fn place(&self, key: &[u8]) -> Option<usize> {
         let is = |place| self.entries.get(place).is_some_and(|(known, _): &(K, V)| known.as_ref() == key);
-        self.index.find(self.hash(key), is)
+        self.index.find(hash_of(key, self.secret.as_ref()), is)
     }
+}
 
-    fn hash(&self, key: &[u8]) -> u64 {
-        self.secret.as_ref().map_or_else(|| hash(key), |secret| secret.hash_one(key))
-    }
+#[inline(never)]
+fn hash_of(key: &[u8], secret: Option<&RandomState>) -> u64 {
+    secret.map_or_else(|| hash(key), |secret| secret.hash_one(key))
 }
 
 /// Finds the places of a list's items by their hashes.

@@ -52,7 +52,8 @@ struct Slot {
 
 impl Literals {
     /// Files the literals, all of two bytes or more and in lower case; others are never found.
-    pub(crate) fn new<'a>(literals: impl Iterator<Item = &'a [u8]>) -> Self {
+    #[inline(never)]
+    pub(crate) fn new(literals: &[&[u8]]) -> Self {
         let mut found = Literals {
             text: Vec::new(),
             entries: Vec::new(),
@@ -62,7 +63,7 @@ impl Literals {
             quads: Quads(Box::new([0; QUAD_WORDS])),
         };
         let mut runs: Map<[u8; 5], Vec<Entry>> = Map::default();
-        for (literal, bytes) in literals.enumerate() {
+        for (literal, bytes) in literals.iter().copied().enumerate() {
             let size = run_size(bytes);
             let best = runs_of(bytes).enumerate().min_by(|(_, a), (_, b)| {
                 let cost = |run: &[u8]| {

@@ -271,7 +271,7 @@ impl Filed {
             checks.extend(wanted);
             ends.push(u32::try_from(checks.len()).ok()?);
         }
-        Some(Filed { literals: Literals::new(texts.into_iter()), ends, checks })
+        Some(Filed { literals: Literals::new(&texts), ends, checks })
     }
 
     fn add_checks(&self, literal: usize, words: &mut [u64]) {
@@ -290,7 +290,7 @@ impl Filed {
 
 impl Default for Filed {
     fn default() -> Self {
-        Filed { literals: Literals::new([].into_iter()), ends: Vec::new(), checks: Vec::new() }
+        Filed { literals: Literals::new(&[]), ends: Vec::new(), checks: Vec::new() }
     }
 }
 

@@ -18,7 +18,7 @@ fn finds_what_is_there() {
     for _ in 0..300 {
         let literals: BTreeSet<Vec<u8>> = (0..40).map(|_| word(6)).collect();
         let literals: Vec<Vec<u8>> = literals.into_iter().collect();
-        let filed = Literals::new(literals.iter().map(Vec::as_slice));
+        let filed = Literals::new(&literals.iter().map(Vec::as_slice).collect::<Vec<_>>());
         for _ in 0..20 {
             let mut text = word(40);
             text.iter_mut().step_by(2).for_each(u8::make_ascii_uppercase);
@@ -47,8 +47,8 @@ fn finds_what_is_there() {
 
 #[test]
 fn nothing_is_found_in_nothing() {
-    let filed = Literals::new([b"union".as_slice(), b"or"].into_iter());
+    let filed = Literals::new(&[b"union", b"or"]);
     filed.scan(b"", |literal, _| panic!("{literal}"));
     filed.scan(b"o", |literal, _| panic!("{literal}"));
-    Literals::new(std::iter::empty()).scan(b"anything", |literal, _| panic!("{literal}"));
+    Literals::new(&[]).scan(b"anything", |literal, _| panic!("{literal}"));
 }

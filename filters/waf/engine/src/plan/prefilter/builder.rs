@@ -106,6 +106,7 @@ impl PrefilterBuilder {
 
     /// Adds the conditions that can do without a class, now that those have theirs that can't. Each check's rarest set comes first, and
     /// of these those that many have.
+    #[inline(never)]
     fn add_needed(&mut self) {
         let needed = std::mem::take(&mut self.needed);
         let wanted = |bytes: ByteSet| needed.iter().filter(|(_, other)| *other == bytes).count();
