@@ -1,5 +1,5 @@
-//! The six transactions that are measured, and the rule set that they are measured with: the Core Rule Set at paranoia level 1
-//! that `make crs` has brought. `benches/transactions.rs` and `tests/work.rs` share this.
+//! The transactions that are measured, and the rule set that they are measured with: the Core Rule Set that `make crs` has brought.
+//! `benches/transactions.rs` and `tests/work.rs` share this.
 
 #[path = "../../../../integration/src/bin/bench/requests.rs"]
 #[allow(dead_code, reason = "the benchmark in Envoy needs more of it")]
@@ -45,6 +45,8 @@ pub(crate) fn inspect(waf: &Waf, request: &Request, memory: Scratch) -> (usize, 
 
 pub(crate) struct Request {
     pub(crate) name: &'static str,
+    /// The paranoia level that it is judged at.
+    pub(crate) paranoia: u8,
     pub(crate) method: Vec<u8>,
     pub(crate) target: Vec<u8>,
     pub(crate) headers: Vec<(Vec<u8>, Vec<u8>)>,
@@ -52,13 +54,17 @@ pub(crate) struct Request {
     pub(crate) denied: bool,
 }
 
+/// All at paranoia level 1, and those that are no attack at level 4, too.
 pub(crate) fn transactions(bodies: Option<&Path>) -> Vec<Request> {
-    let benign = requests::benign(bodies).map(|(name, bytes)| parsed(name, &bytes, false));
-    let hostile = requests::hostile().map(|(name, bytes)| parsed(name, &bytes, true));
-    benign.into_iter().chain(hostile).collect()
+    let benign = requests::benign(bodies);
+    let strict = ["get at level 4", "form at level 4", "json at level 4"].into_iter().zip(&benign);
+    let strict: Vec<_> = strict.map(|(name, (_, bytes))| parsed(name, 4, bytes, false)).collect();
+    let benign = benign.iter().map(|(name, bytes)| parsed(name, 1, bytes, false));
+    let hostile = requests::hostile().map(|(name, bytes)| parsed(name, 1, &bytes, true));
+    benign.chain(hostile).chain(strict).collect()
 }
 
-fn parsed(name: &'static str, bytes: &[u8], denied: bool) -> Request {
+fn parsed(name: &'static str, paranoia: u8, bytes: &[u8], denied: bool) -> Request {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
     let head = std::str::from_utf8(&bytes[..end]).expect("ours are ASCII");
     let mut lines = head.split("\r\n");
@@ -71,6 +77,7 @@ fn parsed(name: &'static str, bytes: &[u8], denied: bool) -> Request {
     };
     Request {
         name,
+        paranoia,
         method,
         target,
         headers: lines.map(header).collect(),
@@ -79,14 +86,20 @@ fn parsed(name: &'static str, bytes: &[u8], denied: bool) -> Request {
     }
 }
 
-pub(crate) fn waf(prefilter: bool) -> Waf {
+pub(crate) fn waf(prefilter: bool, paranoia: u8) -> Waf {
     let rules = suites::root().join(".tools/crs");
     let read = |path: PathBuf| fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let recommended = read(suites::root().join("filters/waf/wasm/rules/recommended.conf"));
     let setup = read(rules.join("crs-setup.conf.example"));
+    // Ordinary requests match rules above level 1; to have the whole request judged, none is denied there.
+    let on = format!(
+        "SecRuleEngine On\nSecAction \"id:900000,phase:1,pass,nolog,\
+         setvar:tx.blocking_paranoia_level={paranoia},setvar:tx.inbound_anomaly_score_threshold=100000\"\n"
+    );
+    let on = if paranoia == 1 { "SecRuleEngine On" } else { &on };
     let documents = [
         Document { name: "recommended.conf", text: &recommended },
-        Document { name: "on.conf", text: b"SecRuleEngine On" },
+        Document { name: "on.conf", text: on.as_bytes() },
         Document { name: "crs-setup.conf", text: &setup },
         Document { name: "crs.conf", text: b"Include rules/*.conf" },
     ];

@@ -1,5 +1,5 @@
-//! What a transaction costs the engine alone, with the Core Rule Set at paranoia level 1 that `make crs` has brought:
-//! `make bench-engine`.
+//! What a transaction costs the engine alone, with the Core Rule Set that `make crs` has brought, at paranoia level 1 unless its name
+//! says another: `make bench-engine`.
 //!
 //! Without arguments it takes the time. `--instructions` counts instructions under `valgrind --tool=callgrind`, which no other
 //! work on the machine disturbs, and fails if one transaction takes more than `instructions.txt` beside this file allows;
@@ -33,15 +33,18 @@ fn main() -> ExitCode {
         ["--instructions"] => return instructions::check(&source),
         ["--instructions", "--write"] => return instructions::write(&source),
         ["--twice", name] => {
-            let (waf, all) = (waf(true), transactions(None));
-            let (.., warm) = inspect(&waf, named(&all, name), Scratch::new());
-            measured_transaction(&waf, named(&all, name), warm);
+            let all = transactions(None);
+            let transaction = named(&all, name);
+            let waf = waf(true, transaction.paranoia);
+            let (.., warm) = inspect(&waf, transaction, Scratch::new());
+            measured_transaction(&waf, transaction, warm);
         }
         ["--repeat", name, times] => {
-            let (waf, all) = (waf(true), transactions(suites::data("bench-requests").as_deref()));
+            let all = transactions(suites::data("bench-requests").as_deref());
+            let transaction = named(&all, name);
+            let waf = waf(true, transaction.paranoia);
             let times = times.parse::<u32>().expect("a number");
-            (0..times)
-                .fold(Scratch::new(), |memory, _| measured_transaction(&waf, named(&all, name), memory));
+            (0..times).fold(Scratch::new(), |memory, _| measured_transaction(&waf, transaction, memory));
         }
         _ => panic!("usage: transactions [--instructions [--write] | --repeat <transaction> <times>]"),
     }
@@ -50,19 +53,26 @@ fn main() -> ExitCode {
 
 /// The fastest and the median of rounds: other work on the machine only ever adds.
 fn times(source: &str) {
+    let all = transactions(suites::data("bench-requests").as_deref());
+    for paranoia in [1, 4] {
+        times_at(paranoia, source, &all);
+    }
+}
+
+fn times_at(paranoia: u8, source: &str, all: &[Request]) {
     let start = Instant::now();
-    let fast = waf(true);
+    let fast = waf(true, paranoia);
     let loaded = start.elapsed();
-    let naive = waf(false);
-    println!("Core Rule Set {source}: {:?}, loaded in {loaded:.0?}", fast.statistics());
+    let naive = waf(false, paranoia);
+    println!("Core Rule Set {source}, level {paranoia}: {:?}, loaded in {loaded:.0?}", fast.statistics());
     println!(
         "{:20} {:>10} {:>10} {:>16} {:>14}",
         "", "fastest us", "median us", "without scan us", "rules matched"
     );
-    for transaction in transactions(suites::data("bench-requests").as_deref()) {
-        let (fastest, median) = time(&fast, &transaction, 40);
-        let (without, _) = time(&naive, &transaction, 2);
-        let (matched, ..) = inspect(&fast, &transaction, Scratch::new());
+    for transaction in all.iter().filter(|transaction| transaction.paranoia == paranoia) {
+        let (fastest, median) = time(&fast, transaction, 40);
+        let (without, _) = time(&naive, transaction, 2);
+        let (matched, ..) = inspect(&fast, transaction, Scratch::new());
         println!("{:20} {fastest:>10.1} {median:>10.1} {without:>16.0} {matched:>14}", transaction.name);
     }
 }

@@ -1,4 +1,6 @@
 //! Looks for the most expensive request: `hostile [--paranoia 1] [--bytes 8192] [--seconds 60] [--seed 1] [--limit-ms 5]`.
+//! `hostile --request <file>` says what one costs; with `--times 1` it judges it so often, after once when patterns are
+//! compiled, and says nothing, for profilers: these look at `repeat`.
 //!
 //! Every shape that a request can have is filled with every unit of a pool: what decoders, tokenizers and patterns care
 //! about, the attack lists, the Core Rule Set's words. Then the most expensive of these are changed, and what is more
@@ -6,7 +8,8 @@
 //! request, the least of several runs: other work on the machine only ever adds.
 //!
 //! It ends with the ten most expensive requests of different kinds and, if built with the feature `profile`, the rules that
-//! they spend their time on. It fails if one takes longer than `--limit-ms`, unless that is 0.
+//! they spend their time on, and leaves them in `target/hostile/` as they are sent. It fails if one takes longer than
+//! `--limit-ms`, unless that is 0.
 
 #![allow(
     clippy::expect_used,
@@ -37,6 +40,18 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     let mut search = Search { waf, memory: None, bytes: choice.bytes, best: Vec::new(), tried: 0 };
+    if let Some(file) = &choice.request {
+        let text = std::fs::read(file).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let request = Request::parse(&text);
+        match choice.times {
+            0 => report::costs(&mut search, "", &request),
+            times => {
+                search.memory = Some(inspect(&search.waf, &request, Scratch::new()));
+                search.repeat(&request, times);
+            }
+        }
+        return ExitCode::SUCCESS;
+    }
     let pool = Pool::new();
     let mut random = Random::new(choice.seed);
     let start = Instant::now();
@@ -76,12 +91,21 @@ struct Choice {
     time: Duration,
     seed: u64,
     limit_ms: f64,
+    request: Option<String>,
+    times: usize,
 }
 
 impl Choice {
     fn from_arguments() -> Self {
-        let mut choice =
-            Self { paranoia: 1, bytes: 8192, time: Duration::from_secs(60), seed: 1, limit_ms: 0.0 };
+        let mut choice = Self {
+            paranoia: 1,
+            bytes: 8192,
+            time: Duration::from_secs(60),
+            seed: 1,
+            limit_ms: 0.0,
+            request: None,
+            times: 0,
+        };
         let mut arguments = std::env::args().skip(1);
         while let (Some(name), Some(value)) = (arguments.next(), arguments.next()) {
             match name.as_str() {
@@ -90,6 +114,8 @@ impl Choice {
                 "--seconds" => choice.time = Duration::from_secs(value.parse().expect("a number")),
                 "--seed" => choice.seed = value.parse().expect("a number"),
                 "--limit-ms" => choice.limit_ms = value.parse().expect("a number"),
+                "--request" => choice.request = Some(value),
+                "--times" => choice.times = value.parse().expect("a number"),
                 _ => panic!("no option {name}"),
             }
         }
@@ -157,6 +183,13 @@ impl Search {
     /// The least of some runs.
     fn cost(&mut self, request: &Request, runs: usize) -> u64 {
         (0..runs).map(|_| self.run(request)).min().unwrap_or(0)
+    }
+
+    #[inline(never)]
+    fn repeat(&mut self, request: &Request, times: usize) {
+        for _ in 0..times {
+            self.memory = Some(inspect(&self.waf, request, self.memory.take().unwrap_or_default()));
+        }
     }
 
     /// Nanoseconds of CPU for one.

@@ -1,6 +1,12 @@
 //! The ten most expensive requests.
 
-use crate::{Search, inspect};
+use std::fs;
+
+use portcullis_fuzz::request::Request;
+
+use crate::Search;
+#[cfg(feature = "profile")]
+use crate::inspect;
 
 /// One of each shape, the worst first, and what it spends its time on.
 pub(crate) fn print(search: &mut Search, paranoia: u8) {
@@ -16,12 +22,13 @@ pub(crate) fn print(search: &mut Search, paranoia: u8) {
     let mut measured: Vec<_> =
         worst.into_iter().map(|genome| (search.cost(&genome.request(search.bytes), 12), genome)).collect();
     measured.sort_by_key(|(nanoseconds, _)| std::cmp::Reverse(*nanoseconds));
-    for (nanoseconds, genome) in measured {
+    let folder = suites::root().join("target/hostile");
+    fs::create_dir_all(&folder).expect("the target directory is writable");
+    for (_, genome) in measured {
         let request = genome.request(search.bytes);
         let show = |text: &[u8]| text.get(..60).unwrap_or(text).escape_ascii().to_string();
-        println!(
-            "{:8.2} ms  {:?}: {:?} + {:?} x {} + {:?}{}{}",
-            nanoseconds as f64 / 1e6,
+        let what = format!(
+            "{:?}: {:?} + {:?} x {} + {:?}{}{}",
             genome.shape,
             show(&genome.prefix),
             show(&genome.unit),
@@ -33,21 +40,27 @@ pub(crate) fn print(search: &mut Search, paranoia: u8) {
                 times => format!(", encoded {times} times"),
             },
         );
-        costs(search, &request);
+        fs::write(folder.join(format!("{paranoia}-{:?}.http", genome.shape)), request.to_bytes())
+            .expect("the target directory is writable");
+        costs(search, &what, &request);
     }
 }
 
-/// What the rules cost, of which the engine keeps count with the feature `profile`.
+/// What a request costs, and of that the rules, of which the engine keeps count with the feature `profile`.
+pub(crate) fn costs(search: &mut Search, what: &str, request: &Request) {
+    let nanoseconds = search.cost(request, 12);
+    println!("{:8.2} ms  {what}", nanoseconds as f64 / 1e6);
+    costs_of_rules(search, request);
+}
+
 #[cfg(feature = "profile")]
-fn costs(search: &Search, request: &portcullis_fuzz::request::Request) {
+fn costs_of_rules(search: &Search, request: &Request) {
     use portcullis_engine::profile;
-    // The caches of the patterns are to be filled.
-    drop(inspect(&search.waf, request, portcullis_engine::Scratch::new()));
     profile::start();
     drop(inspect(&search.waf, request, portcullis_engine::Scratch::new()));
     let mut costs = profile::stop();
     costs.sort_by_key(|cost| std::cmp::Reverse(cost.time));
-    for cost in costs.iter().take(8) {
+    for cost in costs.iter().take(16) {
         println!(
             "             {:8.3} ms in {:6} calls: {}",
             cost.time.as_secs_f64() * 1e3,
@@ -58,6 +71,4 @@ fn costs(search: &Search, request: &portcullis_fuzz::request::Request) {
 }
 
 #[cfg(not(feature = "profile"))]
-fn costs(search: &Search, request: &portcullis_fuzz::request::Request) {
-    drop(inspect(&search.waf, request, portcullis_engine::Scratch::new()));
-}
+fn costs_of_rules(_: &Search, _: &Request) {}

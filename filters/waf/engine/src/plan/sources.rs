@@ -45,15 +45,20 @@ pub(crate) enum Select {
 #[derive(Debug, Clone)]
 pub(crate) struct NamePattern {
     plain: Option<Plain>,
+    /// One of these is in every name that it finds, in any case; of more than a few, none is named.
+    literals: Vec<Vec<u8>>,
     operator: Operator,
 }
+
+/// How many literals are looked for before a pattern is asked about a name.
+const MOST_LITERALS: usize = 4;
 
 /// What most patterns for names come to.
 #[derive(Debug, Clone)]
 enum Plain {
-    /// `^text`
+    /// `^text` or `^text.*`
     Prefix(Box<[u8]>),
-    /// `text`
+    /// `text` or `text.*`
     Word(Box<[u8]>),
 }
 
@@ -62,7 +67,8 @@ impl Plain {
         let is_plain = |text: &[u8]| {
             !text.is_empty() && text.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
         };
-        match pattern {
+        // What may be anything, or nothing, asks for nothing.
+        match pattern.strip_suffix(b".*").unwrap_or(pattern) {
             [b'^', prefix @ ..] if is_plain(prefix) => Some(Plain::Prefix(prefix.into())),
             word if is_plain(word) => Some(Plain::Word(word.into())),
             _ => None,
@@ -88,6 +94,11 @@ impl Sources {
     pub(super) fn of(&self, variable: VariableName) -> impl Iterator<Item = (SourceId, &Source)> {
         let all = (0..).map(SourceId).zip(&self.sources);
         all.filter(move |(_, source)| source.variable == variable)
+    }
+
+    /// Whether it is `MATCHED_VAR_NAME`.
+    pub(crate) fn is_matched_name(&self, id: SourceId) -> bool {
+        self.get(id).is_some_and(|source| source.variable == VariableName::MatchedVarName)
     }
 
     /// Whether any rule looks at the variable.
@@ -177,7 +188,9 @@ impl Select {
     /// them: ModSecurity v3, `Regex` with `ignoreCase` set for selectors.
     pub(crate) fn pattern(pattern: &[u8]) -> Result<Self, OperatorError> {
         let operator = Operator::compile("rx", &[b"(?i)", pattern].concat(), &())?;
-        Ok(Select::Pattern(pattern.into(), NamePattern { plain: Plain::of(pattern), operator }))
+        let mut literals = operator.requirement().literals;
+        literals.truncate(if literals.len() > MOST_LITERALS { 0 } else { MOST_LITERALS });
+        Ok(Select::Pattern(pattern.into(), NamePattern { plain: Plain::of(pattern), literals, operator }))
     }
 
     /// What all names begin with, in any case, if that is all that a pattern asks of them.
@@ -199,12 +212,20 @@ impl Select {
                 key.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
             }
             Select::Pattern(_, NamePattern { plain: Some(Plain::Word(word)), .. }) => {
-                key.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
+                holds(key, word)
             }
-            Select::Pattern(_, pattern) => pattern.operator.evaluate(key, None),
+            Select::Pattern(_, NamePattern { literals, operator, .. }) => {
+                (literals.is_empty() || literals.iter().any(|literal| holds(key, literal)))
+                    && operator.evaluate(key, None)
+            }
             Select::XPath(expression) => **expression == *key,
         }
     }
+}
+
+/// Whether the word is in the name, in any case.
+fn holds(name: &[u8], word: &[u8]) -> bool {
+    name.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
 }
 
 impl PartialEq for Select {

@@ -1,12 +1,11 @@
-//! Where variables live: members of request collections, TX, ENV and the persistent collections.
-
-use std::borrow::Cow;
+//! Where variables live: members of request collections, ENV, the persistent collections and, in `tx.rs`, TX.
 
 use portcullis_seclang::ast::{Collection, VariableName};
 
 use super::known::KnownId;
-use super::{Scratch, Transaction, ValueId, Values, debug};
-use crate::plan::{KeyName, Plan, Scope, Text, TxSlot};
+use super::tx::Place;
+use super::{Scratch, Transaction, ValueId, debug};
+use crate::plan::{KeyName, Plan, Scope, Text};
 
 /// A member of a variable. A variable that is no collection has one, with an empty key.
 #[derive(Debug, Clone, Copy)]
@@ -23,57 +22,6 @@ pub(crate) struct Found {
     /// The name within the collection, if the variable is one.
     pub(crate) key: Option<ValueId>,
     pub(crate) value: ValueId,
-}
-
-/// TX variables: those that the rules name, by number, and those whose names macros make.
-#[derive(Debug, Default)]
-pub(crate) struct TxVariables {
-    slots: Vec<Option<ValueId>>,
-    /// The names as values, once they were asked for.
-    names: Vec<Option<ValueId>>,
-    /// Name in lower case, name as written, value.
-    named: Vec<(ValueId, ValueId, ValueId)>,
-}
-
-impl TxVariables {
-    pub(crate) fn reset(&mut self, slots: usize) {
-        self.slots.clear();
-        self.slots.resize(slots, None);
-        self.names.clear();
-        self.names.resize(slots, None);
-        self.named.clear();
-    }
-
-    pub(crate) fn slot(&self, slot: TxSlot) -> Option<ValueId> {
-        self.slots.get(slot.0 as usize).copied().flatten()
-    }
-
-    /// The name of a slot, which is that of `plan`, as a value.
-    pub(crate) fn name(&mut self, slot: TxSlot, plan: &Plan, values: &mut Values) -> ValueId {
-        let Some(known) = self.names.get_mut(slot.0 as usize) else { return ValueId::EMPTY };
-        *known.get_or_insert_with(|| values.push(plan.tx.name(slot)))
-    }
-
-    pub(crate) fn set_slot(&mut self, slot: TxSlot, value: Option<ValueId>) {
-        if let Some(place) = self.slots.get_mut(slot.0 as usize) {
-            *place = value;
-        }
-    }
-
-    /// `lower` is in lower case.
-    pub(crate) fn named(&self, lower: &[u8], values: &Values) -> Option<ValueId> {
-        let place = self.place_of(lower, values)?;
-        self.named.get(place).map(|(.., value)| *value)
-    }
-
-    /// The variables whose names macros made: name in lower case, name as written, value.
-    pub(crate) fn iter_named(&self) -> impl Iterator<Item = (ValueId, ValueId, ValueId)> {
-        self.named.iter().copied()
-    }
-
-    fn place_of(&self, lower: &[u8], values: &Values) -> Option<usize> {
-        self.named.iter().position(|(name, ..)| values.bytes(*name) == lower)
-    }
 }
 
 impl Transaction {
@@ -138,16 +86,7 @@ impl Transaction {
         text: &[u8],
     ) -> Option<ValueId> {
         if collection == Collection::Tx {
-            return match key {
-                KeyName::Slot(slot) => self.memory.tx.slot(*slot),
-                KeyName::Text(_) => {
-                    let lower = lower_case(text);
-                    match plan.tx.find(&lower) {
-                        Some(slot) => self.memory.tx.slot(slot),
-                        None => self.memory.tx.named(&lower, &self.memory.values),
-                    }
-                }
-            };
+            return self.memory.tx.get(self.tx_place(plan, key, text));
         }
         let record = self.collection_key(collection);
         let value = plan.persistent.get(collection, &record, text, (plan.clock)())?;
@@ -183,40 +122,26 @@ impl Transaction {
             plan.persistent.set(collection, &record, text, value, (plan.clock)());
             return;
         }
-        match key {
-            KeyName::Slot(slot) => {
-                let id = self.memory.values.push(value);
-                self.memory.tx.set_slot(*slot, Some(id));
-            }
-            KeyName::Text(_) => self.set_tx(plan, text, value),
-        }
-    }
-
-    fn set_tx(&mut self, plan: &Plan, name: &[u8], value: &[u8]) {
-        let lower = lower_case(name);
         let id = self.memory.values.push(value);
-        if let Some(slot) = plan.tx.find(&lower) {
-            self.memory.tx.set_slot(slot, Some(id));
-            return;
-        }
+        let place = self.tx_place(plan, key, text);
         let Scratch { values, tx, .. } = &mut self.memory;
-        if let Some((.., known)) = tx.place_of(&lower, values).and_then(|place| tx.named.get_mut(place)) {
-            *known = id;
-            return;
-        }
-        if self.memory.tx.named.len() >= plan.limits.tx_names {
-            debug!(
+        match place {
+            Place::Nowhere if tx.named().len() < plan.limits.tx_names => tx.add(text, id, values),
+            Place::Nowhere => debug!(
                 self,
                 1,
                 "Not saving TX:{}: there are too many TX variables",
-                String::from_utf8_lossy(name)
-            );
-            return;
+                String::from_utf8_lossy(text)
+            ),
+            place => tx.set(place, id),
         }
-        let Scratch { values, tx, .. } = &mut self.memory;
-        let written = values.push(name);
-        let lower = if matches!(lower, Cow::Borrowed(_)) { written } else { values.push(&lower) };
-        tx.named.push((lower, written, id));
+    }
+
+    fn tx_place(&self, plan: &Plan, key: &KeyName, text: &[u8]) -> Place {
+        match key {
+            KeyName::Slot(slot) => Place::Slot(*slot),
+            KeyName::Text(_) => self.memory.tx.place(text, plan, &self.memory.values),
+        }
     }
 
     pub(crate) fn unset(&mut self, plan: &Plan, collection: Collection, key: &KeyName, text: &[u8]) {
@@ -227,21 +152,8 @@ impl Transaction {
             plan.persistent.remove(collection, &record, text);
             return;
         }
-        match key {
-            KeyName::Slot(slot) => self.memory.tx.set_slot(*slot, None),
-            KeyName::Text(_) => {
-                let lower = lower_case(text);
-                match plan.tx.find(&lower) {
-                    Some(slot) => self.memory.tx.set_slot(slot, None),
-                    None => {
-                        let Scratch { values, tx, .. } = &mut self.memory;
-                        if let Some(place) = tx.place_of(&lower, values) {
-                            tx.named.remove(place);
-                        }
-                    }
-                }
-            }
-        }
+        let place = self.tx_place(plan, key, text);
+        self.memory.tx.remove(place);
     }
 
     pub(crate) fn expire(&mut self, plan: &Plan, collection: Collection, key: &[u8], seconds: i64) {
@@ -304,9 +216,4 @@ impl Transaction {
         let value = self.memory.values.push(value);
         self.memory.env.push((name.to_vec(), value));
     }
-}
-
-/// Names that are in lower case, as nearly all are, need no copy.
-fn lower_case(name: &[u8]) -> Cow<'_, [u8]> {
-    if name.iter().any(u8::is_ascii_uppercase) { name.to_ascii_lowercase().into() } else { name.into() }
 }

@@ -11,7 +11,7 @@ impl Transaction {
         // Tools are told of each variable. Such as others have set could belong to the list's source.
         if crate::is_traced()
             || !self.memory.removed_targets.is_empty()
-            || self.memory.tx.iter_named().next().is_some()
+            || !self.memory.tx.named().is_empty()
         {
             return false;
         }

@@ -18,6 +18,7 @@ mod response;
 mod text;
 #[cfg(feature = "trace")]
 mod trace;
+mod tx;
 mod validate;
 mod values;
 mod variables;
@@ -38,7 +39,8 @@ use crate::actions::{Sanitised, TargetRemoval};
 use crate::matched::MatchedRule;
 use crate::plan::{Plan, RuleId};
 use candidates::Candidates;
-use collections::{Found, Member, TxVariables};
+use collections::{Found, Member};
+use tx::TxVariables;
 
 pub use audit::{FiredRule, UploadedFile};
 pub use debug::DebugSink;
@@ -271,12 +273,8 @@ impl Transaction {
 
     /// A TX variable, such as `blocking_inbound_anomaly_score`. Names have no case.
     pub fn tx_variable(&self, name: &[u8]) -> Option<&[u8]> {
-        let lower = name.to_ascii_lowercase();
-        let id = match self.plan.tx.find(&lower) {
-            Some(slot) => self.memory.tx.slot(slot),
-            None => self.memory.tx.named(&lower, &self.memory.values),
-        }?;
-        Some(self.memory.values.bytes(id))
+        let Scratch { values, tx, .. } = &self.memory;
+        tx.get(tx.place(name, &self.plan, values)).map(|id| values.bytes(id))
     }
 
     /// Says why the request's body is looked at, or is not.

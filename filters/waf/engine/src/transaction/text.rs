@@ -44,6 +44,12 @@ impl Transaction {
                     let value = self.rule_field(plan, field);
                     out.extend_from_slice(&value.unwrap_or_default());
                 }
+                // A name that is read for each match need not be a value.
+                Part::Variable(source) if plan.sources.is_matched_name(*source) && !self.debugs(9) => {
+                    if let Some(last) = self.memory.matched_vars.last() {
+                        self.write_full_name(last, out);
+                    }
+                }
                 Part::Variable(source) => {
                     let mut found = std::mem::take(&mut self.memory.found);
                     let at = found.len();

@@ -115,9 +115,9 @@ impl Transaction {
         if matches!(source.select, Select::Key(_)) {
             return;
         }
-        for (lower, name, value) in self.memory.tx.iter_named() {
-            if source.contains(self.memory.values.bytes(lower)) {
-                out.push(Found { variable, key: Some(name), value });
+        for named in self.memory.tx.named() {
+            if source.contains(self.memory.values.bytes(named.lower)) {
+                out.push(Found { variable, key: Some(named.name), value: named.value });
             }
         }
     }
