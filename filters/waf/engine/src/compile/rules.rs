@@ -119,6 +119,7 @@ impl Compiler<'_> {
             condition: None,
             multi_match: false,
             capture: false,
+            captures_last: false,
             block: false,
             for_each_match: Vec::new(),
             set_vars: Vec::new(),
@@ -152,6 +153,7 @@ impl Compiler<'_> {
                 });
             }
         }
+        link.find_captures(&self.sources);
         link
     }
 

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::Place;
 use super::pcre::{GROUPS, Groups};
 
 /// The values of `TX.0` to `TX.9`. Reuse one: it keeps its memory.
@@ -9,6 +10,8 @@ use super::pcre::{GROUPS, Groups};
 pub struct Captures {
     bytes: Vec<u8>,
     ranges: [Option<Range<usize>>; GROUPS],
+    /// Where the groups of a pattern were.
+    places: Vec<Place>,
 }
 
 impl Captures {
@@ -35,9 +38,15 @@ impl Captures {
         (0..GROUPS).filter_map(|index| self.get(index).map(|value| (index, value)))
     }
 
+    /// Where in the input the groups of the pattern were that took part in its last match.
+    pub(crate) fn places(&self) -> &[Place] {
+        &self.places
+    }
+
     /// Forgets all values.
     pub fn clear(&mut self) {
         self.bytes.clear();
+        self.places.clear();
         self.ranges = Default::default();
     }
 
@@ -58,6 +67,7 @@ impl Captures {
 
     /// Stores the groups of a match from `index` on; returns the index after them.
     pub(super) fn add_groups(&mut self, index: usize, groups: &Groups, input: &[u8]) -> usize {
+        self.places.extend(groups.iter().flatten().map(|(from, to)| (*from, to.saturating_sub(*from))));
         let used = groups.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
         for (offset, group) in groups.iter().take(used).enumerate() {
             if let Some(value) = group.and_then(|(start, end)| input.get(start..end)) {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use portcullis_seclang::ast::{
-    AllowScope, AuditEngine, EngineMode, LimitAction, OperatorName, ParseXml, Phase, Severity,
+    AllowScope, AuditEngine, EngineMode, LimitAction, OperatorName, ParseXml, Phase, Severity, VariableName,
 };
 
 use crate::actions::Action;
@@ -297,6 +297,8 @@ pub(crate) struct Link {
     pub(crate) condition: Option<Condition>,
     pub(crate) multi_match: bool,
     pub(crate) capture: bool,
+    /// Of several values that match, only what the last one captures can be read.
+    pub(crate) captures_last: bool,
     pub(crate) block: bool,
     /// Run for each value that matches, before `set_vars`: `initcol`, `setsid`, `setuid` and `setrsc` choose the record that those
     /// may mean; `sanitiseMatched` and `sanitiseMatchedBytes` look at the value.
@@ -312,6 +314,47 @@ impl Link {
     /// The actions other than `set_vars`, those for each match first.
     fn all_actions(&self) -> impl Iterator<Item = &Action> {
         self.for_each_match.iter().chain(&self.actions)
+    }
+
+    /// Whether nothing reads or sets `TX:0` to `TX:9` while the values of the link are gone through.
+    fn is_apart_from_captures(&self, sources: &Sources) -> bool {
+        let no_capture = |slot: &TxSlot| slot.0 >= 10;
+        let is_apart = |part: &Part| match part {
+            Part::Literal(_) => true,
+            Part::Tx(slot) => no_capture(slot),
+            Part::Rule(_) => false,
+            Part::Variable(source) => {
+                sources.get(*source).is_some_and(|source| source.variable != VariableName::Tx)
+            }
+        };
+        let text = |text: &Text| match text {
+            Text::Literal(_) => true,
+            Text::Macro(parts) => parts.iter().all(is_apart),
+        };
+        let key = |key: &KeyName| match key {
+            KeyName::Slot(slot) => no_capture(slot),
+            // A name that begins with a letter is none of theirs.
+            KeyName::Text(Text::Macro(parts)) => {
+                matches!(parts.first(), Some(Part::Literal(start)) if start.first().is_some_and(u8::is_ascii_alphabetic))
+            }
+            KeyName::Text(Text::Literal(_)) => true,
+        };
+        let targets = self.condition.iter().flat_map(|condition| &condition.targets);
+        self.for_each_match.is_empty()
+            && self.set_vars.iter().all(|set_var| key(&set_var.key) && set_var.texts().all(text))
+            && targets
+                .filter_map(|target| sources.get(target.source))
+                .all(|source| source.variable != VariableName::Tx)
+    }
+
+    /// Notes whether captures of all values but the last need not be made. Of `@rx` they are a search of their own.
+    pub(crate) fn find_captures(&mut self, sources: &Sources) {
+        let is_pattern = self.condition.as_ref().is_some_and(|condition| {
+            condition.operator_name == "Rx"
+                && !condition.negated
+                && matches!(condition.operation, Operation::Fixed(_))
+        });
+        self.captures_last = self.capture && is_pattern && self.is_apart_from_captures(sources);
     }
 
     /// What may have macros, but for the operator's argument.

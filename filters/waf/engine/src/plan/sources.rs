@@ -3,7 +3,7 @@
 use portcullis_seclang::ast::VariableName;
 
 use super::{TxNames, TxSlot};
-use crate::operators::{Operator, OperatorError};
+use crate::operators::{ByteSet, Operator, OperatorError, Requirement};
 
 /// An index into [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,7 +36,7 @@ pub(crate) enum Select {
     /// By name, without regard to case. The bytes are lower case.
     Key(Box<[u8]>),
     /// A pattern for names, and its text.
-    Pattern(Box<[u8]>, NamePattern),
+    Pattern(Box<[u8]>, Box<NamePattern>),
     /// An XPath expression, which the body processor evaluates.
     XPath(Box<[u8]>),
 }
@@ -45,8 +45,8 @@ pub(crate) enum Select {
 #[derive(Debug, Clone)]
 pub(crate) struct NamePattern {
     plain: Option<Plain>,
-    /// One of these is in every name that it finds, in any case; of more than a few, none is named.
-    literals: Vec<Vec<u8>>,
+    /// Names without this need not be compared with the pattern.
+    requirement: Requirement,
     operator: Operator,
 }
 
@@ -188,15 +188,18 @@ impl Select {
     /// them: ModSecurity v3, `Regex` with `ignoreCase` set for selectors.
     pub(crate) fn pattern(pattern: &[u8]) -> Result<Self, OperatorError> {
         let operator = Operator::compile("rx", &[b"(?i)", pattern].concat(), &())?;
-        let mut literals = operator.requirement().literals;
-        literals.truncate(if literals.len() > MOST_LITERALS { 0 } else { MOST_LITERALS });
-        Ok(Select::Pattern(pattern.into(), NamePattern { plain: Plain::of(pattern), literals, operator }))
+        let requirement = operator.requirement();
+        let pattern_for_names = NamePattern { plain: Plain::of(pattern), requirement, operator };
+        Ok(Select::Pattern(pattern.into(), Box::new(pattern_for_names)))
     }
 
     /// What all names begin with, in any case, if that is all that a pattern asks of them.
     pub(super) fn prefix(&self) -> Option<&[u8]> {
         match self {
-            Select::Pattern(_, NamePattern { plain: Some(Plain::Prefix(prefix)), .. }) => Some(prefix),
+            Select::Pattern(_, pattern) => match &pattern.plain {
+                Some(Plain::Prefix(prefix)) => Some(prefix),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -205,21 +208,31 @@ impl Select {
         match self {
             Select::All => true,
             Select::Key(name) => name.eq_ignore_ascii_case(key),
-            // In more than one line there is more than one place for `^`.
-            Select::Pattern(_, NamePattern { plain: Some(Plain::Prefix(prefix)), .. })
-                if !key.contains(&b'\n') =>
-            {
-                key.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-            }
-            Select::Pattern(_, NamePattern { plain: Some(Plain::Word(word)), .. }) => {
-                holds(key, word)
-            }
-            Select::Pattern(_, NamePattern { literals, operator, .. }) => {
-                (literals.is_empty() || literals.iter().any(|literal| holds(key, literal)))
-                    && operator.evaluate(key, None)
-            }
+            Select::Pattern(_, pattern) => pattern.matches(key),
             Select::XPath(expression) => **expression == *key,
         }
+    }
+}
+
+impl NamePattern {
+    fn matches(&self, name: &[u8]) -> bool {
+        match &self.plain {
+            // In more than one line there is more than one place for `^`.
+            Some(Plain::Prefix(prefix)) if !name.contains(&b'\n') => {
+                name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+            }
+            Some(Plain::Word(word)) => holds(name, word),
+            _ => self.may_match(name) && self.operator.evaluate(name, None),
+        }
+    }
+
+    fn may_match(&self, name: &[u8]) -> bool {
+        let Requirement { literals, bytes, more_bytes, .. } = &self.requirement;
+        let has_one = |set: &ByteSet| name.iter().any(|byte| set.contains(*byte));
+        bytes.iter().chain(more_bytes).all(has_one)
+            && (literals.is_empty()
+                || literals.len() > MOST_LITERALS
+                || literals.iter().any(|literal| holds(name, literal)))
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct RuleState {
     pub(crate) disruptive: bool,
     /// The link and the value, before transformations, that matched last.
     pub(crate) last: Option<(usize, Found)>,
+    /// What has matched last, if what is captured of it is not known yet.
+    uncaptured: Option<ValueId>,
     /// Nothing of the rule will be logged.
     pub(crate) silent: bool,
     /// What has matched.
@@ -45,6 +47,7 @@ impl RuleState {
             severity: None,
             disruptive: false,
             last: None,
+            uncaptured: None,
             silent,
             places: Vec::new(),
             reference: Vec::new(),
@@ -224,6 +227,9 @@ impl Transaction {
             }
             self.memory.found.truncate(start);
         }
+        if let Some(form) = state.uncaptured.take() {
+            self.capture(condition, form, state);
+        }
         matched
     }
 
@@ -323,17 +329,21 @@ impl Transaction {
         if self.debugs(9) {
             self.debug_target(&found, form);
         }
-        if link.capture {
+        // The debug log shows the captures of each value.
+        let captures_last = link.captures_last && self.debug.is_none();
+        let captures = link.capture && !captures_last;
+        if captures {
             self.memory.captures.clear();
         }
         let unchanged = form == found.value && self.is_only_form(plan, link, condition, form);
-        let answer = possible && self.ask(plan, condition, form, link.capture, unchanged);
+        let answer = possible && self.ask(plan, condition, form, captures, unchanged);
         if answer == condition.negated {
             return false;
         }
-        if link.capture {
+        if captures {
             self.store_captures(condition.operator_name);
         }
+        state.uncaptured = Some(form).filter(|_| captures_last);
         state.last = Some((index, found));
         self.note_match(plan, Found { value: form, ..found });
         #[cfg(feature = "trace")]

@@ -9,9 +9,7 @@ impl Transaction {
         let mut links = rule.links.iter().map(|link| link.condition.as_ref());
         let (Some(Some(each)), Some(Some(list))) = (links.next(), links.next()) else { return false };
         // Tools are told of each variable. Such as others have set could belong to the list's source.
-        if crate::is_traced()
-            || !self.memory.removed_targets.is_empty()
-            || !self.memory.tx.named().is_empty()
+        if crate::is_traced() || !self.memory.removed_targets.is_empty() || !self.memory.tx.named().is_empty()
         {
             return false;
         }

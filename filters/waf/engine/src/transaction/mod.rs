@@ -72,6 +72,8 @@ pub struct Transaction {
     matches: Vec<MatchedRule>,
     /// What to count before [`MatchedRule`]s are dropped, so that the decision stays correct.
     matches_dropped: usize,
+    /// How many bytes may still be searched for the places of matches.
+    place_bytes: usize,
     audit_relevant: bool,
     sanitised: Vec<Sanitised>,
     highest_severity: Option<Severity>,
@@ -216,6 +218,7 @@ impl Transaction {
             intervention: None,
             matches: Vec::new(),
             matches_dropped: 0,
+            place_bytes: reference::PLACE_BYTES,
             audit_relevant: false,
             sanitised: Vec::new(),
             highest_severity: None,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use portcullis_seclang::ast::{OperatorName, VariableName};
 
-use super::{Hex, Scratch, Transaction, ValueId, debug};
+use super::{Hex, RuleState, Scratch, Transaction, ValueId, debug};
 use crate::operators::Operator;
 use crate::plan::{Condition, KnownOperator, Operation, Plan, TxSlot};
 use crate::profile::measure;
@@ -147,6 +147,16 @@ impl Transaction {
                 self.memory.tx.set_slot(slot, Some(one));
             }
         }
+    }
+
+    /// Stores what the operator of a link captures of the value that matched last.
+    pub(super) fn capture(&mut self, condition: &Condition, form: ValueId, state: &mut RuleState) {
+        let Operation::Fixed(operator) = &condition.operation else { return };
+        let Scratch { values, captures, .. } = &mut self.memory;
+        captures.clear();
+        operator.evaluate(values.bytes(form), Some(captures));
+        state.note_places(form, captures.places());
+        self.store_captures(condition.operator_name);
     }
 
     /// `TX:0` to `TX:9`. Those that the operator did not capture are unset.

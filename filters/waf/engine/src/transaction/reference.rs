@@ -4,7 +4,8 @@
 //! and length; then come the names of the transformations. The request is counted as ModSecurity v3 counts it
 //! (`Transaction::processURI`, `addRequestHeader`, `addArgument`, `multipart.cc`): the request line and a byte; of each header its
 //! name, two bytes, its value and a byte; the body. What is known only after it has the place where it ends. Of arguments
-//! with the same name and value it is the first one's place.
+//! with the same name and value it is the first one's place. Places within values are left out when too many bytes would have to be
+//! searched for them.
 
 use std::ops::Range;
 
@@ -15,6 +16,10 @@ use crate::plan::{Condition, Operation, Plan, Rule};
 
 /// How long a reference may get before no more is added: as many bytes as ModSecurity logs of other fields.
 const LONGEST: usize = 200;
+
+/// How many bytes of values are searched again for one transaction, to find out where in them operators have matched. Where a pattern
+/// matches takes much longer to find than that it does.
+pub(super) const PLACE_BYTES: usize = 2048;
 
 /// An offset and a length.
 type Place = (usize, usize);
@@ -33,6 +38,18 @@ pub(crate) struct Match {
     transformations: Range<usize>,
     /// Of an operator with macros, what they stood for.
     argument: Vec<u8>,
+    /// Where the operator's matches are, if that is known.
+    places: Option<Vec<Place>>,
+}
+
+impl RuleState {
+    /// Keeps what was found out about the match that was noted last, if it is of this form.
+    pub(super) fn note_places(&mut self, form: ValueId, places: &[Place]) {
+        let last = self.places.last_mut().filter(|last| last.form == form && !places.is_empty());
+        if let Some(last) = last {
+            last.places = Some(places.to_vec());
+        }
+    }
 }
 
 /// Where a multipart body has a value.
@@ -64,7 +81,7 @@ impl Transaction {
                     None => self.memory.dynamic.argument().to_vec(),
                 },
             };
-            state.places.push(Match { link, found, form, transformations, argument });
+            state.places.push(Match { link, found, form, transformations, argument, places: None });
         }
     }
 
@@ -95,7 +112,14 @@ impl Transaction {
     }
 
     fn operator_places(&mut self, condition: &Condition, place: &Match) -> Vec<Place> {
+        if let Some(places) = &place.places {
+            return places.clone();
+        }
         let form = self.memory.values.bytes(place.form);
+        match self.place_bytes.checked_sub(form.len()) {
+            Some(left) => self.place_bytes = left,
+            None => return Vec::new(),
+        }
         match &condition.operation {
             Operation::Fixed(operator) => operator.places(form),
             Operation::Dynamic { index, name } => {

@@ -92,7 +92,7 @@ impl Automaton {
         Ok(self.whole(pattern)?.end(&Input::new(input).earliest(true))?.is_some())
     }
 
-    /// It is so large that finding groups with it may take long.
+    /// It is so large that a search with it may take long.
     pub(super) fn is_staged(&self) -> bool {
         self.stages.is_some()
     }
@@ -114,12 +114,35 @@ impl Automaton {
         input: &[u8],
         start: usize,
     ) -> Result<Option<Groups>, LimitExceeded> {
+        let Some((captures, from, end)) = self.bounds(pattern, input, start)? else { return Ok(None) };
+        captures.find(input, from, end).map(Some)
+    }
+
+    /// Where the leftmost match starts that starts at `start` or later. `pattern` is this automaton's.
+    pub(super) fn start_of(
+        &mut self,
+        pattern: &[u8],
+        input: &[u8],
+        start: usize,
+    ) -> Result<Option<usize>, LimitExceeded> {
+        Ok(self.bounds(pattern, input, start)?.map(|(_, from, _)| from))
+    }
+
+    /// Where it starts and ends, and what finds its groups.
+    fn bounds(
+        &mut self,
+        pattern: &[u8],
+        input: &[u8],
+        start: usize,
+    ) -> Result<Option<(&mut Captures, usize, usize)>, LimitExceeded> {
         let Some(end) = self.whole(pattern)?.end(&Input::new(input).range(start..))? else { return Ok(None) };
         let captures = match &mut self.captures {
             Some(captures) => captures,
             none => none.insert(Box::new(Captures::new(pattern).ok_or(LimitExceeded)?)),
         };
-        captures.find(input, start, end).map(Some)
+        let backwards = Input::new(input).range(start..end).anchored(Anchored::Yes);
+        let from = captures.start.start(&backwards)?.ok_or(LimitExceeded)?;
+        Ok(Some((captures, from, end)))
     }
 
     /// Bytes of memory.
@@ -147,10 +170,8 @@ impl Captures {
         self.start.memory() + self.groups.as_ref().map_or(0, |vm| vm.get_nfa().memory_usage())
     }
 
-    /// The groups of the match that ends at `end` and starts nowhere before `start`.
-    fn find(&mut self, input: &[u8], start: usize, end: usize) -> Result<Groups, LimitExceeded> {
-        let backwards = Input::new(input).range(start..end).anchored(Anchored::Yes);
-        let start = self.start.start(&backwards)?.ok_or(LimitExceeded)?;
+    /// The groups of the match from `start` to `end`.
+    fn find(&self, input: &[u8], start: usize, end: usize) -> Result<Groups, LimitExceeded> {
         let mut groups: Groups = [None; GROUPS];
         let Some(vm) = &self.groups else {
             let [whole, ..] = &mut groups;

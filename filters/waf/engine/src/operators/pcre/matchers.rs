@@ -21,10 +21,12 @@ thread_local! {
     static STORE: RefCell<Store<Compiled>> = Store::new(GROWTH_LIMIT);
 }
 
-/// How many steps the backtracking matcher may take to find the groups of a match. On short values it is by far the fastest.
+/// How many steps the backtracking matcher may take to find the groups of a match, and how many more for each byte. The
+/// alternative takes some hundred times as long for each byte, or makes a state of an automaton for it.
 const QUICK_STEPS: usize = 5_000;
-/// And how many for each byte where the alternative is an automaton that makes a state for nearly each byte, at a microsecond.
 const STEPS_FOR_EACH_BYTE: usize = 64;
+/// Where a match starts in more bytes than these, automata find faster than the backtracking matcher can rule places out.
+const SHORT: usize = 256;
 
 /// A regular pattern, whose matcher is made when it is needed.
 #[derive(Clone, Debug)]
@@ -95,11 +97,15 @@ impl Matcher {
             let is_inexact = compiled.is_inexact_for(input);
             let steps = match is_inexact {
                 true => MATCH_LIMIT,
-                false if compiled.automaton.is_staged() => {
-                    QUICK_STEPS + STEPS_FOR_EACH_BYTE.saturating_mul(input.len())
-                }
-                false => QUICK_STEPS,
+                false => QUICK_STEPS.saturating_add(STEPS_FOR_EACH_BYTE.saturating_mul(input.len())),
             };
+            let mut start = start;
+            if !is_inexact && input.len().saturating_sub(start) > SHORT && !compiled.automaton.is_staged() {
+                match compiled.automaton.start_of(&self.pattern, input, start)? {
+                    Some(found) => start = found,
+                    None => return Ok(None),
+                }
+            }
             match compiled.program(&self.pattern).and_then(|it| it.search_within(steps, input, start)) {
                 Err(LimitExceeded) if !is_inexact => compiled.automaton.find_at(&self.pattern, input, start),
                 found => found,

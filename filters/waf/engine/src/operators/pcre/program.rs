@@ -18,6 +18,8 @@ pub(super) struct Program {
     pub(super) slots: usize,
     /// The bytes that a match can start with; `None` if it can be empty.
     pub(super) first: Option<ByteSet>,
+    /// What can follow from an instruction at a position depends on these two alone.
+    pub(super) is_regular: bool,
     /// Bytes.
     memory: usize,
 }
@@ -84,7 +86,12 @@ pub(super) fn compile(ast: &Ast) -> Result<Program, PatternErrorKind> {
         _ => 0,
     });
     let memory = size_of::<Program>() + compiler.code.len() * size_of::<Inst>() + choices.sum::<usize>();
-    Ok(Program { code: compiler.code, groups: ast.groups + 1, slots: compiler.slots, first, memory })
+    let is_regular = !compiler
+        .code
+        .iter()
+        .any(|inst| matches!(inst, Inst::Look { .. } | Inst::Atomic { .. } | Inst::BackReference { .. }));
+    let Compiler { code, slots } = compiler;
+    Ok(Program { code, groups: ast.groups + 1, slots, first, is_regular, memory })
 }
 
 impl Program {

@@ -11,6 +11,11 @@ use super::{GROUPS, Groups, LimitExceeded};
 /// How many steps one search may take before it is given up; PCRE's `match_limit` is 10,000,000, ModSecurity's
 /// recommended `SecPcreMatchLimit` 1,000.
 pub const MATCH_LIMIT: usize = 1_000_000;
+/// After how many steps a search begins to remember where it has been without success. Unit tests are to have it do so.
+const FORGETS_FOR: usize = if cfg!(test) { 0 } else { 1_000 };
+/// How many places it remembers at most, and how many for each byte: 32 KB.
+const REMEMBERED: usize = 4_096;
+const REMEMBERED_FOR_EACH_BYTE: usize = 8;
 /// How many ways may wait to be tried at once: bounds the memory of a search to some 3 MB.
 const STACK_LIMIT: usize = 100_000;
 
@@ -27,8 +32,15 @@ impl Program {
         input: &[u8],
         start: usize,
     ) -> Result<Option<Groups>, LimitExceeded> {
-        let mut search =
-            Search { program: self, input, slots: vec![None; self.slots], stack: Vec::new(), steps };
+        let mut search = Search {
+            program: self,
+            input,
+            slots: vec![None; self.slots],
+            stack: Vec::new(),
+            steps,
+            remembers_from: steps.saturating_sub(FORGETS_FOR),
+            been: Vec::new(),
+        };
         for at in start..=input.len() {
             if let Some(first) = self.first
                 && !input.get(at).is_some_and(|&byte| first.contains(byte))
@@ -59,6 +71,13 @@ struct Search<'a> {
     slots: Vec<Option<usize>>,
     stack: Vec<Frame>,
     steps: usize,
+    /// With how many steps left it begins to remember.
+    remembers_from: usize,
+    /// Instructions that lead more than one way and the positions that they were run at, the last of each hash. From there nothing was
+    /// found, or is not yet: what follows depends on nothing else in a program that is regular, so it need not be tried again. (Where
+    /// a loop's last turn began does play a part, but only a turn that began there can come to the place again before
+    /// all other ways from it have failed.)
+    been: Vec<u64>,
 }
 
 enum Frame {
@@ -81,7 +100,10 @@ impl Search<'_> {
             if self.stack.len() > STACK_LIMIT {
                 return Err(LimitExceeded);
             }
-            let next = match self.program.code.get(pc) {
+            let inst = self.program.code.get(pc);
+            let is_fork = matches!(inst, Some(Inst::Split(..) | Inst::Choice(_) | Inst::Loop { .. }));
+            let next = match inst {
+                _ if is_fork && self.has_been(pc, at) => None,
                 None | Some(Inst::Accept) => return Ok(Some(at)),
                 Some(Inst::Set(set)) => match self.input.get(at) {
                     Some(&byte) if set.contains(byte) => Some((pc + 1, at + 1)),
@@ -147,6 +169,21 @@ impl Search<'_> {
                 },
             };
         }
+    }
+
+    /// Whether the search has been here, if it knows. It does from now on.
+    fn has_been(&mut self, pc: usize, at: usize) -> bool {
+        if self.been.is_empty() {
+            if self.steps > self.remembers_from || !self.program.is_regular {
+                return false;
+            }
+            let size = (self.input.len() * REMEMBERED_FOR_EACH_BYTE).clamp(1, REMEMBERED);
+            self.been.resize(size.next_power_of_two(), u64::MAX);
+        }
+        let place = (pc as u64) << 32 | at as u64;
+        let hash = (place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize & (self.been.len() - 1);
+        let Some(known) = self.been.get_mut(hash) else { return false };
+        std::mem::replace(known, place) == place
     }
 
     /// Runs a part on its own: its other ways are dropped, and what it captured too if `forget`.
