@@ -238,7 +238,12 @@ impl NamePattern {
 
 /// Whether the word is in the name, in any case.
 fn holds(name: &[u8], word: &[u8]) -> bool {
-    name.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
+    let ([first, rest @ ..], Some(last)) = (word, name.len().checked_sub(word.len())) else {
+        return word.is_empty();
+    };
+    let starts = name.get(..=last).unwrap_or_default();
+    memchr::memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), starts)
+        .any(|at| name.get(at + 1..=at + rest.len()).is_some_and(|part| part.eq_ignore_ascii_case(rest)))
 }
 
 impl PartialEq for Select {
