@@ -126,59 +126,6 @@ pub(crate) fn sorted<T: Ord>(items: Vec<T>) -> Vec<T> {
     BinaryHeap::from(items).into_sorted_vec()
 }
 
-/// Sorts by merging what is in order, from lists of eight that are sorted by insertion: for many items nearly as fast as the standard
-/// library, in a tenth of the code. `scratch` is room for half of the items.
-pub(crate) fn merge_sort<T: Copy + Ord>(items: &mut [T], scratch: &mut Vec<T>) {
-    const FIRST: usize = 8;
-    items.chunks_mut(FIRST).for_each(insertion_sort);
-    let mut width = FIRST;
-    while width < items.len() {
-        for pair in items.chunks_mut(width * 2) {
-            let Some((left, _)) = pair.split_at_checked(width) else { break };
-            scratch.clear();
-            scratch.extend_from_slice(left);
-            let mut lefts = scratch.iter().copied();
-            let (mut left, mut right) = (lefts.next(), width);
-            for at in 0..pair.len() {
-                let Some(first) = left else { break };
-                let next = match pair.get(right) {
-                    Some(second) if *second < first => {
-                        right += 1;
-                        *second
-                    }
-                    _ => {
-                        left = lefts.next();
-                        first
-                    }
-                };
-                if let Some(place) = pair.get_mut(at) {
-                    *place = next;
-                }
-            }
-        }
-        width *= 2;
-    }
-}
-
-fn insertion_sort<T: Copy + Ord>(items: &mut [T]) {
-    for end in 1..items.len() {
-        let Some(item) = items.get(end).copied() else { return };
-        let mut at = end;
-        while let Some(before) = at.checked_sub(1)
-            && let Some(other) = items.get(before).copied()
-            && other > item
-        {
-            if let Some(place) = items.get_mut(at) {
-                *place = other;
-            }
-            at = before;
-        }
-        if let Some(place) = items.get_mut(at) {
-            *place = item;
-        }
-    }
-}
-
 /// Adds an item to a list in order, unless it is there. For short lists.
 pub(crate) fn insert<T: Ord>(list: &mut Vec<T>, item: T) {
     if let Err(at) = list.binary_search(&item) {
@@ -201,18 +148,6 @@ pub(crate) fn change<K: Ord, V: Default>(list: &mut Vec<(K, V)>, key: K, change:
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sorts_as_the_standard_library_does() {
-        let mut scratch = Vec::new();
-        for length in (0..40).chain([100, 255, 256, 257, 1000]) {
-            let mut items: Vec<u32> = (0..length).map(|at: u32| at.wrapping_mul(0x9e37_79b9) >> 24).collect();
-            let mut expected = items.clone();
-            expected.sort_unstable();
-            merge_sort(&mut items, &mut scratch);
-            assert_eq!(items, expected);
-        }
-    }
 
     #[test]
     fn a_map_finds_what_was_added() {

@@ -26,7 +26,33 @@ use self::tokenizer::{Dialect, Quote, Tokenizer};
 /// returned. Source: `libinjection_is_sqli`.
 #[must_use]
 pub fn sqli(input: &[u8]) -> Option<Fingerprint> {
-    if bytes::is_one_word(input) || is_one_name(input) { None } else { in_any_context(input) }
+    if bytes::is_one_word(input) || is_one_name(input) || is_joined(input) {
+        None
+    } else {
+        in_any_context(input)
+    }
+}
+
+/// Whether the input is words and numbers with single dashes between them, such as `SKU-1001`, `2026-11-22` or `1.75`: a
+/// subtraction, which folds to its first operand.
+///
+/// Words that mean something are none of these, nor numbers with an exponent or another radix.
+fn is_joined(input: &[u8]) -> bool {
+    let is_operand = |part: &[u8]| match part {
+        [b'0'..=b'9', ..] => {
+            let digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
+            match part.iter().position(|byte| *byte == b'.').and_then(|dot| part.split_at_checked(dot)) {
+                Some((whole, [_, fraction @ ..])) => digits(whole) && digits(fraction),
+                _ => digits(part),
+            }
+        }
+        [first, ..] if first.is_ascii_alphabetic() => {
+            part.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+                && !keywords::is_keyword(part)
+        }
+        _ => false,
+    };
+    input.len() <= token::MAX_TEXT && input.split(|byte| *byte == b'-').all(is_operand)
 }
 
 /// Whether the input is a name with dots in it, such as `json.items.array_0`, that is one token: as little an attack as one word.

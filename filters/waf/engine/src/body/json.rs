@@ -201,6 +201,19 @@ impl<'i> Parser<'i> {
     }
 
     fn string(&mut self) -> Result<Text<'i>, BodyError> {
+        let rest = self.input.get(self.at + 1..).unwrap_or_default();
+        // Most have no escapes, and nothing but ASCII.
+        if let Some(end) = rest.iter().position(|byte| is_unusual(*byte))
+            && let (text, [b'"', ..]) = rest.split_at_checked(end).unwrap_or_default()
+        {
+            self.at += end + 2;
+            return Ok(Text::Plain(text));
+        }
+        self.unusual_string()
+    }
+
+    #[inline(never)]
+    fn unusual_string(&mut self) -> Result<Text<'i>, BodyError> {
         let start = self.at;
         self.at += 1;
         let begin = self.at;
@@ -210,7 +223,7 @@ impl<'i> Parser<'i> {
         let mut run = begin;
         loop {
             let rest = self.input.get(self.at..).unwrap_or_default();
-            let next = rest.iter().position(|&byte| ends_run(byte));
+            let next = rest.iter().position(|&byte| is_unusual(byte) && byte.is_ascii());
             let next = next.ok_or(BodyError::JsonIncomplete)?;
             let end = self.at + next;
             match self.input.get(end) {
@@ -218,7 +231,7 @@ impl<'i> Parser<'i> {
                     self.at = end + 1;
                     let tail = self.input.get(run..end).unwrap_or_default();
                     let whole = self.input.get(begin..end).unwrap_or_default();
-                    if !whole.is_ascii() && str::from_utf8(whole).is_err() {
+                    if str::from_utf8(whole).is_err() {
                         return Err(BodyError::JsonUtf8(start));
                     }
                     if !decoded {
@@ -289,20 +302,20 @@ impl<'i> Parser<'i> {
     }
 }
 
-/// Whether a byte of a string does not stand for itself.
+/// Whether a byte ends a string, is none of a string, or does not stand for itself alone.
 #[inline(always)]
-fn ends_run(byte: u8) -> bool {
-    const ENDS: [bool; 256] = {
-        let mut ends = [false; 256];
+fn is_unusual(byte: u8) -> bool {
+    const UNUSUAL: [bool; 256] = {
+        let mut unusual = [false; 256];
         let mut byte = 0;
         #[expect(clippy::indexing_slicing, reason = "when it is compiled")]
         while byte < 256 {
-            ends[byte] = byte < 0x20 || byte == b'"' as usize || byte == b'\\' as usize;
+            unusual[byte] = matches!(byte as u8, b'"' | b'\\' | ..0x20 | 0x80..);
             byte += 1;
         }
-        ends
+        unusual
     };
-    ENDS.get(usize::from(byte)).copied().unwrap_or(true)
+    UNUSUAL.get(usize::from(byte)).copied().unwrap_or(true)
 }
 
 /// Decodes what follows a backslash: the character and how many bytes wrote it.

@@ -30,10 +30,10 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    /// How long a form can get in which a value of this summary and length has bytes that it does not have itself. 0: none of
-    /// its forms has, but for blanks and case, and none is longer.
-    pub(crate) fn longest(&self, summary: u32, len: usize) -> usize {
-        effects::longest(&self.writers, summary, len)
+    /// How long a form of a value of this summary can get in which there are bytes that it does not have itself, in
+    /// quarters of its length. 0: none of its forms has, but for blanks and case, and none is longer. `None`: any.
+    pub(crate) fn longest(&self, summary: u32) -> Option<usize> {
+        effects::longest(&self.writers, summary)
     }
 
     /// The steps that a scan takes notice of.

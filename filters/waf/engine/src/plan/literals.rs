@@ -5,7 +5,7 @@
 //! at each position end such a run: a bit in a table of 32 KiB. If so, a bitmap of whole runs answers for those of four
 //! bytes and a second table for shorter ones, and the few literals that are filed under the run are compared.
 //!
-//! On the CRS's 7,000 literals this takes a tenth of the instructions of an Aho-Corasick automaton, and 0.4 MB instead
+//! On the CRS's 7,000 literals this takes less than a sixth of the instructions of an Aho-Corasick automaton, and 0.7 MB instead
 //! of 1.6; and it is built in a tenth of the time. What an attacker
 //! can gain is bounded: the more literals are filed under a run, the less likely the next one goes there too.
 
@@ -113,24 +113,51 @@ impl Literals {
 
     /// Calls `on` with the number of each literal that occurs in `text`, and where; once for each place.
     pub(crate) fn scan(&self, text: &[u8], mut on: impl FnMut(usize, Range<usize>)) {
-        let mut classes: u32 = 0;
-        let mut rest = text.iter();
-        while let Some(byte) = rest.next() {
-            classes = classes << 6 | u32::from(class_of(*byte));
-            if self.ends.has(classes) {
-                self.look(text, text.len() - rest.len(), classes, &mut on);
+        let after = |classes: u64, byte: &u8| classes << 6 | u64::from(class_of(*byte));
+        let mut classes: u64 = 0;
+        let (fours, rest) = text.as_chunks::<4>();
+        for (index, four) in fours.iter().enumerate() {
+            // Those of the two bytes before, too.
+            classes = four.iter().fold(classes & 0xfff, after);
+            let [a, b, c, d] = [18, 12, 6, 0].map(|behind| self.ends.bit(classes >> behind));
+            // One branch for four.
+            if a | b | c | d != 0 {
+                self.look(text, index * 4, classes, 4, &mut on);
+            }
+        }
+        for (index, byte) in rest.iter().enumerate() {
+            classes = after(classes, byte);
+            if self.ends.bit(classes) != 0 {
+                self.look(text, fours.len() * 4 + index, classes, 1, &mut on);
             }
         }
     }
 
-    /// Compares the literals of the runs that end at `end`, behind these classes. Apart, to keep the loop above small.
+    /// Compares the literals of the runs that end in the `count` bytes at `start`, whose classes are the last ones. Apart, to keep the loop
+    /// above small.
     #[inline(never)]
-    fn look(&self, text: &[u8], end: usize, classes: u32, on: &mut impl FnMut(usize, Range<usize>)) {
+    fn look(
+        &self,
+        text: &[u8],
+        start: usize,
+        classes: u64,
+        count: usize,
+        on: &mut impl FnMut(usize, Range<usize>),
+    ) {
+        for at in 1..=count {
+            let classes = classes >> (6 * (count - at));
+            if self.ends.bit(classes) != 0 {
+                self.compare_at(text, start + at, classes, on);
+            }
+        }
+    }
+
+    fn compare_at(&self, text: &[u8], end: usize, classes: u64, on: &mut impl FnMut(usize, Range<usize>)) {
         let run = run_of(text.get(end.saturating_sub(4)..end).unwrap_or_default());
         if self.quads.has(run) {
             self.compare(text, end, 4, run, on);
         }
-        if self.short_ends.has(classes) {
+        if self.short_ends.bit(classes) != 0 {
             self.compare(text, end, 3, run & 0x00ff_ffff, on);
             self.compare(text, end, 2, run & 0xffff, on);
         }
@@ -198,11 +225,11 @@ impl Triples {
         }
     }
 
-    /// Whether a run ends with the three classes that are the lowest bits, six for each.
+    /// 1 if a run ends with the three classes that are the lowest bits, six for each.
     #[inline(always)]
-    fn has(&self, classes: u32) -> bool {
+    fn bit(&self, classes: u64) -> u64 {
         let row = self.0.get(classes as usize % ROWS).copied().unwrap_or_default();
-        row >> (classes >> 12 & 63) & 1 == 1
+        row >> (classes >> 12 & 63) & 1
     }
 }
 

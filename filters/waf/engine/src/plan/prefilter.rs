@@ -169,14 +169,17 @@ impl Prefilter {
     }
 
     /// Whether a form of a value can fulfil the conditions of one of the checks. The form has no other bytes than the value but
-    /// blanks, and is no longer, unless it has at most `longest` bytes, whatever they are.
+    /// blanks, and is no longer, unless it has at most so many bytes as [`Chain::longest`] says, whatever they are.
+    ///
+    /// [`Chain::longest`]: super::Chain::longest
     pub(crate) fn can_fulfil(
         &self,
         checks: &[CheckId],
         profile: Profile,
         len: usize,
-        longest: usize,
+        longest: Option<usize>,
     ) -> bool {
+        let longest = longest.map_or(usize::MAX, |quarters| len.div_ceil(4) * quarters);
         let blank = self.bytes.get(usize::from(b' ')).map_or(0, |info| info.classes);
         let classes = profile.classes | blank;
         checks.iter().any(|check| {

@@ -11,7 +11,6 @@ use super::{
     Scratch, Transaction, ValueId, Values,
     collections::{Found, Member},
 };
-use crate::collections::merge_sort;
 use crate::plan::{Bits, CheckId, Group, GroupId, PhasePlan, Plan, Segment, SourceId, Supposed, place_of};
 
 /// Resolved sources and scanned groups.
@@ -28,10 +27,8 @@ pub(crate) struct Candidates {
     buckets: Vec<Bucket>,
     /// What the scans of all values of a bucket or a source found, `words` words for each.
     totals: Vec<u64>,
-    /// The values of the buckets.
-    members: Vec<(u32, ValueId)>,
-    /// For sorting them.
-    scratch: Vec<(u32, ValueId)>,
+    /// The values of the buckets, each with the place of the one before it in its bucket.
+    members: Vec<(ValueId, u32)>,
     /// For each group the time of its bits.
     groups: Vec<u64>,
     bits: Vec<u64>,
@@ -59,10 +56,13 @@ struct Resolved {
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
     summary: u32,
-    start: u32,
-    end: u32,
+    /// The place of its last member.
+    last: u32,
     bits: u32,
 }
+
+/// No place.
+const NONE: u32 = u32::MAX;
 
 impl Candidates {
     /// Makes room for a rule set.
@@ -294,10 +294,10 @@ impl Transaction {
         for bucket in buckets.get(*first as usize..*last as usize).unwrap_or(&[]) {
             let triggered = chain.scan_triggers & bucket.summary != 0;
             let mut unchanged = group.multi_match || !triggered;
-            let members =
-                if triggered { members.get(bucket.start as usize..bucket.end as usize) } else { None };
-            for (_, member) in members.unwrap_or(&[]) {
-                unchanged |= scan_forms(values, plan, number, *member, |scan| add(bits, scan));
+            let mut next = if triggered { bucket.last } else { NONE };
+            while let Some((member, before)) = members.get(next as usize).copied() {
+                unchanged |= scan_forms(values, plan, number, member, |scan| add(bits, scan));
+                next = before;
             }
             if unchanged {
                 add(bits, totals.get(bucket.bits as usize..bucket.bits as usize + words).unwrap_or(&[]));
@@ -321,33 +321,35 @@ impl Transaction {
         }
         let words = plan.prefilter.words();
         let Scratch { values, candidates, clock, .. } = &mut self.memory;
-        let Candidates { found, sources, buckets, totals, members, scratch, .. } = candidates;
-        let (first_member, first_bucket) = (members.len(), buckets.len());
-        for found in found.get(range).unwrap_or(&[]) {
-            members.push((values.summary(found.value, &plan.prefilter), found.value));
-        }
-        merge_sort(members.get_mut(first_member..).unwrap_or(&mut []), scratch);
+        let Candidates { found, sources, buckets, totals, members, .. } = candidates;
+        let first_bucket = buckets.len();
         let first_total = totals.len();
+        // The bucket that was made last for each of some hashes. Where two summaries have the same one, buckets are made anew, which
+        // is no more than a bucket for each value.
+        let mut places = [NONE; 16];
         let mut summary = 0;
-        let mut from = first_member;
-        while let Some((shared, _)) = members.get(from).copied() {
-            let rest = members.get(from..).unwrap_or(&[]);
-            let count = rest.iter().take_while(|(summary, _)| *summary == shared).count();
-            let at = totals.len();
-            totals.resize(at + words, 0);
-            let bits = totals.get_mut(at..).unwrap_or(&mut []);
-            let mut last = None;
-            for (_, id) in rest.iter().take(count) {
-                // The same value again, as often in JSON, is known already.
-                if last.replace(*id) != Some(*id) {
-                    values.ensure_scan(*id, &plan.prefilter);
-                    add(bits, values.scan(*id, words).unwrap_or(&[]));
-                }
+        for found in found.get(range).unwrap_or(&[]) {
+            let id = found.value;
+            // The same value again, as often in JSON, is known already.
+            if !values.note_source(id, first_total as u32 + 1) {
+                continue;
             }
-            summary |= shared;
-            let (start, end) = (from as u32, (from + count) as u32);
-            buckets.push(Bucket { summary: shared, start, end, bits: at as u32 });
-            from += count;
+            let own = values.summary(id, &plan.prefilter);
+            let Some(place) = places.get_mut((own.wrapping_mul(0x9e37_79b1) >> 28) as usize) else {
+                continue;
+            };
+            if buckets.get(*place as usize).is_none_or(|bucket| bucket.summary != own) {
+                summary |= own;
+                *place = buckets.len() as u32;
+                buckets.push(Bucket { summary: own, last: NONE, bits: totals.len() as u32 });
+                totals.resize(totals.len() + words, 0);
+            }
+            let Some(bucket) = buckets.get_mut(*place as usize) else { continue };
+            values.ensure_scan(id, &plan.prefilter);
+            let bits = totals.get_mut(bucket.bits as usize..bucket.bits as usize + words);
+            add(bits.unwrap_or(&mut []), values.scan(id, words).unwrap_or(&[]));
+            members.push((id, bucket.last));
+            bucket.last = members.len() as u32 - 1;
         }
         // Of one bucket the bits are those of all.
         let mut total = first_total;
@@ -406,11 +408,15 @@ pub(super) fn scan_forms(
     let Some(group) = plan.groups.get(number as usize) else { return true };
     let chain = plan.chains.get(group.chain);
     let checks = plan.group_checks.get(number as usize).map_or(&[][..], Vec::as_slice);
-    if !checks.is_empty() {
-        let (profile, len) = (values.profile(value, prefilter), values.len(value));
-        if !prefilter.can_fulfil(checks, profile, len, chain.longest(profile.summary, len)) {
-            return group.multi_match;
+    let can_match = |values: &mut Values, id, as_it_is: bool| {
+        checks.is_empty() || {
+            let (profile, len) = (values.profile(id, prefilter), values.len(id));
+            prefilter.can_fulfil(checks, profile, len, Some(0))
+                || !as_it_is && prefilter.can_fulfil(checks, profile, len, chain.longest(profile.summary))
         }
+    };
+    if !can_match(values, value, false) {
+        return group.multi_match;
     }
     let mut form = value;
     if group.multi_match {
@@ -418,14 +424,16 @@ pub(super) fn scan_forms(
             let next = values.step(form, step, prefilter);
             if next != form {
                 form = next;
-                values.ensure_scan(form, prefilter);
-                on(values.scan(form, words).unwrap_or(&[]));
+                if can_match(values, form, true) {
+                    values.ensure_scan(form, prefilter);
+                    on(values.scan(form, words).unwrap_or(&[]));
+                }
             }
         }
         return true;
     }
     form = values.after(form, chain.scan_steps(), prefilter);
-    if form != value {
+    if form != value && can_match(values, form, true) {
         values.ensure_scan(form, prefilter);
         on(values.scan(form, words).unwrap_or(&[]));
     }

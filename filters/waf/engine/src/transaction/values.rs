@@ -50,6 +50,8 @@ struct Value {
     profile: u32,
     first_edge: u32,
     scan: u32,
+    /// See [`Values::note_source`].
+    source: u32,
     scope: Scope,
 }
 
@@ -256,9 +258,16 @@ impl Values {
             profile: NONE,
             first_edge: NONE,
             scan: NONE,
+            source: 0,
             scope: Scope::Request,
         });
         id
+    }
+
+    /// Notes that a value is among those of a source. False if that was noted last. No source is 0.
+    pub(super) fn note_source(&mut self, id: ValueId, source: u32) -> bool {
+        let value = self.values.get_mut(id.0 as usize);
+        value.map(|value| std::mem::replace(&mut value.source, source)) != Some(source)
     }
 
     /// Notes what is looked for in a value, which was just made and is no name of the request.

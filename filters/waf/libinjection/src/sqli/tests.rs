@@ -2,7 +2,7 @@ use std::iter::successors;
 
 use super::fold::Folded;
 use super::tokenizer::{Dialect, Quote, Tokenizer};
-use super::{bytes, in_any_context, is_one_name, keywords, sqli};
+use super::{bytes, in_any_context, is_joined, is_one_name, keywords, sqli};
 use crate::tokens::{Kind, Token};
 
 #[test]
@@ -262,6 +262,39 @@ fn one_word_is_never_an_attack() {
         }
     }
     assert!(names > 500, "{names} names");
+}
+
+/// What is taken for operands with dashes between them is no attack the long way, either: all that can be made of a few
+/// pieces, and some that are longer.
+#[test]
+fn joined_operands_are_no_attack() {
+    let pieces = [
+        "a", "SKU", "1", "0", "12", ".", "-", "_", "e", "x", "b", "d", "f", "n", "q", "u", "select", "or",
+        "union", "in", "is", "not", "user", "like", "int", "group", "b1", "x41", "1e5", "0x1",
+    ];
+    let mut joined = 0;
+    let mut check = |input: &str| {
+        if is_joined(input.as_bytes()) {
+            joined += usize::from(input.contains(['-', '.']));
+            assert_eq!(in_any_context(input.as_bytes()), None, "{input}");
+        }
+    };
+    for a in pieces {
+        for b in pieces {
+            for c in pieces {
+                check(&[a, b, c].concat());
+                for d in ["", "-", "1", "a", "or", "."] {
+                    check(&[a, "-", b, d, c].concat());
+                }
+            }
+        }
+    }
+    let mut random = numbers(3);
+    let mut piece = || pieces[random.next().unwrap_or(0) as usize % pieces.len()];
+    for _ in 0..60_000 {
+        check(&[piece(), "-", piece(), piece(), "-", piece(), "-", piece(), "-", piece(), piece()].concat());
+    }
+    assert!(joined > 20_000, "{joined}");
 }
 
 #[test]

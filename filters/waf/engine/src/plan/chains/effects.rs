@@ -47,12 +47,10 @@ pub(super) fn writers(steps: &[Step]) -> Vec<Writer> {
     writers
 }
 
-/// How long a form can get in which a value of this summary and length has bytes of others. 0: none of its forms has.
-pub(super) fn longest(writers: &[Writer], summary: u32, len: usize) -> usize {
+/// See [`Chain::longest`](super::Chain::longest).
+pub(super) fn longest(writers: &[Writer], summary: u32) -> Option<usize> {
     let fired = writers.iter().filter(|writer| writer.triggers & summary != 0);
-    let lengths =
-        fired.map(|writer| writer.quarters.map_or(usize::MAX, |quarters| len.div_ceil(4) * quarters));
-    lengths.max().unwrap_or(0)
+    fired.map(|writer| writer.quarters).try_fold(0, |most, quarters| Some(most.max(quarters?)))
 }
 
 /// The classes without which a step of these triggers changes nothing behind steps of the triggers `before`. Those steps
