@@ -110,6 +110,13 @@ pub(crate) fn transactions() -> Vec<Vec<u8>> {
     seeds
 }
 
+/// Attacks in each of the shapes that a request can have.
+pub fn expensive() -> Vec<Vec<u8>> {
+    let attacks = attacks();
+    let chosen = attacks.iter().step_by((attacks.len() / 1000).max(1));
+    chosen.enumerate().map(|(index, attack)| [&[index as u8, 0, 0], attack.as_slice()].concat()).collect()
+}
+
 /// The requests of the CRS's tests and of the attack lists.
 pub(crate) fn requests() -> Vec<Vec<u8>> {
     let attacks = attacks().into_iter().map(|attack| Request {

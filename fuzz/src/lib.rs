@@ -18,6 +18,8 @@ pub mod canary;
 pub mod config;
 pub mod corpus;
 pub mod crs;
+pub mod genome;
+pub mod hostile;
 pub mod http;
 mod input;
 pub mod jwt;
@@ -25,6 +27,7 @@ pub mod libinjection;
 pub mod request;
 mod rules;
 pub mod seclang;
+pub mod shape;
 pub mod transaction;
 pub mod transformations;
 
@@ -50,6 +53,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "body", check: body::check, max_len: 2048, seeds: corpus::bodies },
     Target { name: "transaction", check: transaction::check, max_len: 2048, seeds: corpus::transactions },
     Target { name: "crs", check: crs::check, max_len: 4096, seeds: corpus::requests },
+    Target { name: "hostile", check: hostile::check, max_len: 512, seeds: corpus::expensive },
     Target { name: "libinjection", check: libinjection::check, max_len: 512, seeds: corpus::libinjection },
     Target { name: "config", check: config::check, max_len: 4096, seeds: corpus::configurations },
     Target { name: "http", check: http::check, max_len: 512, seeds: corpus::http },

@@ -19,18 +19,19 @@
     reason = "a tool of the Makefile"
 )]
 
-mod genome;
+mod changed;
 mod pool;
 mod report;
-mod shape;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use genome::Genome;
+use changed::changed;
 use pool::{Pool, Random};
-use portcullis_engine::{Connection, Options, Scratch, Waf};
+use portcullis_engine::{Options, Scratch, Waf};
 use portcullis_fuzz::crs;
+use portcullis_fuzz::genome::Genome;
+use portcullis_fuzz::hostile::judge;
 use portcullis_fuzz::request::Request;
 
 fn main() -> ExitCode {
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
         match choice.times {
             0 => report::costs(&mut search, "", &request),
             times => {
-                search.memory = Some(inspect(&search.waf, &request, Scratch::new()));
+                search.memory = Some(judge(&search.waf, &request, Scratch::new()));
                 search.repeat(&request, times);
             }
         }
@@ -69,7 +70,7 @@ fn main() -> ExitCode {
     );
     while start.elapsed() < choice.time {
         let parent = search.best[random.below(search.best.len())].genome.clone();
-        search.consider(parent.changed(&pool, &mut random));
+        search.consider(changed(parent, &pool, &mut random));
     }
     println!(
         "{} requests in {:.0?}; the worst takes {:.2} ms",
@@ -188,35 +189,17 @@ impl Search {
     #[inline(never)]
     fn repeat(&mut self, request: &Request, times: usize) {
         for _ in 0..times {
-            self.memory = Some(inspect(&self.waf, request, self.memory.take().unwrap_or_default()));
+            self.memory = Some(judge(&self.waf, request, self.memory.take().unwrap_or_default()));
         }
     }
 
     /// Nanoseconds of CPU for one.
     fn run(&mut self, request: &Request) -> u64 {
         let start = cpu();
-        let memory = inspect(&self.waf, request, self.memory.take().unwrap_or_default());
+        let memory = judge(&self.waf, request, self.memory.take().unwrap_or_default());
         self.memory = Some(memory);
         cpu() - start
     }
-}
-
-/// As the filter does it: what is stopped goes no further than the log.
-fn inspect(waf: &Waf, request: &Request, memory: Scratch) -> Scratch {
-    let mut tx = waf.transaction_in(memory);
-    tx.connection(Connection { client_address: b"192.0.2.7", client_port: 50_123, ..Connection::default() });
-    tx.unique_id(b"5c4a3e0e-6e0f-4f5e-9d26-3b0f6f1f0b11");
-    tx.request_line(&request.method, &request.target, &request.version);
-    for (name, value) in &request.headers {
-        tx.request_header(name, value);
-    }
-    if tx.process_request_headers().or_else(|| tx.process_request_body(&request.body)).is_none() {
-        tx.response_status(200, b"HTTP/1.1");
-        tx.response_header(b"content-type", b"text/html");
-        let _ = tx.process_response_headers().or_else(|| tx.process_response_body(b"<p>Thank you.</p>"));
-    }
-    tx.process_logging();
-    tx.finish()
 }
 
 /// Nanoseconds of CPU that this thread has had.

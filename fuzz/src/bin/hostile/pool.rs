@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use crate::genome::Genome;
-use crate::shape::Shape;
 use portcullis_fuzz::corpus;
+use portcullis_fuzz::genome::Genome;
+use portcullis_fuzz::shape::Shape;
 use suites::root;
 
 /// Units to fill requests with.

@@ -2,11 +2,11 @@
 
 use std::fs;
 
+#[cfg(feature = "profile")]
+use portcullis_fuzz::hostile::judge;
 use portcullis_fuzz::request::Request;
 
 use crate::Search;
-#[cfg(feature = "profile")]
-use crate::inspect;
 
 /// One of each shape, the worst first, and what it spends its time on.
 pub(crate) fn print(search: &mut Search, paranoia: u8) {
@@ -57,7 +57,7 @@ pub(crate) fn costs(search: &mut Search, what: &str, request: &Request) {
 fn costs_of_rules(search: &Search, request: &Request) {
     use portcullis_engine::profile;
     profile::start();
-    drop(inspect(&search.waf, request, portcullis_engine::Scratch::new()));
+    drop(judge(&search.waf, request, portcullis_engine::Scratch::new()));
     let mut costs = profile::stop();
     costs.sort_by_key(|cost| std::cmp::Reverse(cost.time));
     for cost in costs.iter().take(16) {

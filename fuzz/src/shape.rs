@@ -1,10 +1,11 @@
 //! The places of a request that a client fills.
 
-use portcullis_fuzz::request::Request;
+use crate::request::Request;
 
 /// Where the content goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Shape {
+#[allow(missing_docs, reason = "their names say what they are")]
+pub enum Shape {
     Path,
     Query,
     QueryArguments,
@@ -29,7 +30,8 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
-    pub(crate) const ALL: [Self; 21] = [
+    /// All of them.
+    pub const ALL: [Self; 21] = [
         Self::Path,
         Self::Query,
         Self::QueryArguments,
@@ -54,7 +56,7 @@ impl Shape {
     ];
 
     /// A request of `bytes` bytes. `piece` gives the text of each place that there is, by its number.
-    pub(crate) fn request(self, bytes: usize, piece: &dyn Fn(usize, usize) -> Vec<u8>) -> Request {
+    pub fn request(self, bytes: usize, piece: &dyn Fn(usize, usize) -> Vec<u8>) -> Request {
         use Shape as S;
         let mut request = Request {
             method: b"POST".to_vec(),
