@@ -132,6 +132,7 @@ impl Identity {
 
 impl Authentication {
     /// Compiles the rules. `None` where there are none.
+    #[inline(never)]
     pub(crate) fn new(
         config: &Config,
         taken: &[&str],

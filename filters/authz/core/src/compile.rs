@@ -66,6 +66,7 @@ impl DryRun {
 
 /// Compiles `policies`, and takes their rules: each is dropped when it is compiled. Thousands of them would take as much memory
 /// again, and a module never gives any back.
+#[inline(never)]
 pub(crate) fn compile(policies: &mut [Policy], known: &Known<'_>, errors: &mut ConfigErrors) -> Compiled {
     let rules: Vec<List<RuleConfig>> = policies.iter_mut().map(|policy| policy.spec.rules.take()).collect();
     let policies = &*policies;

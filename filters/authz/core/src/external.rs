@@ -144,6 +144,7 @@ const MAX_BODY_BYTES: u32 = 1 << 20;
 
 impl Check {
     /// The checks of a configuration.
+    #[inline(never)]
     pub(crate) fn all(
         config: &[ExternalCheck],
         taken: &Taken<'_>,
@@ -250,6 +251,7 @@ impl Check {
 }
 
 /// The check of each policy, by its index; `None` for those that have none.
+#[inline(never)]
 pub(crate) fn of_policies(
     policies: &[Policy],
     checks: &[ExternalCheck],

@@ -16,6 +16,7 @@ const MAX_NAME_BYTES: usize = 256;
 pub(crate) struct RecordedClaims(Vec<(String, Vec<String>)>);
 
 impl RecordedClaims {
+    #[inline(never)]
     pub(crate) fn new(names: &[String], has_tokens: bool, path: &Path, errors: &mut ConfigErrors) -> Self {
         if names.len() > MAX_CLAIMS {
             errors.add(path, format!("{} claims", names.len()), format!("at most {MAX_CLAIMS}"));

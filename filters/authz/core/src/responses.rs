@@ -32,6 +32,7 @@ pub(crate) struct Responses {
 }
 
 impl Responses {
+    #[inline(never)]
     pub(crate) fn new(
         config: &Config,
         credentials: &Credentials,

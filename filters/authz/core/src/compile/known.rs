@@ -48,6 +48,7 @@ impl Matchers {
 pub(crate) struct Blocks(Map<Vec<Cidr>>);
 
 impl Blocks {
+    #[inline(never)]
     pub(crate) fn new(lists: &[IpList], errors: &mut ConfigErrors) -> Self {
         let mut blocks = Map::default();
         for (index, list) in lists.iter().enumerate() {

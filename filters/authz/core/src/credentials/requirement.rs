@@ -147,6 +147,7 @@ impl Required {
 
 impl Requirements {
     /// Compiles `require` and `routes`. `required` is what holds where neither is given, `all` the kinds there are.
+    #[inline(never)]
     pub(crate) fn new(
         config: &Config,
         required: Vec<CredentialKind>,
