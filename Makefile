@@ -20,7 +20,9 @@ CARGO_GENERATE_VERSION := 0.26.0
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 CARGO_HOME ?= $(HOME)/.cargo
 # The same module wherever it is built: messages of panics name files, not whose home they are in.
-REPRODUCIBLE := --config 'target.$(WASM).rustflags=["--remap-path-prefix=$(CARGO_HOME)=/cargo","--remap-path-prefix=$(CURDIR)=/portcullis"]'
+# Where the toolchain has the standard library's sources, the compiler names them; without, it calls them so.
+STD_SOURCES = $(shell rustc --print sysroot)/lib/rustlib/src/rust=/rustc/$(shell rustc -vV | sed -n 's/^commit-hash: //p')
+REPRODUCIBLE = --config 'target.$(WASM).rustflags=["--remap-path-prefix=$(CARGO_HOME)=/cargo","--remap-path-prefix=$(CURDIR)=/portcullis","--remap-path-prefix=$(STD_SOURCES)"]'
 # The linker leaves room for 32 bits in every reference otherwise: a twentieth of the code.
 COMPACT := -Clink-arg=--compress-relocations
 

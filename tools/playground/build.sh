@@ -9,7 +9,8 @@ page=$(dirname "$0")/page
 built=${CARGO_TARGET_DIR:-target}
 triple=wasm32-unknown-unknown
 # The same module wherever it is built: messages of panics name files, not whose home they are in.
-remap="\"--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo\",\"--remap-path-prefix=$PWD=/portcullis\""
+std="$(rustc --print sysroot)/lib/rustlib/src/rust=/rustc/$(rustc -vV | sed -n 's/^commit-hash: //p')"
+remap="\"--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo\",\"--remap-path-prefix=$PWD=/portcullis\",\"--remap-path-prefix=$std\""
 
 # A directory of its own: the modules are built with the Core Rule Set inside.
 PORTCULLIS_WITHOUT_CRS=1 CARGO_TARGET_DIR=$built/playground cargo build --quiet --locked --target "$triple" \
