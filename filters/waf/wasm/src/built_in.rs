@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::sync::OnceLock;
 
 /// The Core Rule Set that was found when the module was built; empty if there was none.
-const CORE_RULE_SET: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/crs/files.rs"));
+const CORE_RULE_SET: &[(&str, Content)] = include!(concat!(env!("OUT_DIR"), "/crs/files.rs"));
 
 /// What is known of its patterns, for [`Options::known_patterns`](portcullis_engine::Options::known_patterns).
 pub const KNOWN_PATTERNS: KnownPatterns =
@@ -29,15 +29,34 @@ const DEMO_SETUP: &str = "@crs-setup-demo-conf";
 /// Takes files in place of the Core Rule Set that this was built with, by their virtual names (`@crs-setup-conf`,
 /// `@owasp_crs/…`): for tools, once, before anything is loaded. What is taken stays in memory until the process ends.
 pub fn replace_core_rule_set(files: Vec<(String, Vec<u8>)>) {
-    let files = files.into_iter().map(|(name, text)| (&*name.leak(), &*text.leak()));
+    let files = files.into_iter().map(|(name, text)| (&*name.leak(), Content::Plain(text.leak())));
     // A second call changes nothing: what is loaded refers to the first.
     let _ = REPLACED.set(files.collect());
 }
 
-static REPLACED: OnceLock<Vec<(&'static str, &'static [u8])>> = OnceLock::new();
+static REPLACED: OnceLock<Vec<(&'static str, Content)>> = OnceLock::new();
 
-fn core_rule_set() -> &'static [(&'static str, &'static [u8])] {
+fn core_rule_set() -> &'static [(&'static str, Content)] {
     REPLACED.get().map_or(CORE_RULE_SET, Vec::as_slice)
+}
+
+/// A file of the Core Rule Set, as it is or as the build script has packed it.
+#[derive(Debug)]
+enum Content {
+    Plain(&'static [u8]),
+    Packed { length: usize, lz4: &'static [u8] },
+}
+
+impl Content {
+    fn text(&self) -> Result<Cow<'static, [u8]>, LoadError> {
+        match *self {
+            Content::Plain(text) => Ok(text.into()),
+            Content::Packed { length, lz4 } => match lz4_flex::block::decompress(lz4, length) {
+                Ok(text) => Ok(text.into()),
+                Err(_) => Err(LoadError::Unreadable("it is damaged inside the module".to_owned())),
+            },
+        }
+    }
 }
 
 /// Whether the Core Rule Set is there.
@@ -48,7 +67,8 @@ pub(crate) fn has_core_rule_set() -> bool {
 /// Whether it knows `early_blocking`, as the Core Rule Set 4 does.
 pub(crate) fn has_early_blocking() -> bool {
     let word = b"tx.early_blocking";
-    core_rule_set().iter().any(|(_, text)| text.windows(word.len()).any(|part| part == word))
+    let mut texts = core_rule_set().iter().filter_map(|(_, content)| content.text().ok());
+    texts.any(|text| text.windows(word.len()).any(|part| part == word))
 }
 
 /// The files as a rule set sees them, under names such as `@recommended-conf` and `@owasp_crs/*.conf`.
@@ -63,13 +83,18 @@ impl BuiltIn {
     pub fn new(own_text: &str, extra: &[(String, String)]) -> Self {
         let own_phases: Vec<&str> = own_text.lines().filter_map(default_action_phase).collect();
         let mut files = MemoryFiles::default();
-        for (name, text) in OWN.iter().chain(core_rule_set()) {
-            if *name == SETUP {
+        for (name, text) in OWN {
+            files.insert(name, text);
+        }
+        for (name, content) in core_rule_set() {
+            // The others are known here by their names, and unpacked when they are read.
+            files.insert(*name, b"");
+            if *name == SETUP
+                && let Ok(text) = content.text()
+            {
                 let text = without_default_actions(text, &own_phases);
                 files.insert(DEMO_SETUP, text.clone());
                 files.insert(SETUP, text);
-            } else {
-                files.insert(*name, *text);
             }
         }
         for (name, text) in extra {
@@ -93,15 +118,15 @@ impl Loader for BuiltIn {
     }
 
     fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
-        self.0.read(name)
+        match core_rule_set().iter().find(|(known, _)| *known == name && name != SETUP) {
+            Some((_, content)) => content.text().map(Cow::into_owned),
+            None => self.0.read(name),
+        }
     }
 }
 
-fn without_default_actions(setup: &'static [u8], phases: &[&str]) -> Cow<'static, [u8]> {
-    let Ok(text) = std::str::from_utf8(setup) else { return setup.into() };
-    if phases.is_empty() {
-        return setup.into();
-    }
+fn without_default_actions(setup: Cow<'static, [u8]>, phases: &[&str]) -> Cow<'static, [u8]> {
+    let Some(text) = std::str::from_utf8(&setup).ok().filter(|_| !phases.is_empty()) else { return setup };
     let keep = |line: &&str| default_action_phase(line).is_none_or(|phase| !phases.contains(&phase));
     let lines = text.lines().map(|line| Some(line).filter(keep).unwrap_or_default());
     lines.collect::<Vec<_>>().join("\n").into_bytes().into()
