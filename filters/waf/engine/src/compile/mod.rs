@@ -107,6 +107,7 @@ struct Defaults<'a> {
 }
 
 impl<'a> Compiler<'a> {
+    #[inline(never)]
     fn new(ruleset: &'a Ruleset, loader: &'a dyn Loader, options: &'a Options) -> Self {
         Compiler {
             ruleset,
@@ -201,6 +202,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// Third pass.
+    #[inline(never)]
     fn build(mut self) -> Result<Plan, Vec<CompileError>> {
         let order = std::mem::take(&mut self.order);
         let mut drafts = Vec::new();

@@ -19,6 +19,7 @@ pub(super) fn lists_rules(parts: &[u8], rules: &[Rule]) -> bool {
 }
 
 /// Whether a rule of the phase may look at what the rule before it has matched.
+#[inline(never)]
 pub(super) fn looks_back(phase: &PhasePlan, rules: &[Rule], sources: &Sources) -> bool {
     let of_phase = phase.entries.iter().filter_map(|entry| match entry {
         Entry::Rule(rule) => rules.get(*rule as usize)?.links.first(),
@@ -28,6 +29,7 @@ pub(super) fn looks_back(phase: &PhasePlan, rules: &[Rule], sources: &Sources) -
 }
 
 /// Whether there is no need to visit the rule at this place, as far as it depends on what becomes of the phase's rules.
+#[inline(never)]
 pub(super) fn is_idle(place: usize, rule: &Rule, phase: &PhasePlan, fates: &[Fate]) -> bool {
     let Some(quiet) = rule.quiet.filter(|_| fates.get(place) == Some(&Fate::Always)) else { return false };
     let is_left_out = |place: usize| match phase.entries.get(place) {

@@ -156,16 +156,7 @@ impl Plan {
                 open.extend(rule.is_some().then_some(*id));
                 let links = rule.into_iter().flat_map(|rule| &mut rule.links);
                 for condition in links.filter_map(|link| link.condition.as_mut()) {
-                    let mut scopes = Scopes::default();
-                    let rarely = self.chains.get(condition.chain).steps.iter().any(|step| step.is_rare);
-                    for target in condition.targets.iter().filter(|target| target.group.is_some()) {
-                        let Some(source) = self.sources.get(target.source) else { continue };
-                        let scope = Scope::of(source.variable);
-                        scopes.insert(scope);
-                        if rarely && scope != Scope::Response {
-                            scopes.insert(Scope::Derived);
-                        }
-                    }
+                    let scopes = condition.scopes(&self.sources, &self.chains);
                     if let Some(operator) = condition.known_operator()
                         && scopes != Scopes::default()
                     {
@@ -174,16 +165,22 @@ impl Plan {
                 }
             }
         }
-        let listed: Vec<_> = self.rules.iter().map(|rule| Listed::of(self, rule)).collect();
-        for (rule, listed) in self.rules.iter_mut().zip(listed) {
-            rule.listed = listed.map(Box::new);
-        }
+        self.find_listed();
         self.recurrence = Recurrence::number(&mut self.rules, &open, &self.sources, builder.len());
         self.prefilter = builder.build()?;
         self.group_checks = self.checks_of_groups();
         Some(())
     }
 
+    #[inline(never)]
+    fn find_listed(&mut self) {
+        let listed: Vec<_> = self.rules.iter().map(|rule| Listed::of(self, rule)).collect();
+        for (rule, listed) in self.rules.iter_mut().zip(listed) {
+            rule.listed = listed.map(Box::new);
+        }
+    }
+
+    #[inline(never)]
     fn checks_of_groups(&self) -> Vec<Vec<CheckId>> {
         /// More than so many mostly have one that can't be ruled out.
         const MOST: usize = 8;
@@ -409,6 +406,22 @@ impl Condition {
     /// The bit that a scan sets where the condition can be met.
     pub(crate) fn scanned_for(&self) -> Option<CheckId> {
         self.check.filter(|_| !self.negated)
+    }
+
+    /// Where values are looked at for it by a scan.
+    #[inline(never)]
+    fn scopes(&self, sources: &Sources, chains: &Chains) -> Scopes {
+        let mut scopes = Scopes::default();
+        let rarely = chains.get(self.chain).steps.iter().any(|step| step.is_rare);
+        for target in self.targets.iter().filter(|target| target.group.is_some()) {
+            let Some(source) = sources.get(target.source) else { continue };
+            let scope = Scope::of(source.variable);
+            scopes.insert(scope);
+            if rarely && scope != Scope::Response {
+                scopes.insert(Scope::Derived);
+            }
+        }
+        scopes
     }
 
     /// The operator, as far as it is known when rules are loaded.

@@ -181,6 +181,7 @@ impl Walk<'_> {
         }
     }
 
+    #[inline(never)]
     fn fate(&mut self, rule: &Rule, state: &State) -> Fate {
         let matches = match (&rule.quick, rule.links.first()) {
             (Some(quick), _) => {
@@ -225,6 +226,7 @@ impl Walk<'_> {
     }
 
     /// Notes what operators compare with, as far as that is known. `state`: with what the rule itself may change.
+    #[inline(never)]
     fn arguments(&mut self, id: RuleId, rule: &Rule, state: &State) {
         for (link, condition) in rule.links.iter().map(|link| &link.condition).enumerate() {
             if let Some(Condition { operation: Operation::Dynamic { .. }, argument, .. }) = condition
@@ -236,6 +238,7 @@ impl Walk<'_> {
     }
 
     /// What changes where a rule matches, or may have. If it surely does and what it sets is known, that.
+    #[inline(never)]
     fn matches(
         &mut self,
         rule: &Rule,
@@ -265,6 +268,7 @@ impl Walk<'_> {
     }
 
     /// The variable that is set, and to what, if both are known.
+    #[inline(never)]
     fn set(&mut self, set_var: &SetVar, state: &mut State, surely: bool) -> Option<(TxSlot, Known)> {
         if set_var.collection != Collection::Tx {
             return None;
@@ -291,6 +295,7 @@ impl Walk<'_> {
     }
 
     /// Forgets all variables whose names macros may make.
+    #[inline(never)]
     fn forget(&self, name: &Text, state: &mut State) {
         let prefix = match name {
             Text::Literal(name) => name,
@@ -307,6 +312,7 @@ impl Walk<'_> {
         }
     }
 
+    #[inline(never)]
     fn value(&mut self, text: &Text, state: &State) -> Known {
         let mut value = Vec::new();
         let parts = match text {

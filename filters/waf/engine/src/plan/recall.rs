@@ -62,6 +62,7 @@ impl Recall {
     }
 
     /// Keeps what is known of a member that fits.
+    #[inline(never)]
     pub(crate) fn keep(&self, member: Recurring<'_>, bits: &[u64]) {
         let Recurring { variable, name, value } = member;
         let Ok(mut places) = self.0.lock() else { return };

@@ -29,6 +29,7 @@ pub(crate) struct SourceUse {
 
 impl Recurrence {
     /// Numbers the conditions of rules. Those that have no check get the numbers from `next` on.
+    #[inline(never)]
     pub(super) fn number(rules: &mut [Rule], open: &[RuleId], sources: &Sources, mut next: usize) -> Self {
         let mut used: Vec<(SourceId, OfSource)> = Vec::new();
         let mut number = || {

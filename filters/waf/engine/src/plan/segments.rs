@@ -125,6 +125,7 @@ pub(super) struct OfSource {
 
 impl Wanted {
     /// False if the rule has to be visited whatever the values are.
+    #[inline(never)]
     fn add(&mut self, place: usize, rule: &Rule, of: &Of<'_>, places: &mut Vec<u32>) -> bool {
         let Some(needs) = narrowest(rule, of) else { return false };
         for Need { source, scanned, number } in needs {
@@ -152,6 +153,7 @@ impl Wanted {
         }
     }
 
+    #[inline(never)]
     fn finish(&mut self, end: usize, of: &Of<'_>, segments: &mut Vec<Segment>) {
         let sources = std::mem::take(&mut self.sources).into_iter().map(|(source, wanted)| {
             let mut all = Words::new();
@@ -188,6 +190,7 @@ fn narrowest(rule: &Rule, of: &Of<'_>) -> Option<Vec<Need>> {
     all.min_by_key(|needs| needs.iter().map(|need| commonness(need, of)).max())
 }
 
+#[inline(never)]
 fn needs(link: &Link, of: &Of<'_>) -> Option<Vec<Need>> {
     let condition = link.condition.as_ref()?;
     // This one looks at the body, whatever its targets are.
@@ -255,6 +258,7 @@ fn may_skip(rule: &Rule, fate: Option<&Fate>) -> bool {
 }
 
 /// The places that rules of which that is not known skip to, in order.
+#[inline(never)]
 fn landings(phase: &PhasePlan, of: &Of<'_>, fates: &[Fate]) -> Vec<usize> {
     let mut landings = Vec::new();
     for (place, entry) in phase.entries.iter().enumerate() {

@@ -110,6 +110,7 @@ impl Transaction {
     }
 
     /// Finds out which conditions a member may meet.
+    #[inline(never)]
     fn find_out(
         &mut self,
         plan: &Plan,

@@ -102,6 +102,7 @@ impl Context {
         kind.map(|kind| Spanned::new(Action { kind, quote }, span))
     }
 
+    #[inline(never)]
     fn bare_action(&mut self, name: ActionName, span: Span) -> Option<ActionKind> {
         Some(match name {
             ActionName::Allow => ActionKind::Allow(AllowScope::Transaction),
@@ -125,6 +126,7 @@ impl Context {
         })
     }
 
+    #[inline(never)]
     fn valued_action(&mut self, name: ActionName, value: &Value<'_>, span: Span) -> Option<ActionKind> {
         if value.bytes.is_empty() && !matches!(name, ActionName::LogData | ActionName::Msg | ActionName::Tag)
         {

@@ -237,6 +237,7 @@ impl<'b, S: MultipartSink + ?Sized> Parser<'b, '_, S> {
     }
 
     /// Looks for a boundary; returns whether `line` is one.
+    #[inline(never)]
     fn boundary(&mut self, line: &[u8]) -> Result<bool, BodyError> {
         let Some(after) = line.strip_prefix(b"--").filter(|_| line.len() > 3) else {
             if memmem::find(line, &self.delimiter).is_some() {
@@ -278,6 +279,7 @@ impl<'b, S: MultipartSink + ?Sized> Parser<'b, '_, S> {
         Ok(true)
     }
 
+    #[inline(never)]
     fn header_line(&mut self, line: &'b [u8]) -> Result<(), BodyError> {
         let Some(part) = &mut self.part else { return Ok(()) };
         if line.len() >= MAX_HEADER_LINE {
@@ -332,6 +334,7 @@ impl<'b, S: MultipartSink + ?Sized> Parser<'b, '_, S> {
     }
 
     /// The empty line after a part's headers.
+    #[inline(never)]
     fn end_headers(&mut self, length: usize) -> Result<(), BodyError> {
         let Some(part) = &mut self.part else { return Ok(()) };
         let disposition = part.headers.iter().find(|header| is_named(header, b"Content-Disposition"));
@@ -371,6 +374,7 @@ impl<'b, S: MultipartSink + ?Sized> Parser<'b, '_, S> {
     }
 
     /// Reports the part that ends here. `at_boundary`: its last line end belongs to the boundary.
+    #[inline(never)]
     fn end_part(&mut self, at_boundary: bool) -> Result<(), BodyError> {
         let Some(part) = self.part.take() else { return Ok(()) };
         for line in &part.headers {

@@ -165,6 +165,7 @@ impl<'p> Parser<'p> {
     }
 
     /// Skips what may stand between an item and its quantifier: comments, empty quotes, and space where that means nothing.
+    #[inline(never)]
     fn skip_extended(&mut self, flags: Flags) {
         loop {
             match self.rest() {
@@ -201,6 +202,7 @@ impl<'p> Parser<'p> {
         }))
     }
 
+    #[inline(never)]
     fn escape(&mut self, flags: Flags) -> Parsed<Node> {
         let Some(byte) = self.peek() else {
             return Err(self.error(PatternErrorKind::TrailingBackslash));
@@ -257,6 +259,7 @@ impl<'p> Parser<'p> {
     }
 
     /// `\g1`, `\g{1}`, `\g{-1}`, `\g{name}`, `\k<name>`, `\k'name'`, `\k{name}`.
+    #[inline(never)]
     fn named_reference(&mut self, flags: Flags) -> Parsed<Node> {
         let relative_to = self.groups;
         let is_g = self.next() == Some(b'g');
@@ -300,6 +303,7 @@ impl<'p> Parser<'p> {
     }
 
     /// What follows an opening parenthesis.
+    #[inline(never)]
     fn group(&mut self, flags: &mut Flags) -> Parsed<Option<Node>> {
         let mut inner = *flags;
         if self.peek() == Some(b'*') {
@@ -384,6 +388,7 @@ impl<'p> Parser<'p> {
     }
 
     /// `(?i-s)` changes the flags of the group around it, `(?i-s:...)` those of its inside.
+    #[inline(never)]
     fn flags(&mut self, flags: &mut Flags) -> Parsed<Option<Node>> {
         let mut changed = *flags;
         let mut on = true;
@@ -420,6 +425,7 @@ impl<'p> Parser<'p> {
         }
     }
 
+    #[inline(never)]
     fn quantified(&mut self, node: Node, flags: Flags) -> Parsed<Node> {
         self.skip_extended(flags);
         let Some((min, max)) = self.quantifier()? else { return Ok(node) };

@@ -33,6 +33,7 @@ impl PrefilterBuilder {
     /// be asked.
     ///
     /// The classes are without case, so that a value and the same in lower case have the same result.
+    #[inline(never)]
     pub(crate) fn add(&mut self, requirement: &Requirement, scopes: Scopes) -> Option<CheckId> {
         let check = u16::try_from(self.conditions.len()).ok()?;
         let (single, long): (Vec<_>, Vec<_>) =

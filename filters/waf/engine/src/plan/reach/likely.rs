@@ -10,6 +10,7 @@ use crate::transaction::decimal;
 
 impl Reach {
     /// Adds what is likely to be set. `plan` knows what operators compare with.
+    #[inline(never)]
     pub(crate) fn add_likely(self, plan: &Plan) -> Self {
         // Tools are told of what each rule sets.
         if crate::is_traced() {
@@ -27,6 +28,7 @@ impl Reach {
 
 impl Walk<'_> {
     /// Goes through a phase as it is if no rule matches of which that depends on the request.
+    #[inline(never)]
     fn likely(&mut self, phase: &PhasePlan, fates: Vec<Fate>, state: &mut State) {
         let certain: Vec<RuleId> =
             self.reach.prepared.iter().flat_map(|prepared| &prepared.rules).copied().collect();
@@ -108,6 +110,7 @@ impl Walk<'_> {
     }
 
     /// What a variable is to which a number is added, or from which it is subtracted.
+    #[inline(never)]
     fn sum(&mut self, set_var: &SetVar, state: &State) -> Option<(TxSlot, Known)> {
         let (KeyName::Slot(slot), Collection::Tx) = (&set_var.key, set_var.collection) else { return None };
         let (text, sign) = match &set_var.op {
