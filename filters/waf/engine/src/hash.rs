@@ -10,10 +10,12 @@ pub(crate) fn hash(bytes: &[u8]) -> u64 {
     for word in words {
         hash = add(hash, u64::from_le_bytes(*word));
     }
-    // Of longer values the last eight bytes, of which some are there already.
-    let last = match bytes.last_chunk() {
-        Some(last) => u64::from_le_bytes(*last),
-        None => rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    // Of longer values the last eight bytes, of which some are there already, and so for those of four bytes and more.
+    let four = |four: [u8; 4]| u64::from(u32::from_le_bytes(four));
+    let last = match (bytes.last_chunk(), rest.first_chunk(), rest.last_chunk()) {
+        (Some(last), ..) => u64::from_le_bytes(*last),
+        (_, Some(first), Some(last)) => four(*first) << 32 | four(*last),
+        _ => rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
     };
     hash = add(hash, last);
     hash ^ hash >> 32

@@ -6,7 +6,7 @@
 use portcullis_seclang::ast::Collection;
 
 use crate::plan::{KeyName, Plan, Text};
-use crate::transaction::{Transaction, decimal};
+use crate::transaction::{Place, Transaction, decimal};
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -42,8 +42,8 @@ impl SetVar {
     #[inline(never)]
     pub(crate) fn run(&self, tx: &mut Transaction, plan: &Plan) {
         // What most rules do needs no text of its own.
-        if let (KeyName::Slot(_), SetVarOp::Set(Text::Literal(value))) = (&self.key, &self.op) {
-            return tx.set(plan, self.collection, &self.key, b"", value);
+        if let (KeyName::Slot(slot), SetVarOp::Set(Text::Literal(value))) = (&self.key, &self.op) {
+            return tx.set(plan, self.collection, Place::Slot(*slot), b"", value);
         }
         let [mut key, mut value] = tx.take_texts();
         self.change(tx, plan, &mut key, &mut value);
@@ -65,14 +65,15 @@ impl SetVar {
             return;
         };
         tx.expand_into(plan, text, value);
+        let place = tx.place(plan, self.collection, &self.key, key);
         if sign != 0 {
-            let before = tx.get(plan, self.collection, &self.key, key).map_or(0, |id| number(tx.bytes(id)));
+            let before = tx.get(plan, self.collection, place, key).map_or(0, |id| number(tx.bytes(id)));
             let after = before.saturating_add(sign * number(value));
             let mut digits = [0; 20];
             value.clear();
             value.extend_from_slice(decimal(after, &mut digits));
         }
-        tx.set(plan, self.collection, &self.key, key, value);
+        tx.set(plan, self.collection, place, key, value);
     }
 }
 

@@ -115,9 +115,13 @@ impl Places {
 
     fn find(&self, member: Recurring<'_>) -> Option<usize> {
         let (first, tag) = place_of(member);
-        let tags = self.tags.get(first..first + CHOICE)?;
-        let known = tags.iter().zip(first..).filter(|(known, _)| **known == tag);
-        known.map(|(_, place)| place).find(|place| self.is_kept(*place, member))
+        let tags: &[u32; CHOICE] = self.tags.get(first..)?.first_chunk()?;
+        for (place, known) in (first..).zip(tags) {
+            if *known == tag && self.is_kept(place, member) {
+                return Some(place);
+            }
+        }
+        None
     }
 
     fn is_kept(&self, place: usize, member: Recurring<'_>) -> bool {

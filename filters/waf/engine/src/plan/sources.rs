@@ -3,7 +3,7 @@
 use portcullis_seclang::ast::VariableName;
 
 use super::{TxNames, TxSlot};
-use crate::operators::{ByteSet, Operator, OperatorError, Requirement};
+use crate::operators::{ByteSet, Operator, OperatorError, Requirement, byte_frequency};
 
 /// An index into [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,9 +45,18 @@ pub(crate) enum Select {
 #[derive(Debug, Clone)]
 pub(crate) struct NamePattern {
     plain: Option<Plain>,
-    /// Names without this need not be compared with the pattern.
+    /// Names without one of these, if there are any, need not be compared with the pattern, nor those without what it requires.
+    words: Vec<Word>,
     requirement: Requirement,
     operator: Operator,
+}
+
+/// Text that is looked for in a name, in any case.
+#[derive(Debug, Clone)]
+struct Word {
+    text: Box<[u8]>,
+    /// The place of its rarest byte.
+    rarest: usize,
 }
 
 /// How many literals are looked for before a pattern is asked about a name.
@@ -59,7 +68,7 @@ enum Plain {
     /// `^text` or `^text.*`
     Prefix(Box<[u8]>),
     /// `text` or `text.*`
-    Word(Box<[u8]>),
+    Word(Word),
 }
 
 impl Plain {
@@ -70,7 +79,7 @@ impl Plain {
         // What may be anything, or nothing, asks for nothing.
         match pattern.strip_suffix(b".*").unwrap_or(pattern) {
             [b'^', prefix @ ..] if is_plain(prefix) => Some(Plain::Prefix(prefix.into())),
-            word if is_plain(word) => Some(Plain::Word(word.into())),
+            word if is_plain(word) => Some(Plain::Word(Word::new(word))),
             _ => None,
         }
     }
@@ -189,7 +198,11 @@ impl Select {
     pub(crate) fn pattern(pattern: &[u8]) -> Result<Self, OperatorError> {
         let operator = Operator::compile("rx", &[b"(?i)", pattern].concat(), &())?;
         let requirement = operator.requirement();
-        let pattern_for_names = NamePattern { plain: Plain::of(pattern), requirement, operator };
+        let words = match requirement.literals.as_slice() {
+            few if few.len() <= MOST_LITERALS => few.iter().map(|word| Word::new(word)).collect(),
+            _ => Vec::new(),
+        };
+        let pattern_for_names = NamePattern { plain: Plain::of(pattern), words, requirement, operator };
         Ok(Select::Pattern(pattern.into(), Box::new(pattern_for_names)))
     }
 
@@ -221,29 +234,41 @@ impl NamePattern {
             Some(Plain::Prefix(prefix)) if !name.contains(&b'\n') => {
                 name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
             }
-            Some(Plain::Word(word)) => holds(name, word),
+            Some(Plain::Word(word)) => word.is_in(name),
             _ => self.may_match(name) && self.operator.evaluate(name, None),
         }
     }
 
     fn may_match(&self, name: &[u8]) -> bool {
-        let Requirement { literals, bytes, more_bytes, .. } = &self.requirement;
+        let Requirement { bytes, more_bytes, .. } = &self.requirement;
         let has_one = |set: &ByteSet| name.iter().any(|byte| set.contains(*byte));
-        bytes.iter().chain(more_bytes).all(has_one)
-            && (literals.is_empty()
-                || literals.len() > MOST_LITERALS
-                || literals.iter().any(|literal| holds(name, literal)))
+        (self.words.is_empty() || self.words.iter().any(|word| word.is_in(name)))
+            && bytes.iter().chain(more_bytes).all(has_one)
     }
 }
 
-/// Whether the word is in the name, in any case.
-fn holds(name: &[u8], word: &[u8]) -> bool {
-    let ([first, rest @ ..], Some(last)) = (word, name.len().checked_sub(word.len())) else {
-        return word.is_empty();
-    };
-    let starts = name.get(..=last).unwrap_or_default();
-    memchr::memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), starts)
-        .any(|at| name.get(at + 1..=at + rest.len()).is_some_and(|part| part.eq_ignore_ascii_case(rest)))
+impl Word {
+    fn new(text: &[u8]) -> Self {
+        let by_frequency = |(_, a): &(usize, &u8), (_, b): &(usize, &u8)| {
+            byte_frequency(**a).total_cmp(&byte_frequency(**b))
+        };
+        let rarest = text.iter().enumerate().min_by(by_frequency).map_or(0, |(at, _)| at);
+        Word { text: text.into(), rarest }
+    }
+
+    fn is_in(&self, name: &[u8]) -> bool {
+        let Word { text, rarest } = self;
+        let (Some(byte), Some(last)) = (text.get(*rarest), name.len().checked_sub(text.len())) else {
+            return text.is_empty();
+        };
+        let is_at = |at| name.get(at..at + text.len()).is_some_and(|part| part.eq_ignore_ascii_case(text));
+        // Names that macros make mostly begin with what patterns for them ask for.
+        if is_at(0) {
+            return true;
+        }
+        let places = name.get(*rarest..=last + rarest).unwrap_or_default();
+        memchr::memchr2_iter(byte.to_ascii_lowercase(), byte.to_ascii_uppercase(), places).any(is_at)
+    }
 }
 
 impl PartialEq for Select {

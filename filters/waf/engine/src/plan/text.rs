@@ -94,8 +94,13 @@ impl TxNames {
 
     /// The slot of a name that is in lower case.
     pub(crate) fn find(&self, lower: &[u8]) -> Option<TxSlot> {
+        self.find_hashed(lower, hash(lower))
+    }
+
+    /// The same, where the hash of the name is known.
+    pub(crate) fn find_hashed(&self, lower: &[u8], hash: u64) -> Option<TxSlot> {
         let name = |slot| self.name(TxSlot(slot as u32));
-        let found = self.index.find(hash(lower), |slot| name(slot).eq_ignore_ascii_case(lower));
+        let found = self.index.find(hash, |slot| name(slot).eq_ignore_ascii_case(lower));
         found.map(|slot| TxSlot(slot as u32))
     }
 

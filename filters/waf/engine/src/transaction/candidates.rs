@@ -238,6 +238,33 @@ impl Transaction {
         self.memory.candidates.found_known.get(index).copied().unwrap_or(KnownId::FRESH)
     }
 
+    /// The next of some values of a source of which it is not known yet that they can't meet a condition. `number`: its own, if the
+    /// variable is one whose members recur; `check`: that of its operator, and the triggers of its transformations.
+    pub(super) fn next_open(
+        &self,
+        plan: &Plan,
+        places: std::ops::Range<usize>,
+        number: Option<CheckId>,
+        check: Option<(CheckId, u32)>,
+    ) -> Option<usize> {
+        let (start, values) = (places.start, &self.memory.values);
+        let Candidates { found, found_known, known, .. } = &self.memory.candidates;
+        let found = found.get(places.clone())?.iter();
+        let rules_out = |found: &Found| {
+            check.is_some_and(|(check, triggers)| {
+                values.rules_out(found.value, triggers, check, &plan.prefilter)
+            })
+        };
+        let offset = match number.zip(found_known.get(places)) {
+            Some((number, known_of)) => found.zip(known_of).position(|(found, member)| match *member {
+                KnownId::FRESH => !rules_out(found),
+                member => !known.rules_out(member, number),
+            }),
+            None => found.clone().position(|found| !rules_out(found)),
+        };
+        offset.map(|offset| start + offset)
+    }
+
     /// Whether any value of the group can match the operator of `check`.
     pub(crate) fn is_candidate(&mut self, plan: &Plan, group: GroupId, check: CheckId) -> bool {
         let words = plan.prefilter.words();

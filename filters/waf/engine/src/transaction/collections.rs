@@ -3,8 +3,8 @@
 use portcullis_seclang::ast::{Collection, VariableName};
 
 use super::known::KnownId;
-use super::tx::Place;
-use super::{Scratch, Transaction, ValueId, debug};
+
+use super::{Place, Scratch, Transaction, ValueId, debug};
 use crate::plan::{KeyName, Plan, Scope, Text};
 
 /// A member of a variable. A variable that is no collection has one, with an empty key.
@@ -77,16 +77,28 @@ impl Transaction {
         self.set_bytes(variable, if on { b"1" } else { b"0" });
     }
 
-    /// The value of a member of a collection that `setvar` knows.
+    /// Where a member of a collection is that `setvar` knows. `text` is its name, unless that has a slot. Members of persistent
+    /// collections are found by their names alone.
+    pub(crate) fn place(&self, plan: &Plan, collection: Collection, key: &KeyName, text: &[u8]) -> Place {
+        match key {
+            KeyName::Slot(slot) => Place::Slot(*slot),
+            KeyName::Text(_) if collection == Collection::Tx => {
+                self.memory.tx.place(text, plan, &self.memory.values)
+            }
+            KeyName::Text(_) => Place::Nowhere(0),
+        }
+    }
+
+    /// Its value.
     pub(crate) fn get(
         &mut self,
         plan: &Plan,
         collection: Collection,
-        key: &KeyName,
+        place: Place,
         text: &[u8],
     ) -> Option<ValueId> {
         if collection == Collection::Tx {
-            return self.memory.tx.get(self.tx_place(plan, key, text));
+            return self.memory.tx.get(place);
         }
         let record = self.collection_key(collection);
         let value = plan.persistent.get(collection, &record, text, (plan.clock)())?;
@@ -97,18 +109,15 @@ impl Transaction {
         &mut self,
         plan: &Plan,
         collection: Collection,
-        key: &KeyName,
+        place: Place,
         text: &[u8],
         value: &[u8],
     ) {
         let value = value.get(..plan.limits.tx_value).unwrap_or(value);
         #[cfg(feature = "trace")]
-        self.trace_change(plan, collection, key, text, Some(value));
+        self.trace_change(plan, collection, (place, name_of(plan, place, text)), Some(value));
         if self.debugs(8) {
-            let name = match key {
-                KeyName::Slot(slot) => plan.tx.name(*slot),
-                KeyName::Text(_) => text,
-            };
+            let name = name_of(plan, place, text);
             let line = format!(
                 "Saving variable: {}:{} with value: {}",
                 collection.as_str().to_ascii_uppercase(),
@@ -123,11 +132,10 @@ impl Transaction {
             return;
         }
         let id = self.memory.values.push(value);
-        let place = self.tx_place(plan, key, text);
         let Scratch { values, tx, .. } = &mut self.memory;
         match place {
-            Place::Nowhere if tx.named().len() < plan.limits.tx_names => tx.add(text, id, values),
-            Place::Nowhere => debug!(
+            Place::Nowhere(hash) if tx.named().len() < plan.limits.tx_names => tx.add(text, hash, id, values),
+            Place::Nowhere(_) => debug!(
                 self,
                 1,
                 "Not saving TX:{}: there are too many TX variables",
@@ -137,22 +145,15 @@ impl Transaction {
         }
     }
 
-    fn tx_place(&self, plan: &Plan, key: &KeyName, text: &[u8]) -> Place {
-        match key {
-            KeyName::Slot(slot) => Place::Slot(*slot),
-            KeyName::Text(_) => self.memory.tx.place(text, plan, &self.memory.values),
-        }
-    }
-
     pub(crate) fn unset(&mut self, plan: &Plan, collection: Collection, key: &KeyName, text: &[u8]) {
+        let place = self.place(plan, collection, key, text);
         #[cfg(feature = "trace")]
-        self.trace_change(plan, collection, key, text, None);
+        self.trace_change(plan, collection, (place, name_of(plan, place, text)), None);
         if collection != Collection::Tx {
             let record = self.collection_key(collection);
             plan.persistent.remove(collection, &record, text);
             return;
         }
-        let place = self.tx_place(plan, key, text);
         self.memory.tx.remove(place);
     }
 
@@ -215,5 +216,13 @@ impl Transaction {
         }
         let value = self.memory.values.push(value);
         self.memory.env.push((name.to_vec(), value));
+    }
+}
+
+/// A name that the rules give is not written again where it is used.
+fn name_of<'n>(plan: &'n Plan, place: Place, text: &'n [u8]) -> &'n [u8] {
+    match place {
+        Place::Slot(slot) if text.is_empty() => plan.tx.name(slot),
+        _ => text,
     }
 }

@@ -188,25 +188,25 @@ impl Transaction {
                 let chain = plan.chains.get(condition.chain);
                 // With multiMatch, a form that differs in case alone is asked about too.
                 let triggers = if link.multi_match { chain.triggers } else { chain.scan_triggers };
-                for place in self.static_values(plan, target.source) {
+                let places = self.static_values(plan, target.source);
+                let recurs =
+                    plan.sources.get(target.source).is_some_and(|it| plan.recurrence.covers(it.variable));
+                let number = number.filter(|_| recurs);
+                let mut next = places.start;
+                while let Some(place) =
+                    self.next_open(plan, next..places.end, number, rules_out.map(|check| (check, triggers)))
+                {
+                    next = place + 1;
                     let Some(found) = self.static_value(place) else { break };
                     let known = self.known_member(place);
                     if let Some(number) = number
                         && known != KnownId::FRESH
                     {
-                        if self.memory.candidates.known.rules_out(known, number) {
-                            continue;
-                        }
                         let met = self.try_value(plan, id, index, link, condition, found, None, state);
                         if !met && !self.has_doubts && !self.is_target_removed(id, &found) {
                             self.note_not_met(plan, found, known, number);
                         }
                         matched |= met;
-                        continue;
-                    }
-                    if let Some(check) = rules_out
-                        && self.memory.values.rules_out(found.value, triggers, check, &plan.prefilter)
-                    {
                         continue;
                     }
                     matched |= self.try_value(plan, id, index, link, condition, found, check, state);

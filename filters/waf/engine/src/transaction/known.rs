@@ -28,6 +28,8 @@ impl KnownId {
     pub(crate) const UNSEEN: Self = Self(u32::MAX);
     /// It is judged by itself.
     pub(crate) const FRESH: Self = Self(u32::MAX - 1);
+    /// It meets no condition.
+    const IDLE: Self = Self(u32::MAX - 2);
 }
 
 impl Known {
@@ -52,6 +54,9 @@ impl Known {
 
     /// Whether a member can't meet a condition.
     pub(super) fn rules_out(&self, member: KnownId, condition: CheckId) -> bool {
+        if member == KnownId::IDLE {
+            return true;
+        }
         let bits = self.bits.get(member.0 as usize..);
         bits.is_some_and(|bits| !bits.is_empty() && !condition.is_in(bits))
     }
@@ -79,6 +84,9 @@ impl Transaction {
                     if recurs(*variable, values.bytes(member.key)) && recurring.fits() {
                         member.known = KnownId(bits.len() as u32);
                         match places.as_ref().and_then(|places| places.get(recurring, words)) {
+                            Some(known) if known.iter().all(|word| *word == 0) => {
+                                member.known = KnownId::IDLE
+                            }
                             Some(known) => {
                                 bits.extend_from_slice(known);
                                 all.iter_mut().zip(known).for_each(|(all, known)| *all |= *known);

@@ -47,6 +47,7 @@ pub use debug::DebugSink;
 pub(crate) use debug::{Hex, debug};
 pub(crate) use evaluate::RuleState;
 pub use request::Connection;
+pub(crate) use tx::Place;
 pub(crate) use values::{ValueId, Values, decimal};
 pub use work::Work;
 

@@ -3,9 +3,9 @@
 use portcullis_seclang::ast::{Collection, Phase};
 use portcullis_trace::{Change, Match, PhaseEnd, RuleStep, Step, is_heard, note};
 
-use super::{Found, RuleState, Transaction, ValueId};
+use super::{Found, Place, RuleState, Transaction, ValueId};
 use crate::intervention::{Cause, Intervention};
-use crate::plan::{Condition, Disruptive, KeyName, Plan, Rule};
+use crate::plan::{Condition, Disruptive, Plan, Rule};
 
 /// The scores of the Core Rule Set 4 and 3, and of the starter. Those that are set are told.
 const SCORES: [&str; 20] = [
@@ -81,18 +81,13 @@ impl Transaction {
         &mut self,
         plan: &Plan,
         collection: Collection,
-        key: &KeyName,
-        name: &[u8],
+        (place, name): (Place, &[u8]),
         after: Option<&[u8]>,
     ) {
         if self.trace.is_none() || collection != Collection::Tx {
             return;
         }
-        let before = self.get(plan, collection, key, name).map(|value| text(self.bytes(value)));
-        let name = match key {
-            KeyName::Slot(slot) => plan.tx.name(*slot),
-            KeyName::Text(_) => name,
-        };
+        let before = self.get(plan, collection, place, name).map(|value| text(self.bytes(value)));
         let variable = text(&name.to_ascii_lowercase());
         let after = after.map(text);
         let Some(step) = self.trace.as_mut().filter(|_| before != after) else { return };

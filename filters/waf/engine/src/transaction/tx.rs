@@ -35,8 +35,8 @@ pub(crate) struct Named {
 pub(crate) enum Place {
     Slot(TxSlot),
     Named(usize),
-    /// No rule names it, and it is not set.
-    Nowhere,
+    /// No rule names it, and it is not set. The hash of its name in lower case.
+    Nowhere(u64),
 }
 
 /// Kinds of hashes.
@@ -73,8 +73,8 @@ impl TxVariables {
     /// Where the variable of a name is.
     pub(crate) fn place(&self, name: &[u8], plan: &Plan, values: &Values) -> Place {
         let lower = lower_case(name);
+        let hash = hash(&lower);
         if !self.named.is_empty() {
-            let hash = hash(&lower);
             let mut next = self.last_of.get(kind(hash)).map_or(0, |last| *last as usize);
             while let Some(known) = next.checked_sub(1).and_then(|index| self.named.get(index)) {
                 if known.hash == hash && *values.bytes(known.lower) == *lower {
@@ -83,14 +83,14 @@ impl TxVariables {
                 next = known.before as usize;
             }
         }
-        plan.tx.find(&lower).map_or(Place::Nowhere, Place::Slot)
+        plan.tx.find_hashed(&lower, hash).map_or(Place::Nowhere(hash), Place::Slot)
     }
 
     pub(crate) fn get(&self, place: Place) -> Option<ValueId> {
         match place {
             Place::Slot(slot) => self.slot(slot),
             Place::Named(index) => self.named.get(index).map(|named| named.value),
-            Place::Nowhere => None,
+            Place::Nowhere(_) => None,
         }
     }
 
@@ -103,18 +103,17 @@ impl TxVariables {
                     named.value = value;
                 }
             }
-            Place::Nowhere => {}
+            Place::Nowhere(_) => {}
         }
     }
 
-    /// Adds a variable that is nowhere yet.
-    pub(crate) fn add(&mut self, name: &[u8], value: ValueId, values: &mut Values) {
+    /// Adds a variable that is nowhere yet, whose name in lower case has that hash.
+    pub(crate) fn add(&mut self, name: &[u8], hash: u64, value: ValueId, values: &mut Values) {
         let written = values.push(name);
         let lower = match lower_case(name) {
             Cow::Borrowed(_) => written,
             Cow::Owned(lower) => values.push(&lower),
         };
-        let hash = hash(values.bytes(lower));
         self.named.push(Named { lower, name: written, value, hash, before: 0 });
         self.file(self.named.len() - 1);
     }
@@ -127,7 +126,7 @@ impl TxVariables {
                 self.last_of.fill(0);
                 (0..self.named.len()).for_each(|index| self.file(index));
             }
-            Place::Named(_) | Place::Nowhere => {}
+            Place::Named(_) | Place::Nowhere(_) => {}
         }
     }
 

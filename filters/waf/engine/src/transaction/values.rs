@@ -384,8 +384,8 @@ impl Values {
         if value.summary == 0 || value.summary & triggers != 0 || value.scan == NONE {
             return false;
         }
-        let bits = self.scans.get(value.scan as usize..value.scan as usize + prefilter.words());
-        bits.is_some_and(|bits| !check.is_in(bits))
+        usize::from(check.0) / 64 < prefilter.words()
+            && self.scans.get(value.scan as usize..).is_some_and(|bits| !check.is_in(bits))
     }
 
     /// Makes the scan of a value if it was not made yet.

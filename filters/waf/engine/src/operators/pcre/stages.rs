@@ -72,22 +72,31 @@ impl Stages {
         }
         let mut state = first.start(input, 0, Anchored::No)?;
         let mut steps = STEPS_FOR_EACH_BYTE.saturating_mul(input.len().saturating_add(256));
-        for at in 0..=input.len() {
+        let (mut at, mut is_idle) = (0, true);
+        loop {
+            if is_idle {
+                (state, at) = first.skip(state, input, at);
+            }
             state = first.next(state, input, at)?;
             let mut ends = state.is_match();
+            is_idle = true;
             for stage in &mut *rest {
                 let begins = ends && stage.can_begin(input, at);
                 ends = false;
                 if begins || !stage.threads.is_empty() {
                     steps = steps.checked_sub(stage.threads.len() + 1).ok_or(GaveUp)?;
                     ends = stage.step(input, at, begins)?;
+                    is_idle &= stage.threads.is_empty();
                 }
             }
             if ends {
                 return Ok(true);
             }
+            if at >= input.len() {
+                return Ok(false);
+            }
+            at += 1;
         }
-        Ok(false)
     }
 
     /// Bytes of memory.
@@ -119,6 +128,21 @@ impl Stage {
     fn start(&mut self, input: &[u8], at: usize, anchored: Anchored) -> Result<LazyStateID, GaveUp> {
         let input = Input::new(input).range(at..).anchored(anchored);
         self.dfa.start_state_forward(&mut self.cache, &input).map_err(|_| GaveUp)
+    }
+
+    /// Goes on from `at` as long as there is nothing but to take a byte.
+    fn skip(&self, mut state: LazyStateID, input: &[u8], mut at: usize) -> (LazyStateID, usize) {
+        if state.is_tagged() {
+            return (state, at);
+        }
+        for byte in input.get(at..).unwrap_or_default() {
+            let next = self.dfa.next_state_untagged(&self.cache, state, *byte);
+            if next.is_tagged() {
+                break;
+            }
+            (state, at) = (next, at + 1);
+        }
+        (state, at)
     }
 
     /// After the byte at `at`, or after the end. A match shows one byte late.
