@@ -13,7 +13,7 @@ use crate::{
     Loader, NameKind, ParseError, ParseErrorKind, ParseErrors, ParseOptions,
     ast::{
         ActionKind, Condition, Directive, DirectiveName, Include, Operator, OperatorName, Quote, Rule,
-        Ruleset, Spanned, Text,
+        Ruleset, Spanned, Text, Transformation,
     },
     lexer::{Args, Item, Lexer, Line, Value},
     source::{FileId, Source, Sources, Span},
@@ -344,8 +344,11 @@ impl Context {
             let metadata = kind.is_metadata() && !matches!(kind, ActionKind::Phase(_) | ActionKind::Tag(_));
             let of_a_rule =
                 matches!(kind, ActionKind::Chain | ActionKind::Skip(_) | ActionKind::SkipAfter(_));
-            if metadata || of_a_rule {
-                self.error(ParseErrorKind::NotADefaultAction { action: kind.name() }, action.span);
+            // It takes away the defaults, of which it would be one.
+            let no_default = matches!(kind, ActionKind::Transformation(Transformation::None));
+            if metadata || of_a_rule || no_default {
+                let name = if no_default { "t:none" } else { kind.name() };
+                self.error(ParseErrorKind::NotADefaultAction { action: name }, action.span);
             }
         }
         if !actions.iter().any(|action| action.kind.is_disruptive() && action.kind != ActionKind::Block) {

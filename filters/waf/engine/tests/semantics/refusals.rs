@@ -45,6 +45,7 @@ fn refusals_name_the_place() {
         ("SecDefaultAction 'phase:1,log'\n", "inline:1:18: SecDefaultAction: expected a disruptive action"),
         ("SecDefaultAction 'deny'\n", "inline:1:1: SecDefaultAction: SecDefaultAction must specify a phase"),
         ("SecDefaultAction 'phase:1,deny,msg:x'\n", "inline:1:32: SecDefaultAction: action `msg`"),
+        ("SecDefaultAction 'phase:1,deny,t:none'\n", "inline:1:32: SecDefaultAction: action `t:none`"),
         (
             "SecDefaultAction 'phase:1,deny'\nSecDefaultAction 'phase:1,deny'\n",
             "inline:2:1: SecDefaultAction: SecDefaultActions can only be placed once per phase",
