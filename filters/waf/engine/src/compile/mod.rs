@@ -280,6 +280,7 @@ impl<'a> Compiler<'a> {
             prepared: Vec::new(),
             relied: Vec::new(),
             client: crate::plan::ClientUse::Always,
+            preset: Vec::new(),
             check_places: Vec::new(),
             recurrence: Default::default(),
             recall: Default::default(),

@@ -7,6 +7,7 @@ mod listed;
 mod literals;
 mod prefilter;
 mod prepared;
+pub(crate) mod preset;
 mod quick;
 mod reach;
 mod recall;
@@ -70,6 +71,8 @@ pub(crate) struct Plan {
     pub(crate) relied: Vec<u64>,
     /// When a transaction needs the client's address.
     pub(crate) client: ClientUse,
+    /// The variables that a transaction starts with, empty.
+    pub(crate) preset: Vec<VariableName>,
     /// For each check, or condition by its number, that has a rule visited, the rule's place in its phase.
     pub(crate) check_places: Vec<u32>,
     pub(crate) limits: Limits,
@@ -92,6 +95,7 @@ impl Plan {
         self.check_places.clear();
         self.relied.clear();
         self.client = ClientUse::Always;
+        self.preset = if prefilter { preset::that_matter(self) } else { preset::VARIABLES.to_vec() };
         let mut reach = Reach::default();
         if prefilter {
             for rule in &mut self.rules {

@@ -25,6 +25,17 @@ pub(crate) struct Found {
 }
 
 impl Transaction {
+    /// Makes variables that are there, empty, before anything sets them: those of `variables` that rules look at.
+    pub(super) fn preset(&mut self, plan: &Plan, variables: &[VariableName]) {
+        for variable in variables.iter().filter(|variable| plan.sources.use_variable(**variable)) {
+            if let Some(members) = self.memory.members.get_mut(*variable as usize)
+                && members.is_empty()
+            {
+                members.push(Member { key: ValueId::EMPTY, value: ValueId::EMPTY, known: KnownId::UNSEEN });
+            }
+        }
+    }
+
     pub(crate) fn members(&self, variable: VariableName) -> &[Member] {
         self.memory.members.get(variable as usize).map_or(&[], Vec::as_slice)
     }

@@ -37,7 +37,7 @@ use portcullis_seclang::ast::{
 use crate::Intervention;
 use crate::actions::{Sanitised, TargetRemoval};
 use crate::matched::MatchedRule;
-use crate::plan::{Plan, RuleId};
+use crate::plan::{Plan, RuleId, preset};
 use candidates::Candidates;
 use collections::{Found, Member};
 use tx::TxVariables;
@@ -256,6 +256,7 @@ impl Transaction {
         {
             self.set_flag(variable, false);
         }
+        self.preset(&plan, &plan.preset);
         let web_app_id = self.memory.values.push(&plan.settings.web_app_id);
         self.set_scalar(VariableName::WebAppId, web_app_id);
     }
@@ -355,6 +356,9 @@ impl Transaction {
     pub fn set_debug_sink(&mut self, level: u8, sink: Box<dyn DebugSink>) {
         self.debug_level = level;
         self.debug = Some(sink);
+        // It tells of those that no rule matches, too.
+        let plan = Arc::clone(&self.plan);
+        self.preset(&plan, &preset::VARIABLES);
     }
 
     pub(crate) fn set_debug_level(&mut self, level: u8) {

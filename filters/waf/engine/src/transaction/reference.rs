@@ -157,6 +157,8 @@ impl Transaction {
                 let place = index.and_then(|index| places.clone().find(|place| place.index == index));
                 place.map(|place| (self.headers_end() + place.at, place.len)).into_iter().collect()
             }
+            // Nothing has set it.
+            _ if found.value == ValueId::EMPTY => Vec::new(),
             variable if self.scalar(variable) == Some(found.value) => self.scalar_places(plan, variable, len),
             _ => Vec::new(),
         }
@@ -299,7 +301,7 @@ impl Transaction {
 
     /// The place of what has none: ModSecurity goes on by a byte where it reads a form.
     fn end(&self) -> usize {
-        let has_read = self.scalar(VariableName::ReqbodyError).is_some();
+        let has_read = self.scalar_len(VariableName::ReqbodyError) > 0;
         let is_form = self.body_processor == Some(BodyProcessor::Urlencoded);
         self.headers_end() + usize::from(has_read && is_form)
     }

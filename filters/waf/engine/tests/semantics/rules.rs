@@ -41,6 +41,18 @@ const CASES: &[(&str, &str, &[u64], u16)] = &[
     ),
     ("SecRuleEngine Off\nSecAction 'id:1,phase:1,deny'", "/", &[], 0),
     ("SecAction 'id:1,phase:1,pass,ctl:ruleEngine=Off'\nSecAction 'id:2,phase:1,deny'", "/", &[1], 0),
+    // Variables that are no collections are there, empty, before anything sets them.
+    ("SecRule AUTH_TYPE '!@streq Basic' 'id:1,phase:1,deny'", "/", &[1], 403),
+    ("SecRule REQUEST_BODY ^$ 'id:1'\nSecRule &REQUEST_BODY '@eq 1' 'id:2'", "/", &[1, 2], 0),
+    ("SecRule REQUEST_BODY_LENGTH|MULTIPART_STRICT_ERROR '@eq 0' 'id:1,phase:1'", "/", &[1], 0),
+    (
+        "SecRule RESPONSE_STATUS '!@rx ^200$' 'id:1,phase:2'\nSecRule RESPONSE_STATUS 200 'id:2,phase:3'",
+        "/",
+        &[1, 2],
+        0,
+    ),
+    ("SecRule REQBODY_PROCESSOR '!@within JSON XML' 'id:1,phase:1'", "/", &[], 0),
+    ("SecRule REMOTE_USER '!@streq a' 'id:1,phase:1,deny'", "/", &[], 0),
     // Variables of the environment, which are the transaction's.
     (
         "SecAction 'id:1,phase:1,nolog,setenv:A=%{ARGS.a}x,setenv:B,setenv:C=1,setenv:!C'\nSecRule ENV:A '@streq 1x' 'id:2,phase:1,chain'\nSecRule ENV:B '@streq 1' chain\nSecRule &ENV:C '@eq 0'",
