@@ -81,6 +81,7 @@ impl Candidates {
 
 impl Transaction {
     /// Starts a phase: only the rules that have to be visited anyway are marked.
+    #[inline(never)]
     pub(crate) fn begin_phase(&mut self, plan: &Plan, phase: &PhasePlan) {
         self.as_supposed = !self.relied_removed && self.holds(&phase.supposed);
         let visit = &mut self.memory.candidates.visit;
@@ -110,6 +111,7 @@ impl Transaction {
     }
 
     /// Marks the rules of a segment that can match.
+    #[inline(never)]
     pub(crate) fn enter_segment(&mut self, plan: &Plan, segment: &Segment) {
         for wanted in &segment.sources {
             let values = self.fresh_values(plan, wanted.source);

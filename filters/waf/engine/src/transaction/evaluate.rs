@@ -99,6 +99,7 @@ impl Transaction {
     }
 
     /// Runs a rule with its chain. `None`: it did not match.
+    #[inline(never)]
     pub(super) fn run_rule(&mut self, plan: &Plan, id: RuleId, rule: &Rule) -> Option<RuleState> {
         let mut state = RuleState::new(rule.silent);
         #[cfg(feature = "trace")]
@@ -213,15 +214,8 @@ impl Transaction {
                 }
                 continue;
             }
-            let mut found = std::mem::take(&mut self.memory.found);
-            let start = found.len();
-            self.resolve(plan, target.source, &mut found);
-            if target.count {
-                self.count(plan, target, start, &mut found);
-            }
-            let end = found.len();
-            self.memory.found = found;
-            for place in start..end {
+            let start = self.find(plan, target);
+            for place in start..self.memory.found.len() {
                 let Some(found) = self.memory.found.get(place).copied() else { break };
                 matched |= self.try_value(plan, id, index, link, condition, found, None, state);
             }
@@ -233,13 +227,22 @@ impl Transaction {
         matched
     }
 
-    /// `&ARGS`: replaces the values by their number.
-    fn count(&mut self, plan: &Plan, target: &Target, start: usize, found: &mut Vec<Found>) {
-        let count = found.len() - start;
-        found.truncate(start);
-        self.push_count(plan, target.source, count, found);
+    /// Gathers values that can change within a phase, or their number (`&ARGS`), behind what was found before. Where they begin.
+    #[inline(never)]
+    fn find(&mut self, plan: &Plan, target: &Target) -> usize {
+        let mut found = std::mem::take(&mut self.memory.found);
+        let start = found.len();
+        self.resolve(plan, target.source, &mut found);
+        if target.count {
+            let count = found.len() - start;
+            found.truncate(start);
+            self.push_count(plan, target.source, count, &mut found);
+        }
+        self.memory.found = found;
+        start
     }
 
+    #[inline(never)]
     pub(super) fn push_count(&mut self, plan: &Plan, source: SourceId, count: usize, found: &mut Vec<Found>) {
         let Some(source) = plan.sources.get(source) else { return };
         let value = self.memory.values.push_number(i64::try_from(count).unwrap_or(i64::MAX));
@@ -271,22 +274,7 @@ impl Transaction {
         }
         let chain = plan.chains.get(condition.chain);
         if link.multi_match {
-            let mut form = found.value;
-            let mut matched = self.try_form(plan, index, link, condition, found, form, check, state);
-            if matched {
-                self.note_place(condition, index, (found, form), 0..0, state);
-            }
-            for (number, step) in chain.steps.iter().enumerate() {
-                let next = self.memory.values.step(form, step, &plan.prefilter);
-                if next != form {
-                    form = next;
-                    if self.try_form(plan, index, link, condition, found, form, check, state) {
-                        matched = true;
-                        self.note_place(condition, index, (found, form), number..number + 1, state);
-                    }
-                }
-            }
-            return matched;
+            return self.try_each_form(plan, index, link, condition, found, check, state);
         }
         // A scan takes no notice of case, so where only that changes the value itself tells as much as its form.
         let early = check
@@ -306,6 +294,37 @@ impl Transaction {
         let matched = self.try_form(plan, index, link, condition, found, form, check, state);
         if matched {
             self.note_place(condition, index, (found, form), 0..chain.steps.len(), state);
+        }
+        matched
+    }
+
+    /// As [`Transaction::try_value`], for `multiMatch`.
+    #[expect(clippy::too_many_arguments, reason = "as try_value")]
+    #[inline(never)]
+    fn try_each_form(
+        &mut self,
+        plan: &Plan,
+        index: usize,
+        link: &Link,
+        condition: &Condition,
+        found: Found,
+        check: Option<crate::plan::CheckId>,
+        state: &mut RuleState,
+    ) -> bool {
+        let mut form = found.value;
+        let mut matched = self.try_form(plan, index, link, condition, found, form, check, state);
+        if matched {
+            self.note_place(condition, index, (found, form), 0..0, state);
+        }
+        for (number, step) in plan.chains.get(condition.chain).steps.iter().enumerate() {
+            let next = self.memory.values.step(form, step, &plan.prefilter);
+            if next != form {
+                form = next;
+                if self.try_form(plan, index, link, condition, found, form, check, state) {
+                    matched = true;
+                    self.note_place(condition, index, (found, form), number..number + 1, state);
+                }
+            }
         }
         matched
     }
@@ -359,6 +378,7 @@ impl Transaction {
                 == 0
     }
 
+    #[inline(never)]
     fn debug_target(&mut self, found: &Found, form: ValueId) {
         let mut name = Vec::new();
         self.write_full_name(found, &mut name);
@@ -406,6 +426,7 @@ impl Transaction {
         })
     }
 
+    #[inline(never)]
     fn transform_with_debug(&mut self, plan: &Plan, value: ValueId, chain: &Chain) -> ValueId {
         let mut id = value;
         for step in &chain.steps {
@@ -417,6 +438,7 @@ impl Transaction {
         id
     }
 
+    #[inline(never)]
     fn debug_condition(&mut self, plan: &Plan, rule_id: u64, condition: &Condition) {
         let argument = self.expand(plan, &condition.argument);
         let mut targets = String::new();

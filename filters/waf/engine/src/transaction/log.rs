@@ -8,6 +8,7 @@ use crate::plan::{Plan, Rule};
 
 impl Transaction {
     /// Keeps what is known about a rule that matched, if it is to be logged or has stopped the transaction.
+    #[inline(never)]
     pub(crate) fn record(&mut self, plan: &Plan, rule: &Rule, state: &mut RuleState) {
         self.note_fired(plan);
         if state.audit_log && state.log {

@@ -130,6 +130,7 @@ impl Transaction {
     }
 
     /// A pattern that can't run on an automaton took too long. ModSecurity v3, `Rx::evaluate`.
+    #[inline(never)]
     fn note_match_limit(&mut self, plan: &Plan, condition: &Condition) {
         use VariableName as V;
         let argument: &[u8] = match &condition.operation {
@@ -150,6 +151,7 @@ impl Transaction {
     }
 
     /// Stores what the operator of a link captures of the value that matched last.
+    #[inline(never)]
     pub(super) fn capture(&mut self, condition: &Condition, form: ValueId, state: &mut RuleState) {
         let Operation::Fixed(operator) = &condition.operation else { return };
         let Scratch { values, captures, .. } = &mut self.memory;
@@ -160,6 +162,7 @@ impl Transaction {
     }
 
     /// `TX:0` to `TX:9`. Those that the operator did not capture are unset.
+    #[inline(never)]
     pub(super) fn store_captures(&mut self, operator: &str) {
         for index in 0..10 {
             let Scratch { values, captures, tx, .. } = &mut self.memory;

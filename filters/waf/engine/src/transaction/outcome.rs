@@ -9,6 +9,7 @@ use crate::plan::{Disruptive, Link, Plan, Rule, Text};
 
 impl Transaction {
     /// The actions of a link once the whole chain has matched.
+    #[inline(never)]
     pub(super) fn run_actions(
         &mut self,
         plan: &Plan,
@@ -68,6 +69,7 @@ impl Transaction {
         if state.log || stops || self.debug.is_some() { self.expand(plan, text) } else { Vec::new() }
     }
 
+    #[inline(never)]
     pub(super) fn disrupt(&mut self, plan: &Plan, rule: &Rule, state: &mut RuleState) {
         if let Some(disruptive) = &rule.disruptive {
             let name = match disruptive {

@@ -86,6 +86,7 @@ impl Transaction {
     }
 
     /// Refers to the matches of a rule.
+    #[inline(never)]
     pub(super) fn refer(&mut self, plan: &Plan, rule: &Rule, state: &mut RuleState) {
         let mut text = Vec::new();
         for place in std::mem::take(&mut state.places) {

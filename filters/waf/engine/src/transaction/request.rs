@@ -172,6 +172,7 @@ impl Transaction {
     }
 
     /// ModSecurity v3 takes all cookies from all `Cookie` headers, splits at `;` and keeps values as they are.
+    #[inline(never)]
     fn add_cookies(&mut self, header: ValueId) {
         use VariableName as V;
         let bytes = self.memory.values.bytes(header);
@@ -204,6 +205,7 @@ impl Transaction {
         }
     }
 
+    #[inline(never)]
     fn authorization(&mut self, value: ValueId) {
         use VariableName as V;
         let bytes = self.memory.values.bytes(value);

@@ -9,6 +9,7 @@ use crate::plan::{Condition, Link, Plan};
 
 impl Transaction {
     /// Whether the link matches: the variables that it names do not matter.
+    #[inline(never)]
     pub(super) fn validate(
         &mut self,
         plan: &Plan,

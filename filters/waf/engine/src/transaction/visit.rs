@@ -143,6 +143,7 @@ impl Transaction {
     }
 
     /// Runs rules that all match as one.
+    #[inline(never)]
     fn run_prepared(&mut self, plan: &Plan, prepared: &Prepared) -> Visit {
         self.note_all_fired(plan, &prepared.rules);
         self.current = prepared.rules.last().map(|rule| (*rule, 0));
@@ -187,6 +188,7 @@ impl Transaction {
     }
 
     /// As `try_form` does, for `MATCHED_VAR` and its kin.
+    #[inline(never)]
     fn note_quick_match(&mut self, plan: &Plan, quick: &Quick) {
         let mut found = std::mem::take(&mut self.memory.found);
         let start = found.len();
@@ -211,6 +213,7 @@ impl Transaction {
         }
     }
 
+    #[inline(never)]
     fn debug_removed(&mut self, id: RuleId, rule: &Rule) {
         let found = self.removed_by.iter().find(|(rules, _)| rules.contains(&id));
         match found.map(|(_, option)| *option) {
@@ -222,6 +225,7 @@ impl Transaction {
     }
 
     /// The rules of the phase that stand after one with `allow`.
+    #[inline(never)]
     fn debug_allowed(&mut self, plan: &Plan, phase: Phase, from: RuleId) {
         if !self.debugs(9) || self.allow.is_none() {
             return;
@@ -241,6 +245,7 @@ impl Transaction {
         }
     }
 
+    #[inline(never)]
     fn debug_skip(&mut self, plan: &Plan, entries: Option<&[Entry]>, mut skip: u32) {
         if !self.debugs(9) {
             return;
@@ -261,6 +266,7 @@ impl Transaction {
         }
     }
 
+    #[inline(never)]
     fn debug_skip_to(&mut self, plan: &Plan, phase: Phase, from: usize, to: usize) {
         if !self.debugs(9) {
             return;
