@@ -158,6 +158,7 @@ impl Transaction {
     #[inline(never)]
     fn parse_xml(&mut self, plan: &Plan, body: &[u8], limits: &Limits) -> Result<(), BodyError> {
         use portcullis_seclang::ast::ParseXml;
+        debug!(self, 4, "XML: Initialising parser.");
         let mode = self.overrides.parse_xml_into_args.unwrap_or(plan.settings.parse_xml_into_args);
         let mut sink = XmlValues {
             sink: Sink::new(self, plan, Origin::Structured),
@@ -183,6 +184,8 @@ impl Transaction {
         if sink.arguments.as_ref().is_some_and(XmlArguments::is_stopped) {
             result = result.and(Err(BodyError::Stopped));
         }
+        let Sink { tx, .. } = &mut sink.sink;
+        debug!(tx, 4, "XML: Parsing complete (well_formed {}).", u8::from(result.is_ok()));
         if sink.into_xml && !body.is_empty() {
             let text = sink.text;
             let value = self.memory.values.push(&text);

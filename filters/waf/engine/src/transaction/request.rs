@@ -69,6 +69,8 @@ impl Transaction {
     /// Sets the addresses. Those that no rule asks for may be left out. Before phase 1, in any order with what else is fed.
     pub fn connection(&mut self, connection: Connection<'_>) {
         use VariableName as V;
+        debug!(self, 4, "Transaction context created.");
+        debug!(self, 4, "Starting phase CONNECTION. (SecRules 0)");
         let client = self.memory.values.push(connection.client_address);
         self.set_scalar(V::RemoteAddr, client);
         self.set_scalar(V::RemoteHost, client);
@@ -88,6 +90,7 @@ impl Transaction {
     /// no client should send, is in `REQUEST_URI_RAW` and `REQUEST_URI` only.
     pub fn request_line(&mut self, method: &[u8], uri: &[u8], protocol: &[u8]) {
         use VariableName as V;
+        debug!(self, 4, "Starting phase URI. (SecRules 0 + 1/2)");
         let line = self.memory.values.push_all(&[method, b" ", uri, b" ", protocol]);
         self.set_scalar(V::RequestLine, line);
         let method_value = self.memory.values.sub(line, 0..method.len());

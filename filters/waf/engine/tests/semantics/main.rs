@@ -11,6 +11,7 @@
 
 mod actions;
 mod bodies;
+mod debug_log;
 mod limits;
 mod plan;
 mod refusals;
