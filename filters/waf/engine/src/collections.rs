@@ -31,6 +31,11 @@ impl<K: AsRef<[u8]>, V> Map<K, V> {
         self.entries.get(self.place(key)?).map(|(_, value)| value)
     }
 
+    /// The key itself, as it was added.
+    pub(crate) fn key(&self, key: &[u8]) -> Option<&K> {
+        self.entries.get(self.place(key)?).map(|(known, _)| known)
+    }
+
     pub(crate) fn keys(&self) -> impl Iterator<Item = &K> {
         self.entries.iter().map(|(key, _)| key)
     }

@@ -21,7 +21,7 @@ impl Compiler<'_> {
         action: &Spanned<ast::Action>,
         link: &mut Link,
         disruptive: &mut Option<Disruptive>,
-        index: &Index,
+        index: &Index<'_>,
         skips: &Skips<'_>,
     ) {
         let meta = &mut link.meta;
@@ -72,7 +72,7 @@ impl Compiler<'_> {
     pub(super) fn default_actions(
         &mut self,
         actions: &[Spanned<ast::Action>],
-        index: &Index,
+        index: &Index<'_>,
         phase: &mut PhasePlan,
     ) {
         for action in actions {
@@ -119,7 +119,7 @@ impl Compiler<'_> {
         SetVar { collection: set_var.collection, key, op }
     }
 
-    fn plain_action(&mut self, kind: &A, span: Span, index: &Index) -> Option<Action> {
+    fn plain_action(&mut self, kind: &A, span: Span, index: &Index<'_>) -> Option<Action> {
         if let Some(reason) = support::action(kind.action_name()).refused() {
             self.unsupported(span, kind.name(), reason);
             return None;
@@ -181,7 +181,7 @@ impl Compiler<'_> {
     }
 
     #[inline(never)]
-    fn ctl(&mut self, ctl: &AstCtl, span: Span, index: &Index) -> Option<Ctl> {
+    fn ctl(&mut self, ctl: &AstCtl, span: Span, index: &Index<'_>) -> Option<Ctl> {
         let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         Some(match ctl {
             AstCtl::AuditEngine(engine) => Ctl::AuditEngine(*engine),

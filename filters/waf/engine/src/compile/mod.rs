@@ -86,6 +86,8 @@ struct Compiler<'a> {
     excluded_xpaths: Vec<(&'static str, Span, Vec<u8>)>,
     validates_xml: bool,
     tx: TxNames,
+    /// Texts without macros, to have each of them once.
+    literals: Map<Arc<[u8]>, ()>,
     dynamic_count: u32,
     files: Vec<Arc<str>>,
     /// Where each file's lines start, to turn an offset into a line without reading the file again.
@@ -131,6 +133,7 @@ impl<'a> Compiler<'a> {
             excluded_xpaths: Vec::new(),
             validates_xml: false,
             tx: TxNames::new(),
+            literals: Map::default(),
             dynamic_count: 0,
             files: ruleset.sources.iter().map(|(_, source)| Arc::from(source.name.as_str())).collect(),
             lines: ruleset
@@ -233,7 +236,7 @@ impl<'a> Compiler<'a> {
                 }
             }
         }
-        let index = rules::Index::new(&drafts);
+        let index = rules::Index(&drafts);
         let mut places: [usize; 5] = [0; 5];
         let mut rules = Vec::with_capacity(drafts.len());
         for draft in &drafts {

@@ -11,56 +11,23 @@ use crate::operators::Operator;
 use crate::plan::{ChainId, Condition, Disruptive, Link, Meta, Operation, Rule, RuleId, Text};
 
 /// The rules by what `ctl:ruleRemove…` names them by.
-pub(super) struct Index {
-    entries: Vec<IndexEntry>,
-}
+pub(super) struct Index<'d>(pub(super) &'d [Draft<'d>]);
 
-struct IndexEntry {
-    id: u64,
-    msgs: Vec<Vec<u8>>,
-    tags: Vec<Vec<u8>>,
-}
-
-impl Index {
-    #[inline(never)]
-    pub(super) fn new(drafts: &[Draft<'_>]) -> Self {
-        let texts = |draft: &Draft<'_>, wanted: fn(&ast::ActionKind) -> Option<&[u8]>| {
-            let starter = draft.links.first();
-            starter
-                .iter()
-                .flat_map(|link| link.actions.iter())
-                .filter_map(|action| wanted(&action.kind))
-                .map(<[u8]>::to_vec)
-                .collect()
-        };
-        let entries = drafts.iter().map(|draft| IndexEntry {
-            id: draft.id,
-            msgs: texts(draft, |kind| match kind {
-                ast::ActionKind::Msg(text) => Some(&text.raw),
-                _ => None,
-            }),
-            tags: texts(draft, |kind| match kind {
-                ast::ActionKind::Tag(text) => Some(&text.raw),
-                _ => None,
-            }),
-        });
-        Index { entries: entries.collect() }
-    }
-
+impl Index<'_> {
     pub(super) fn by_id(&self, ids: &IdSelection) -> Vec<RuleId> {
-        self.find(|entry| ids.contains(entry.id))
+        self.find(|rule| ids.contains(rule.id))
     }
 
     pub(super) fn by_msg(&self, msg: &[u8]) -> Vec<RuleId> {
-        self.find(|entry| entry.msgs.iter().any(|known| known == msg))
+        self.find(|rule| rule.has_msg(msg))
     }
 
     pub(super) fn by_tag(&self, tag: &[u8]) -> Vec<RuleId> {
-        self.find(|entry| entry.tags.iter().any(|known| known == tag))
+        self.find(|rule| rule.has_tag(tag))
     }
 
-    fn find(&self, wanted: impl Fn(&IndexEntry) -> bool) -> Vec<RuleId> {
-        let found = self.entries.iter().enumerate().filter(|(_, entry)| wanted(entry));
+    fn find(&self, wanted: impl Fn(&Draft<'_>) -> bool) -> Vec<RuleId> {
+        let found = self.0.iter().enumerate().filter(|(_, rule)| wanted(rule));
         found.map(|(rule, _)| rule as RuleId).collect()
     }
 }
@@ -86,7 +53,7 @@ impl Skips<'_> {
 }
 
 impl Compiler<'_> {
-    pub(super) fn rule(&mut self, draft: &Draft<'_>, index: &Index, skips: &Skips<'_>) -> Rule {
+    pub(super) fn rule(&mut self, draft: &Draft<'_>, index: &Index<'_>, skips: &Skips<'_>) -> Rule {
         let mut disruptive = None;
         let links =
             draft.links.iter().map(|link| self.link(draft, link, index, skips, &mut disruptive)).collect();
@@ -109,7 +76,7 @@ impl Compiler<'_> {
         &mut self,
         draft: &Draft<'_>,
         from: &DraftLink<'_>,
-        index: &Index,
+        index: &Index<'_>,
         skips: &Skips<'_>,
         disruptive: &mut Option<Disruptive>,
     ) -> Link {

@@ -1,5 +1,7 @@
 //! Text with macros: names become numbers.
 
+use std::sync::Arc;
+
 use portcullis_seclang::ast::{self, Template, VariableName};
 
 use super::Compiler;
@@ -8,7 +10,12 @@ use crate::plan::{KeyName, Part, Select, Source, Text};
 impl Compiler<'_> {
     pub(super) fn text(&mut self, template: &Template) -> Text {
         if let Some(literal) = template.as_literal() {
-            return Text::Literal(literal.into());
+            if let Some(shared) = self.literals.key(literal) {
+                return Text::Literal(Arc::clone(shared));
+            }
+            let literal: Arc<[u8]> = literal.into();
+            self.literals.add(Arc::clone(&literal), ());
+            return Text::Literal(literal);
         }
         let mut parts = Vec::with_capacity(template.parts.len());
         let mut after_macro = false;

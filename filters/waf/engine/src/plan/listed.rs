@@ -103,7 +103,7 @@ fn others_set(plan: &Plan, source: SourceId, own: &SetVar) -> bool {
     let may_make = |set_var: &SetVar| {
         let KeyName::Text(name) = &set_var.key else { return false };
         let start = match name {
-            Text::Literal(name) => name,
+            Text::Literal(name) => &**name,
             Text::Macro(parts) => match parts.first() {
                 Some(Part::Literal(start)) => start,
                 _ => return true,

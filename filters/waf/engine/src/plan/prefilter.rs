@@ -37,8 +37,9 @@ impl CheckId {
 pub(crate) struct Prefilter {
     /// Words in a result.
     words: usize,
-    /// For each [`Scope`] the literals of the operators that look at such values.
-    scopes: [Filed; Scope::COUNT],
+    /// For each [`Scope`] the literals of the operators that look at such values. Empty where there is no scan: bitmaps without a
+    /// literal are as large as others.
+    scopes: Vec<Filed>,
     /// For each byte the classes that it belongs to, and what transformations make of it.
     bytes: Box<[ByteInfo; 256]>,
     /// The classes that have checks in `fulfils`.
@@ -134,7 +135,7 @@ impl Default for Prefilter {
     fn default() -> Self {
         Prefilter {
             words: 0,
-            scopes: Default::default(),
+            scopes: Vec::new(),
             bytes: bytes_of(&[]),
             fulfilling: 0,
             by_class: Vec::new(),
@@ -291,15 +292,7 @@ impl Filed {
     }
 }
 
-impl Default for Filed {
-    fn default() -> Self {
-        Filed { literals: Literals::new(&[]), ends: Vec::new(), checks: Vec::new() }
-    }
-}
-
 impl Scope {
-    const COUNT: usize = 4;
-
     /// That of the values of a variable.
     pub(crate) fn of(variable: VariableName) -> Self {
         use VariableName as V;

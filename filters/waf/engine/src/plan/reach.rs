@@ -298,10 +298,10 @@ impl Walk<'_> {
     #[inline(never)]
     fn forget(&self, name: &Text, state: &mut State) {
         let prefix = match name {
-            Text::Literal(name) => name,
+            Text::Literal(name) => &**name,
             Text::Macro(parts) => match parts.first() {
-                Some(Part::Literal(prefix)) => prefix,
-                _ => &Box::default(),
+                Some(Part::Literal(prefix)) => &**prefix,
+                _ => &[],
             },
         };
         for (slot, known) in self.plan.tx.slots().zip(state) {

@@ -1,5 +1,7 @@
 //! Text with macros, compiled, and the names of TX variables.
 
+use std::sync::Arc;
+
 use super::SourceId;
 use crate::collections::Index;
 use crate::hash::hash;
@@ -7,7 +9,8 @@ use crate::hash::hash;
 /// Text that may hold macros. ModSecurity v3 reference, "Macro Expansion".
 #[derive(Debug, Clone)]
 pub(crate) enum Text {
-    Literal(Box<[u8]>),
+    /// Shared by all that say the same: rules of one file have most of their tags in common.
+    Literal(Arc<[u8]>),
     Macro(Box<[Part]>),
 }
 
@@ -25,7 +28,7 @@ pub(crate) enum Part {
 
 impl Text {
     pub(crate) fn empty() -> Self {
-        Text::Literal(Box::default())
+        Text::Literal(Arc::default())
     }
 
     /// What is left where macros stand for nothing.

@@ -153,8 +153,7 @@ impl PrefilterBuilder {
             Filed::new(of_scope)
         };
         let scopes = [Scope::Request, Scope::Response, Scope::Body, Scope::Derived];
-        let [request, response, body, derived] = scopes.map(file);
-        let scopes = [request?, response?, body?, derived?];
+        let scopes = scopes.into_iter().map(file).collect::<Option<_>>()?;
         let bytes = bytes_of(&self.classes);
         let mut fulfils = Vec::new();
         let (mut by_class, mut by_lack) = (Vec::new(), Vec::new());
