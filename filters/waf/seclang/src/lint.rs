@@ -71,7 +71,7 @@ pub enum LintKind {
     },
     /// `SecDefaultAction` without a phase. Coraza refuses it; ModSecurity v3 takes phase 1.
     DefaultActionWithoutPhase,
-    /// A disruptive action in a link of a chain. ModSecurity v3 and Coraza refuse it.
+    /// A disruptive action other than `block` in a link of a chain. ModSecurity v3 and Coraza refuse it.
     DisruptiveInChain {
         /// The action.
         action: &'static str,
@@ -399,7 +399,7 @@ impl Linter<'_> {
         for link in &starter.links {
             for action in &link.actions {
                 let name = action.kind.name();
-                if action.kind.is_disruptive() {
+                if action.kind.is_disruptive() && action.kind != ActionKind::Block {
                     self.report(
                         LintKind::DisruptiveInChain { action: name },
                         link.directive_name(),

@@ -203,7 +203,6 @@ fn is_single(kind: &A) -> bool {
 fn starter_only(kind: &A) -> Option<&'static str> {
     Some(match kind {
         A::Allow(_) => "allow",
-        A::Block => "block",
         A::Deny => "deny",
         A::Drop => "drop",
         A::Pass => "pass",

@@ -55,8 +55,13 @@ impl Skips<'_> {
 impl Compiler<'_> {
     pub(super) fn rule(&mut self, draft: &Draft<'_>, index: &Index<'_>, skips: &Skips<'_>) -> Rule {
         let mut disruptive = None;
-        let links =
+        let mut links: Vec<Link> =
             draft.links.iter().map(|link| self.link(draft, link, index, skips, &mut disruptive)).collect();
+        // ModSecurity v3 lets any link of a chain have it; what the first one says itself comes last and so counts.
+        if let [first, rest @ ..] = links.as_mut_slice() {
+            let has_it = rest.iter_mut().fold(false, |has_it, link| std::mem::take(&mut link.block) | has_it);
+            first.block |= has_it && disruptive.is_none();
+        }
         Rule {
             id: draft.id,
             phase: draft.phase,

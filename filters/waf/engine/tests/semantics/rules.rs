@@ -116,6 +116,25 @@ const CASES: &[(&str, &str, &[u64], u16)] = &[
         &[2],
         0,
     ),
+    // Any link may block, unless the first one says what is to be done.
+    (
+        "SecDefaultAction 'phase:1,deny,status:401'\nSecRule ARGS:a 1 'id:1,phase:1,status:404,chain'\nSecRule ARGS:b 2 block",
+        "/?a=1&b=2",
+        &[1],
+        404,
+    ),
+    (
+        "SecDefaultAction 'phase:1,deny,status:401'\nSecRule ARGS:a 1 'id:1,phase:1,chain'\nSecRule ARGS:b 2 block",
+        "/?a=1&b=3",
+        &[],
+        0,
+    ),
+    (
+        "SecDefaultAction 'phase:1,deny,status:401'\nSecRule ARGS:a 1 'id:1,phase:1,pass,chain'\nSecRule ARGS:b 2 block",
+        "/?a=1&b=2",
+        &[1],
+        0,
+    ),
     // setvar
     (
         "SecAction 'id:1,phase:1,nolog,setvar:tx.n=5,setvar:tx.N=+%{tx.n}'\nSecRule TX:n '@eq 10' 'id:2,phase:1'",
