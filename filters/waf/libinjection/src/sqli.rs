@@ -26,7 +26,7 @@ use self::tokenizer::{Dialect, Quote, Tokenizer};
 /// returned. Source: `libinjection_is_sqli`.
 #[must_use]
 pub fn sqli(input: &[u8]) -> Option<Fingerprint> {
-    if bytes::is_one_word(input) || is_one_name(input) || is_joined(input) {
+    if bytes::is_one_word(input) || is_one_name(input) || is_joined(input) || is_words(input) {
         None
     } else {
         in_any_context(input)
@@ -38,7 +38,36 @@ pub fn sqli(input: &[u8]) -> Option<Fingerprint> {
 ///
 /// Words that mean something are none of these, nor numbers with an exponent or another radix.
 fn is_joined(input: &[u8]) -> bool {
-    let is_operand = |part: &[u8]| match part {
+    input.len() <= token::MAX_TEXT && input.split(|byte| *byte == b'-').all(is_operand)
+}
+
+/// Whether the input is words and numbers with blanks between them, such as `Wooden chair 2`: these stay as they are when they are
+/// folded, and no fingerprint that is listed has nothing else.
+///
+/// Words that mean something are none of these, nor two that do so together.
+fn is_words(input: &[u8]) -> bool {
+    // Where the last word starts, if it may begin a phrase, and the next one.
+    let (mut phrase, mut start) = (None, 0);
+    for word in input.split(|byte| *byte == b' ') {
+        let end = start + word.len();
+        let is_phrase = |from| {
+            word.is_empty() || input.get(from..end).is_some_and(|both| keywords::lookup(both).is_some())
+        };
+        if !(word.is_empty() || word.len() <= token::MAX_TEXT && is_operand(word))
+            || phrase.is_some_and(is_phrase)
+        {
+            return false;
+        }
+        let may_begin = word.first().is_some_and(u8::is_ascii_alphabetic) && keywords::begins_phrase(word);
+        phrase = may_begin.then_some(start);
+        start = end + 1;
+    }
+    true
+}
+
+/// Whether it is one word that means nothing, or one decimal number without an exponent.
+fn is_operand(part: &[u8]) -> bool {
+    match part {
         [b'0'..=b'9', ..] => {
             let digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
             match part.iter().position(|byte| *byte == b'.').and_then(|dot| part.split_at_checked(dot)) {
@@ -51,8 +80,7 @@ fn is_joined(input: &[u8]) -> bool {
                 && !keywords::is_keyword(part)
         }
         _ => false,
-    };
-    input.len() <= token::MAX_TEXT && input.split(|byte| *byte == b'-').all(is_operand)
+    }
 }
 
 /// Whether the input is a name with dots in it, such as `json.items.array_0`, that is one token: as little an attack as one word.

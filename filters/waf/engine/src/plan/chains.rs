@@ -130,16 +130,20 @@ const COMMENT_END: u32 = 1 << 22;
 const DASHES: u32 = 1 << 23;
 /// `//` or `./`
 const PATH: u32 = 1 << 24;
-/// White space at one of the ends.
-const BLANK_END: u32 = 1 << 25;
+/// `0x`
+const HEX: u32 = 1 << 25;
 /// `.` at the end.
 const DOT_END: u32 = 1 << 26;
 /// What no Base64 holds, except after a NUL.
 const NOT_BASE64: u32 = 1 << 27;
 /// Nothing of that kind, or a NUL.
 const BASE64: u32 = 1 << 28;
-/// `0x`
-const HEX: u32 = 1 << 29;
+/// White space at one of the ends.
+const BLANK_END: u32 = 1 << 29;
+
+/// Those of pairs are the seven bits from here on.
+const PAIRS_FROM: u32 = 19;
+const _: () = assert!(BLANKS == 1 << PAIRS_FROM && HEX == BLANKS << 6);
 
 /// The classes of bytes and pairs without which a transformation changes nothing.
 ///
@@ -198,8 +202,31 @@ pub(super) struct Triggers {
     pub(super) second: u32,
 }
 
+/// For each byte the pairs that it is the first of, and those that it is the second of; see [`of_pairs`].
+pub(super) struct Pairs {
+    pub(super) first: [u8; 256],
+    pub(super) second: [u8; 256],
+}
+
+pub(super) static PAIRS: Pairs = {
+    let mut pairs = Pairs { first: [0; 256], second: [0; 256] };
+    let mut byte = 0;
+    #[expect(clippy::indexing_slicing, reason = "when it is compiled")]
+    while byte < 256 {
+        let Triggers { first, second, .. } = Triggers::of(byte as u8);
+        (pairs.first[byte], pairs.second[byte]) = ((first >> PAIRS_FROM) as u8, (second >> PAIRS_FROM) as u8);
+        byte += 1;
+    }
+    pairs
+};
+
+/// The bits of a summary for pairs that [`PAIRS`] tells of.
+pub(super) fn of_pairs(pairs: u8) -> u32 {
+    u32::from(pairs) << PAIRS_FROM
+}
+
 impl Triggers {
-    pub(super) fn of(byte: u8) -> Self {
+    pub(super) const fn of(byte: u8) -> Self {
         let (alone, first, second) = match byte {
             b'x' => (LOWER, 0, HEX),
             b'X' => (UPPER, 0, HEX),

@@ -9,7 +9,7 @@ mod builder;
 
 use portcullis_seclang::ast::VariableName;
 
-use super::chains::{ALWAYS, NEWLINE, Step, Triggers, of_whole};
+use super::chains::{ALWAYS, NEWLINE, PAIRS, Step, Triggers, of_pairs, of_whole};
 use super::literals::Literals;
 pub(crate) use builder::PrefilterBuilder;
 use builder::bytes_of;
@@ -111,6 +111,9 @@ struct ByteInfo {
     triggers: Triggers,
 }
 
+/// Values from this length on, in bytes, have most of their bytes more than once.
+const LONG: usize = 512;
+
 /// What a value must have besides a literal.
 #[derive(Debug, Clone, Copy, Default)]
 struct Conditions {
@@ -157,6 +160,12 @@ impl Prefilter {
 
     /// Looks at every byte once.
     pub(crate) fn profile(&self, bytes: &[u8]) -> Profile {
+        let (classes, summary) =
+            if bytes.len() < LONG { self.classes(bytes) } else { self.classes_of_long(bytes) };
+        Profile { classes, summary: summary | of_whole(bytes, summary) }
+    }
+
+    fn classes(&self, bytes: &[u8]) -> (u128, u32) {
         let mut classes = 0;
         let mut summary = ALWAYS;
         let mut before = 0;
@@ -166,7 +175,31 @@ impl Prefilter {
             summary |= info.triggers.alone | before & info.triggers.second;
             before = info.triggers.first;
         }
-        Profile { classes, summary: summary | of_whole(bytes, summary) }
+        (classes, summary)
+    }
+
+    /// The same, for values in which most bytes were there before: notes them, and gathers afterwards what each is.
+    #[inline(never)]
+    fn classes_of_long(&self, bytes: &[u8]) -> (u128, u32) {
+        let mut seen = [0; 256];
+        let (mut pairs, mut before) = (0, 0);
+        for byte in bytes {
+            let at = usize::from(*byte);
+            seen.get_mut(at).into_iter().for_each(|seen| *seen = 1);
+            pairs |= before & PAIRS.second.get(at).copied().unwrap_or_default();
+            before = PAIRS.first.get(at).copied().unwrap_or_default();
+        }
+        let (mut classes, mut summary) = (0, ALWAYS | of_pairs(pairs));
+        for (seen, infos) in seen.as_chunks::<8>().0.iter().zip(self.bytes.as_chunks::<8>().0) {
+            if u64::from_ne_bytes(*seen) == 0 {
+                continue;
+            }
+            for (_, info) in seen.iter().zip(infos).filter(|(seen, _)| **seen != 0) {
+                classes |= info.classes;
+                summary |= info.triggers.alone;
+            }
+        }
+        (classes, summary)
     }
 
     /// Whether a form of a value can fulfil the conditions of one of the checks. The form has no other bytes than the value but
@@ -180,7 +213,11 @@ impl Prefilter {
         len: usize,
         longest: Option<usize>,
     ) -> bool {
-        let longest = longest.map_or(usize::MAX, |quarters| len.div_ceil(4) * quarters);
+        // Groups of four bytes that are not whole don't count, but where all are kept.
+        let longest = longest.map_or(usize::MAX, |quarters| match quarters {
+            4 => len,
+            quarters => len / 4 * quarters,
+        });
         let blank = self.bytes.get(usize::from(b' ')).map_or(0, |info| info.classes);
         let classes = profile.classes | blank;
         checks.iter().any(|check| {

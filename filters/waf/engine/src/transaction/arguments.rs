@@ -76,7 +76,9 @@ impl Transaction {
             Origin::Post | Origin::Multipart | Origin::Structured => (V::ArgsPost, V::ArgsPostNames),
         };
         self.add_member(values, name, value);
-        self.add_member(names, name, name);
+        if plan.sources.use_variable(names) {
+            self.add_member(names, name, name);
+        }
         self.arguments_size += self.memory.values.len(name) + self.memory.values.len(value);
         true
     }

@@ -25,7 +25,15 @@ pub(super) fn retain_bytes(input: &[u8], out: &mut Vec<u8>, keep: impl Fn(u8) ->
     if !any(input, |byte| !keep(byte)) {
         return false;
     }
-    out.extend(input.iter().copied().filter(|&byte| keep(byte)));
+    let start = out.len();
+    out.resize(start + input.len(), 0);
+    let (mut at, kept) = (0, out.get_mut(start..).unwrap_or_default());
+    // Whether a byte stays is hard to foretell, so there is no branch.
+    for &byte in input {
+        kept.get_mut(at).into_iter().for_each(|place| *place = byte);
+        at += usize::from(keep(byte));
+    }
+    out.truncate(start + at);
     true
 }
 

@@ -39,6 +39,14 @@ impl Fingerprint {
         Some(Self { letters, length })
     }
 
+    /// That of tokens with these letters.
+    #[cfg(test)]
+    pub(super) fn from_letters(text: &[u8]) -> Self {
+        let mut letters = [0; MAX_TOKENS];
+        letters.iter_mut().zip(text).for_each(|(letter, wanted)| *letter = *wanted);
+        Self { letters, length: text.len() as u8 }
+    }
+
     /// Whether libinjection lists it as an attack (`libinjection_sqli_blacklist`).
     ///
     /// As there, types that differ only in case, which are [`Kind::SqlType`] and [`Kind::Tsql`], count as one.

@@ -1,8 +1,9 @@
 use std::iter::successors;
 
+use super::fingerprint::Fingerprint;
 use super::fold::Folded;
 use super::tokenizer::{Dialect, Quote, Tokenizer};
-use super::{bytes, in_any_context, is_joined, is_one_name, keywords, sqli};
+use super::{bytes, in_any_context, is_joined, is_one_name, is_words, keywords, sqli};
 use crate::tokens::{Kind, Token};
 
 #[test]
@@ -295,6 +296,106 @@ fn joined_operands_are_no_attack() {
         check(&[piece(), "-", piece(), piece(), "-", piece(), "-", piece(), "-", piece(), piece()].concat());
     }
     assert!(joined > 20_000, "{joined}");
+}
+
+#[test]
+fn words_and_numbers_with_blanks_are_no_attack() {
+    let pieces = [
+        "a",
+        "n",
+        "x",
+        "q",
+        "nq",
+        "e1",
+        "b01",
+        "wooden",
+        "Chair",
+        "to",
+        "the",
+        "group",
+        "order",
+        "by",
+        "union",
+        "all",
+        "select",
+        "not",
+        "in",
+        "like",
+        "is",
+        "current",
+        "date",
+        "user",
+        "into",
+        "outfile",
+        "or",
+        "and",
+        "div",
+        "null",
+        "create",
+        "table",
+        "if",
+        "exists",
+        "character",
+        "varying",
+        "double",
+        "precision",
+        "left",
+        "join",
+        "on",
+        "at",
+        "time",
+        "zone",
+        "_utf8",
+        "sp_password",
+        "1",
+        "02",
+        "3.25",
+        "1.",
+        ".5",
+        "1e5",
+        "0x1f",
+        "0b1",
+        "1a",
+        "1d",
+        "",
+        "collate",
+        "a_bin",
+        "sounds",
+        "waitfor",
+        "delay",
+        "lock",
+        "mode",
+        "a-thirtythreebyteslongwordthatismuch",
+    ];
+    let mut words = 0;
+    let mut check = |input: &str| {
+        if is_words(input.as_bytes()) {
+            words += usize::from(input.contains(' '));
+            assert_eq!(in_any_context(input.as_bytes()), None, "{input}");
+        }
+    };
+    for a in pieces {
+        for b in pieces {
+            check(&[a, " ", b].concat());
+            pieces.iter().for_each(|c| check(&[a, " ", b, " ", c].concat()));
+        }
+    }
+    let mut random = numbers(4);
+    for _ in 0..60_000 {
+        let count = 4 + random.next().unwrap_or(0) as usize % 5;
+        let mut piece = || pieces[random.next().unwrap_or(0) as usize % pieces.len()];
+        check(&(0..count).map(|_| piece()).collect::<Vec<_>>().join(" "));
+    }
+    assert!(words > 5_000, "{words}");
+    // What such an input folds to is what it is.
+    let long = "wooden chair 2 a 1 ".repeat(20);
+    assert!(is_words(long.as_bytes()) && sqli(long.as_bytes()).is_none());
+    for length in 1..=5 {
+        for bits in 0..1_u8 << length {
+            let letters: String = (0..length).map(|at| if bits >> at & 1 == 1 { '1' } else { 'n' }).collect();
+            assert!(!Fingerprint::from_letters(letters.as_bytes()).is_listed(), "{letters}");
+        }
+    }
 }
 
 #[test]
