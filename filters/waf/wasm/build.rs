@@ -5,7 +5,7 @@
 //!
 //! Each file is compressed by itself, and unpacked when it is read: an Envoy takes six bytes for each byte of a module, in two
 //! copies that stay and four that its allocator keeps, and two more for its data, in two VMs. LZ4, since a stronger compression
-//! needs ten times the code to unpack it, which every start compiles.
+//! needs more code to unpack it, which every start compiles.
 
 use portcullis_engine::{Document, Options, Waf};
 use portcullis_seclang::Loader;
