@@ -214,8 +214,12 @@ pub struct Body<'a> {
 /// assert!(!never_ends(&Headers::from_iter([("content-type", "application/json")])));
 /// ```
 pub fn never_ends(request_headers: &Headers) -> bool {
-    request_headers.get("upgrade").is_some()
-        || request_headers.get(":protocol").is_some()
-        || request_headers.get(":method").is_some_and(|method| method == b"CONNECT")
-        || request_headers.get("content-type").is_some_and(|value| value.starts_with(b"application/grpc"))
+    // The first of several counts.
+    let mut has_type = false;
+    request_headers.iter().any(|(name, value)| match name {
+        b"upgrade" | b":protocol" => true,
+        b":method" => value == b"CONNECT",
+        b"content-type" => !std::mem::replace(&mut has_type, true) && value.starts_with(b"application/grpc"),
+        _ => false,
+    })
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use portcullis_seclang::ast::{AuditEngine, EngineMode};
 use portcullis_seclang::loader::NoFiles;
 use portcullis_seclang::{Loader, ParseOptions, Parser, Ruleset};
 
@@ -102,6 +103,12 @@ impl Waf {
     /// allocations.
     pub fn transaction_in(&self, memory: Scratch) -> Transaction {
         Transaction::new(Arc::clone(&self.plan), memory)
+    }
+
+    /// Whether transactions come to nothing: `SecRuleEngine Off`, where no rule runs that could switch the engine on, and no audit log.
+    pub fn is_off(&self) -> bool {
+        let settings = &self.plan.settings;
+        settings.engine == EngineMode::Off && settings.audit_engine == AuditEngine::Off
     }
 
     /// The values of `SecComponentSignature`, such as `OWASP_CRS/4.0.0`.

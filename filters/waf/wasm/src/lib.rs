@@ -97,15 +97,23 @@ impl Filter for WafFilter {
         if self.mode == Mode::Off && self.original_headers.is_empty() {
             return Flow::Continue;
         }
+        if self.rule_sets.are_off() && self.original_headers.is_empty() {
+            self.report.unjudged(host);
+            return Flow::Continue;
+        }
         let headers = host.headers(MapKind::RequestHeaders);
         self.original_headers.remove_copies(&headers, host);
         if self.mode == Mode::Off {
             return Flow::Continue;
         }
         let authority = headers.get(":authority").unwrap_or_default();
+        let rules = self.rule_sets.get(authority, headers.get(":path").unwrap_or_default());
+        if rules.is_off() {
+            self.report.unjudged(host);
+            return Flow::Continue;
+        }
         let memory = self.memory.borrow_mut().pop().unwrap_or_default();
-        let mut transaction =
-            self.rule_sets.get(authority, headers.get(":path").unwrap_or_default()).transaction_in(memory);
+        let mut transaction = rules.transaction_in(memory);
         inspection.endless = never_ends(&headers);
         inspection.protocol = host.property(&["request", "protocol"]).unwrap_or_default();
         feed_request(&mut transaction, &headers, &self.original_headers, inspection, host);
@@ -229,11 +237,12 @@ fn feed_request(
         }
     }
     // Envoy keeps this header to itself. In HTTP/1.1 a body without a length is there only where the client has sent it.
-    let says_length = ["content-length", "transfer-encoding"].iter().any(|name| headers.get(name).is_some());
+    let says_length =
+        || ["content-length", "transfer-encoding"].iter().any(|name| headers.get(name).is_some());
     if inspection.has_body
         && !inspection.endless
-        && !says_length
         && inspection.protocol.starts_with(b"HTTP/1")
+        && !says_length()
     {
         transaction.request_header(b"transfer-encoding", b"chunked");
     }

@@ -1,7 +1,7 @@
 //! What is counted. The labels' values are fixed here: none comes from a request.
 
 use crate::by_name::ByName;
-use portcullis_engine::{InterventionKind, MatchedRule, Transaction};
+use portcullis_engine::{InterventionKind, MatchedRule};
 use sdk_shim::{Counter, Host, Setup};
 
 pub(crate) struct Metrics {
@@ -76,9 +76,9 @@ impl Metrics {
     }
 
     /// The transaction has ended.
-    pub(crate) fn ended(&self, transaction: &Transaction, blocks: bool, host: &mut dyn Host) {
+    pub(crate) fn ended(&self, matches: &[MatchedRule], blocks: bool, host: &mut dyn Host) {
         host.increment(self.transactions, 1);
-        for rule in transaction.matches() {
+        for rule in matches {
             let [pass, block] = match self.matches.get(family(rule)) {
                 Some(counters) => counters,
                 None => continue,

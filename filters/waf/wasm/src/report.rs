@@ -45,6 +45,12 @@ impl Report {
         })
     }
 
+    /// The request goes upstream, and no rule looks at it or at its answer.
+    pub(crate) fn unjudged(&self, host: &mut dyn Host) {
+        self.metrics.passed(false, host);
+        self.metrics.ended(&[], true, host);
+    }
+
     /// The request goes upstream.
     pub(crate) fn passed(&self, transaction: &Transaction, host: &mut dyn Host) {
         let matches = transaction.matches();
@@ -92,7 +98,7 @@ impl Report {
 
     /// The transaction has ended: its matches go into the metrics and the log.
     pub(crate) fn end(&self, transaction: &Transaction, decision: &Decision, host: &mut dyn Host) {
-        self.metrics.ended(transaction, self.mode != Mode::Detect, host);
+        self.metrics.ended(transaction.matches(), self.mode != Mode::Detect, host);
         let matches = transaction.matches();
         let audited = transaction.audit_log_wanted(decision.status);
         if matches.is_empty() && decision.stopped.is_none() && !audited {

@@ -100,6 +100,13 @@ impl RuleSets {
         format!("rule set {}: {} rules{signatures}", self.default_name, self.default.statistics().rules)
     }
 
+    /// Whether none of them looks at any request.
+    pub(crate) fn are_off(&self) -> bool {
+        let by_route = self.by_route.iter().map(|route| &route.waf);
+        let by_authority = self.by_authority.iter().map(|(_, waf)| waf);
+        std::iter::once(&self.default).chain(by_route).chain(by_authority).all(Waf::is_off)
+    }
+
     /// The rule set for a request: that of the first route, that of its authority, that of its host on any port, or the default.
     pub(crate) fn get(&self, authority: &[u8], target: &[u8]) -> &Waf {
         if self.by_authority.is_empty() && self.by_route.is_empty() {

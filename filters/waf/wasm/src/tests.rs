@@ -423,6 +423,7 @@ fn a_request_makes_these_calls_of_the_host() {
         (STARTER, "/?id=1%27%20OR%20%271%27=%271", "Mozilla/5.0", denied),
         (by_address, "/", "Mozilla/5.0", passed),
         (by_address, "/", "dummy", by_address_denied),
+        (&by_address.replace("SecRuleEngine On", "SecRuleEngine Off"), "/", "dummy", "increment 2"),
     ] {
         if config.contains("crs") && !built_in::has_core_rule_set() {
             println!("skipped: built without the Core Rule Set");

@@ -41,7 +41,7 @@ pub(crate) use reach::Supposed;
 use reach::{Fate, KnownArgument, Reach};
 pub(crate) use recall::{Recall, Recurring};
 pub(crate) use recurring::{Recurrence, SourceUse, recurs};
-pub(crate) use segments::{Bits, Segment, place_of};
+pub(crate) use segments::{Bits, Segment, SegmentSource, place_of};
 pub(crate) use sources::{Select, Source, SourceId, Sources, is_fixed_xpath};
 pub(crate) use text::{KeyName, Part, Text, TxNames, TxSlot};
 

@@ -37,15 +37,22 @@ pub(crate) struct Recurring<'m> {
 /// The members that are kept.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
-    /// A part of each member's hash.
-    tags: Vec<u32>,
-    /// The variable, and the lengths of name and value. Empty until a member is kept.
-    kinds: Vec<Option<(VariableName, u8, u8)>>,
+    /// Empty until a member is kept.
+    tags: Vec<Tag>,
     bytes: Vec<[u8; MAX_LENGTH]>,
     /// For each place as many words as there are for conditions.
     bits: Vec<u64>,
     /// Counts the members that were kept.
     kept: usize,
+}
+
+/// What tells most members apart.
+#[derive(Debug, Clone, Copy)]
+struct Tag {
+    /// A part of the member's hash.
+    hash: u32,
+    /// The variable, and the lengths of name and value. None while the place is free.
+    kind: Option<(VariableName, u8, u8)>,
 }
 
 impl Recurring<'_> {
@@ -66,29 +73,26 @@ impl Recall {
     pub(crate) fn keep(&self, member: Recurring<'_>, bits: &[u64]) {
         let Recurring { variable, name, value } = member;
         let Ok(mut places) = self.0.lock() else { return };
-        if places.kinds.is_empty() {
-            places.tags.resize(PLACES, 0);
-            places.kinds.resize(PLACES, None);
+        if places.tags.is_empty() {
+            places.tags.resize(PLACES, Tag { hash: 0, kind: None });
             places.bytes.resize(PLACES, [0; MAX_LENGTH]);
             places.bits.resize(PLACES * bits.len(), 0);
         }
-        let (first, tag) = place_of(member);
+        let (first, hash) = place_of(member);
         let free = places
-            .kinds
+            .tags
             .get(first..first + CHOICE)
-            .and_then(|kinds| kinds.iter().position(|kind| kind.is_none()));
+            .and_then(|tags| tags.iter().position(|tag| tag.kind.is_none()));
         places.kept = places.kept.wrapping_add(1);
         let place = places.find(member).unwrap_or(first + free.unwrap_or(places.kept % CHOICE));
-        let Places { tags, kinds, bytes, bits: all, .. } = &mut *places;
-        if let Some(known_tag) = tags.get_mut(place)
-            && let Some(kind) = kinds.get_mut(place)
+        let Places { tags, bytes, bits: all, .. } = &mut *places;
+        if let Some(tag) = tags.get_mut(place)
             && let Some((kept_name, kept_value)) =
                 bytes.get_mut(place).and_then(|bytes| bytes.split_at_mut_checked(name.len()))
             && let Some(kept_value) = kept_value.get_mut(..value.len())
             && let Some(found) = all.get_mut(place * bits.len()..(place + 1) * bits.len())
         {
-            *known_tag = tag;
-            *kind = Some((variable, name.len() as u8, value.len() as u8));
+            *tag = Tag { hash, kind: Some((variable, name.len() as u8, value.len() as u8)) };
             kept_name.copy_from_slice(name);
             kept_value.copy_from_slice(value);
             found.copy_from_slice(bits);
@@ -114,25 +118,26 @@ impl Places {
     }
 
     fn find(&self, member: Recurring<'_>) -> Option<usize> {
-        let (first, tag) = place_of(member);
-        let tags: &[u32; CHOICE] = self.tags.get(first..)?.first_chunk()?;
-        for (place, known) in (first..).zip(tags) {
-            if *known == tag && self.is_kept(place, member) {
+        let (first, hash) = place_of(member);
+        let Recurring { variable, name, value } = member;
+        let kind = Some((variable, u8::try_from(name.len()).ok()?, u8::try_from(value.len()).ok()?));
+        let tags: &[Tag; CHOICE] = self.tags.get(first..)?.first_chunk()?;
+        for (place, tag) in (first..).zip(tags) {
+            if tag.hash == hash && tag.kind == kind && self.is_kept(place, member) {
                 return Some(place);
             }
         }
         None
     }
 
-    fn is_kept(&self, place: usize, member: Recurring<'_>) -> bool {
-        let Some(Some((variable, name, value))) = self.kinds.get(place).copied() else { return false };
-        let (name, value) = (usize::from(name), usize::from(value));
-        let kept = self.bytes.get(place).and_then(|bytes| bytes.get(..name + value)?.split_at_checked(name));
-        variable == member.variable && kept == Some((member.name, member.value))
+    /// Whether a member has the bytes of the place, of as many as the place has.
+    fn is_kept(&self, place: usize, Recurring { name, value, .. }: Recurring<'_>) -> bool {
+        let kept = self.bytes.get(place).and_then(|bytes| bytes.split_at_checked(name.len()));
+        kept.is_some_and(|(kept_name, rest)| kept_name == name && rest.get(..value.len()) == Some(value))
     }
 }
 
-/// The first of the places for a member, and its tag.
+/// The first of the places for a member, and the hash of its tag.
 fn place_of(member: Recurring<'_>) -> (usize, u32) {
     use VariableName as V;
     let of_name = hash(member.name).wrapping_add(member.variable as u64);

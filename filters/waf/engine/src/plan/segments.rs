@@ -20,6 +20,8 @@ use crate::collections::{change, sorted};
 pub(crate) struct Segment {
     /// Places in the phase, the last one not included.
     pub(crate) end: usize,
+    /// The variable of each source: most are nothing that a request has, and are passed over without a look at the source.
+    pub(crate) variables: Vec<VariableName>,
     pub(crate) sources: Vec<SegmentSource>,
 }
 
@@ -167,7 +169,10 @@ impl Wanted {
             let triggers = groups.iter().fold(0, |all, group| all | group.triggers);
             SegmentSource { source, present: bits(wanted.any), triggers, checks: bits(all), groups }
         });
-        segments.push(Segment { end, sources: sources.collect() });
+        let sources: Vec<_> = sources.collect();
+        let variable = |wanted: &SegmentSource| of.sources.get(wanted.source).map(|source| source.variable);
+        let variables = sources.iter().filter_map(variable).collect();
+        segments.push(Segment { end, variables, sources });
     }
 }
 

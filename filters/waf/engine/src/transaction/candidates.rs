@@ -8,15 +8,17 @@ use portcullis_seclang::ast::VariableName;
 
 use super::known::{Known, KnownId};
 use super::{
-    Scratch, Transaction, ValueId, Values,
+    Memory, Transaction, ValueId, Values,
     collections::{Found, Member},
 };
-use crate::plan::{Bits, CheckId, Group, GroupId, PhasePlan, Plan, Segment, SourceId, Supposed, place_of};
+use crate::plan::{
+    Bits, CheckId, Group, GroupId, PhasePlan, Plan, Segment, SegmentSource, SourceId, Supposed, place_of,
+};
 
 /// Resolved sources and scanned groups.
 ///
 /// What is known of a source or a group carries the time at which it was found out, by the clock of
-/// [`Scratch`]; it holds until the variable changes. So nothing is cleared between phases.
+/// [`Memory`]; it holds until the variable changes. So nothing is cleared between phases.
 #[derive(Debug, Default)]
 pub(crate) struct Candidates {
     sources: Vec<Resolved>,
@@ -113,31 +115,38 @@ impl Transaction {
     /// Marks the rules of a segment that can match.
     #[inline(never)]
     pub(crate) fn enter_segment(&mut self, plan: &Plan, segment: &Segment) {
-        for wanted in &segment.sources {
-            let values = self.fresh_values(plan, wanted.source);
-            if values.is_empty() {
-                continue;
+        for (variable, wanted) in segment.variables.iter().zip(&segment.sources) {
+            if self.may_be_fresh(plan, *variable) {
+                self.enter_source(plan, wanted);
             }
-            let visit = &mut self.memory.candidates.visit;
-            for present in &wanted.present {
-                if let Some(word) = visit.get_mut(present.word as usize) {
-                    *word |= present.bits;
-                }
+        }
+    }
+
+    #[inline]
+    fn enter_source(&mut self, plan: &Plan, wanted: &SegmentSource) {
+        let values = self.fresh_values(plan, wanted.source);
+        if values.is_empty() {
+            return;
+        }
+        let visit = &mut self.memory.candidates.visit;
+        for present in &wanted.present {
+            if let Some(word) = visit.get_mut(present.word as usize) {
+                *word |= present.bits;
             }
-            if wanted.checks.is_empty() {
-                continue;
-            }
-            let (summary, total) = self.scanned_source(plan, wanted.source, values);
-            let Candidates { totals, visit, .. } = &mut self.memory.candidates;
-            mark(plan, totals, total, &wanted.checks, visit);
-            if summary & wanted.triggers == 0 {
-                continue;
-            }
-            for group in wanted.groups.iter().filter(|group| summary & group.triggers != 0) {
-                let from = self.scanned_group(plan, group.group);
-                let Candidates { bits, visit, .. } = &mut self.memory.candidates;
-                mark(plan, bits, from, &group.checks, visit);
-            }
+        }
+        if wanted.checks.is_empty() {
+            return;
+        }
+        let (summary, total) = self.scanned_source(plan, wanted.source, values);
+        let Candidates { totals, visit, .. } = &mut self.memory.candidates;
+        mark(plan, totals, total, &wanted.checks, visit);
+        if summary & wanted.triggers == 0 {
+            return;
+        }
+        for group in wanted.groups.iter().filter(|group| summary & group.triggers != 0) {
+            let from = self.scanned_group(plan, group.group);
+            let Candidates { bits, visit, .. } = &mut self.memory.candidates;
+            mark(plan, bits, from, &group.checks, visit);
         }
     }
 
@@ -176,19 +185,24 @@ impl Transaction {
 
     /// Whether a source that does not change during a phase surely has no value.
     fn has_none(&self, variable: VariableName) -> bool {
-        variable != VariableName::ModsecBuild && self.members(variable).is_empty()
+        !self.memory.has.get(variable as usize).is_some_and(|has| *has)
+            && variable != VariableName::ModsecBuild
     }
 
-    /// The same without the members of which it is known what conditions they may meet.
+    /// Whether a source of the variable may have other members than those of which it is known what conditions they may meet.
+    fn may_be_fresh(&self, plan: &Plan, variable: VariableName) -> bool {
+        !self.has_none(variable)
+            && (!plan.recurrence.covers(variable) || self.memory.candidates.known.has_fresh(variable))
+    }
+
+    /// The values of a source without those members.
     fn fresh_values(&mut self, plan: &Plan, id: SourceId) -> std::ops::Range<usize> {
-        let Some(source) = plan.sources.get(id).filter(|source| !self.has_none(source.variable)) else {
+        let Some(source) = plan.sources.get(id).filter(|source| self.may_be_fresh(plan, source.variable))
+        else {
             return 0..0;
         };
         if !plan.recurrence.covers(source.variable) {
             return self.static_values(plan, id);
-        }
-        if !self.memory.candidates.known.has_fresh(source.variable) {
-            return 0..0;
         }
         let since = self.memory.changed(source.variable);
         if let Some(Resolved { fresh: (start, end), fresh_at, .. }) =
@@ -313,7 +327,7 @@ impl Transaction {
         let chain = plan.chains.get(group.chain);
         let range = self.fresh_values(plan, group.source);
         self.scanned_source(plan, group.source, range);
-        let Scratch { values, candidates, .. } = &mut self.memory;
+        let Memory { values, candidates, .. } = &mut *self.memory;
         let Candidates { sources, buckets, totals, members, bits, .. } = candidates;
         let Some(bits) = bits.get_mut(at..at + words) else { return };
         bits.fill(0);
@@ -349,7 +363,7 @@ impl Transaction {
             return (*summary, *total as usize);
         }
         let words = plan.prefilter.words();
-        let Scratch { values, candidates, clock, .. } = &mut self.memory;
+        let Memory { values, candidates, clock, .. } = &mut *self.memory;
         let Candidates { found, sources, buckets, totals, members, .. } = candidates;
         let first_bucket = buckets.len();
         let first_total = totals.len();

@@ -3,8 +3,7 @@
 use portcullis_seclang::ast::{Collection, VariableName};
 
 use super::known::KnownId;
-
-use super::{Place, Scratch, Transaction, ValueId, debug};
+use super::{Memory, Place, Transaction, ValueId, debug};
 use crate::plan::{KeyName, Plan, Scope, Text};
 
 /// A member of a variable. A variable that is no collection has one, with an empty key.
@@ -32,6 +31,7 @@ impl Transaction {
                 && members.is_empty()
             {
                 members.push(Member { key: ValueId::EMPTY, value: ValueId::EMPTY, known: KnownId::UNSEEN });
+                self.note_presence(*variable);
             }
         }
     }
@@ -63,8 +63,15 @@ impl Transaction {
         self.note_change(variable);
     }
 
+    fn note_presence(&mut self, variable: VariableName) {
+        if let Some(has) = self.memory.has.get_mut(variable as usize) {
+            *has = true;
+        }
+    }
+
     fn note_change(&mut self, variable: VariableName) {
         self.memory.clock += 1;
+        self.note_presence(variable);
         if let Some(changed) = self.memory.changed_at.get_mut(variable as usize) {
             *changed = self.memory.clock;
         }
@@ -143,7 +150,7 @@ impl Transaction {
             return;
         }
         let id = self.memory.values.push(value);
-        let Scratch { values, tx, .. } = &mut self.memory;
+        let Memory { values, tx, .. } = &mut *self.memory;
         match place {
             Place::Nowhere(hash) if tx.named().len() < plan.limits.tx_names => tx.add(text, hash, id, values),
             Place::Nowhere(_) => debug!(

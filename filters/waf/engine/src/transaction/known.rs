@@ -3,7 +3,7 @@
 use portcullis_seclang::ast::VariableName;
 
 use super::candidates::scan_forms;
-use super::{Found, Member, Scratch, Transaction, ValueId, Values};
+use super::{Found, Member, Memory, Transaction, ValueId, Values};
 use crate::plan::{Bits, CheckId, Plan, Recurring, SourceUse, recurs};
 
 /// What a transaction knows of its members that recur.
@@ -13,7 +13,7 @@ pub(crate) struct Known {
     bits: Vec<u64>,
     /// All of them together.
     all: Vec<u64>,
-    /// The time, by the clock of [`Scratch`](super::Scratch), of what is known of members.
+    /// The time, by the clock of [`Memory`](super::Memory), of what is known of members.
     at: u64,
     /// For each variable whether it has members that are judged by themselves, if some recur.
     fresh: Vec<bool>,
@@ -73,7 +73,7 @@ impl Transaction {
             if self.memory.changed(*variable) <= since {
                 continue;
             }
-            let Scratch { values, members, candidates, .. } = &mut self.memory;
+            let Memory { values, members, candidates, .. } = &mut *self.memory;
             let Known { bits, all, fresh, .. } = &mut candidates.known;
             let members = members.get_mut(*variable as usize).map_or(&mut [][..], Vec::as_mut_slice);
             let mut has_fresh = false;

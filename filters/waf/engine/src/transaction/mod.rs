@@ -65,7 +65,7 @@ pub use work::Work;
 /// Phase 2 is to be run for requests without a body too: most rules on arguments stand there.
 pub struct Transaction {
     plan: Arc<Plan>,
-    memory: Scratch,
+    memory: Box<Memory>,
     pub(crate) overrides: Overrides,
     body_processor: Option<BodyProcessor>,
     allow: Option<AllowScope>,
@@ -122,10 +122,23 @@ pub(crate) struct Overrides {
 }
 
 /// The memory of a transaction, to be used again by the next one. See [`Waf::transaction_in`](crate::Waf::transaction_in).
+#[derive(Debug, Default)]
+pub struct Scratch(Box<Memory>);
+
+impl Scratch {
+    /// Empty memory.
+    pub fn new() -> Self {
+        Scratch::default()
+    }
+}
+
+/// What [`Scratch`] keeps, in one place: it would take longer to move than most rules.
 #[derive(Debug)]
-pub struct Scratch {
+pub(crate) struct Memory {
     pub(crate) values: Values,
     pub(crate) members: Vec<Vec<Member>>,
+    /// For each variable whether it may have members.
+    has: [bool; VariableName::ALL.len()],
     /// Counts changes of `members`.
     pub(crate) clock: u64,
     /// The time at which the transaction started, and for each variable the one at which it changed.
@@ -145,12 +158,12 @@ pub struct Scratch {
     pub(crate) collection_keys: Vec<(Collection, Vec<u8>)>,
 }
 
-impl Scratch {
-    /// Empty memory.
-    pub fn new() -> Self {
-        Scratch {
+impl Default for Memory {
+    fn default() -> Self {
+        Memory {
             values: Values::new(),
             members: VariableName::ALL.iter().map(|_| Vec::new()).collect(),
+            has: [false; VariableName::ALL.len()],
             clock: 0,
             started_at: 0,
             changed_at: vec![0; VariableName::ALL.len()],
@@ -167,7 +180,9 @@ impl Scratch {
             collection_keys: Vec::new(),
         }
     }
+}
 
+impl Memory {
     /// When a variable last changed: what was found out about it then or later still holds.
     pub(crate) fn changed(&self, variable: VariableName) -> u64 {
         self.changed_at.get(variable as usize).map_or(u64::MAX, |changed| *changed).max(self.started_at)
@@ -178,7 +193,10 @@ impl Scratch {
         self.started_at = self.clock;
         self.candidates.reset(plan);
         self.values.reset(plan.limits.memory);
-        self.members.iter_mut().for_each(Vec::clear);
+        self.members.iter_mut().zip(&mut self.has).filter(|(_, has)| **has).for_each(|(members, has)| {
+            members.clear();
+            *has = false;
+        });
         self.tx.reset(plan.tx.len());
         self.env.clear();
         self.matched_vars.clear();
@@ -186,12 +204,6 @@ impl Scratch {
         self.removed_rules.clear();
         self.removed_targets.clear();
         self.collection_keys.clear();
-    }
-}
-
-impl Default for Scratch {
-    fn default() -> Self {
-        Scratch::new()
     }
 }
 
@@ -207,7 +219,7 @@ pub struct BodyAccess {
 }
 
 impl Transaction {
-    pub(crate) fn new(plan: Arc<Plan>, mut memory: Scratch) -> Self {
+    pub(crate) fn new(plan: Arc<Plan>, Scratch(mut memory): Scratch) -> Self {
         memory.reset(&plan);
         memory.dynamic.bind(&plan);
         let mut tx = Transaction {
@@ -278,7 +290,7 @@ impl Transaction {
 
     /// A TX variable, such as `blocking_inbound_anomaly_score`. Names have no case.
     pub fn tx_variable(&self, name: &[u8]) -> Option<&[u8]> {
-        let Scratch { values, tx, .. } = &self.memory;
+        let Memory { values, tx, .. } = &*self.memory;
         tx.get(tx.place(name, &self.plan, values)).map(|id| values.bytes(id))
     }
 
@@ -348,7 +360,7 @@ impl Transaction {
     pub fn finish(mut self) -> Scratch {
         let keep = self.plan.limits.keep;
         self.memory.values.shrink(keep);
-        self.memory
+        Scratch(self.memory)
     }
 
     /// Where to write what the engine does, as `SecDebugLog` does in ModSecurity, for levels up to `level` (0 to 9).

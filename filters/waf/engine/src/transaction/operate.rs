@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use portcullis_seclang::ast::{OperatorName, VariableName};
 
-use super::{Hex, RuleState, Scratch, Transaction, ValueId, debug};
+use super::{Hex, Memory, RuleState, Transaction, ValueId, debug};
 use crate::operators::Operator;
 use crate::plan::{Condition, KnownOperator, Operation, Plan, TxSlot};
 use crate::profile::measure;
@@ -91,7 +91,7 @@ impl Transaction {
             self.memory.dynamic.argument = argument;
             self.memory.dynamic.current = Some(*index);
         }
-        let Scratch { values, captures, dynamic, .. } = &mut self.memory;
+        let Memory { values, captures, dynamic, .. } = &mut *self.memory;
         let operator = match (&condition.operation, supposed) {
             (Operation::Fixed(operator), _) => operator,
             (Operation::Dynamic { .. }, Some(known)) => &known.operator,
@@ -154,7 +154,7 @@ impl Transaction {
     #[inline(never)]
     pub(super) fn capture(&mut self, condition: &Condition, form: ValueId, state: &mut RuleState) {
         let Operation::Fixed(operator) = &condition.operation else { return };
-        let Scratch { values, captures, .. } = &mut self.memory;
+        let Memory { values, captures, .. } = &mut *self.memory;
         captures.clear();
         operator.evaluate(values.bytes(form), Some(captures));
         state.note_places(form, captures.places());
@@ -165,7 +165,7 @@ impl Transaction {
     #[inline(never)]
     pub(super) fn store_captures(&mut self, operator: &str) {
         for index in 0..10 {
-            let Scratch { values, captures, tx, .. } = &mut self.memory;
+            let Memory { values, captures, tx, .. } = &mut *self.memory;
             let value = captures.get(index).map(|bytes| values.push(bytes));
             tx.set_slot(TxSlot(index as u32), value);
             if let Some(value) = value

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::values::MaybeValue;
 use super::{ValueId, Values};
 use crate::hash::hash;
 use crate::plan::{Plan, TxSlot};
@@ -9,9 +10,9 @@ use crate::plan::{Plan, TxSlot};
 /// TX variables: those that the rules name, by number, and those whose names macros make.
 #[derive(Debug, Default)]
 pub(crate) struct TxVariables {
-    slots: Vec<Option<ValueId>>,
-    /// The names as values, once they were asked for.
-    names: Vec<Option<ValueId>>,
+    slots: Vec<MaybeValue>,
+    /// The names as values, once they were asked for; without any if none was.
+    names: Vec<MaybeValue>,
     named: Vec<Named>,
     /// For names of each kind of hash the one that was set last: an index into `named`, plus one.
     last_of: Vec<u32>,
@@ -45,9 +46,8 @@ const KINDS: usize = 256;
 impl TxVariables {
     pub(crate) fn reset(&mut self, slots: usize) {
         self.slots.clear();
-        self.slots.resize(slots, None);
+        self.slots.resize(slots, MaybeValue::NONE);
         self.names.clear();
-        self.names.resize(slots, None);
         if !self.named.is_empty() {
             self.named.clear();
             self.last_of.fill(0);
@@ -55,18 +55,21 @@ impl TxVariables {
     }
 
     pub(crate) fn slot(&self, slot: TxSlot) -> Option<ValueId> {
-        self.slots.get(slot.0 as usize).copied().flatten()
+        self.slots.get(slot.0 as usize).and_then(|value| value.get())
     }
 
     /// The name of a slot, which is that of `plan`, as a value.
     pub(crate) fn name(&mut self, slot: TxSlot, plan: &Plan, values: &mut Values) -> ValueId {
+        self.names.resize(self.slots.len(), MaybeValue::NONE);
         let Some(known) = self.names.get_mut(slot.0 as usize) else { return ValueId::EMPTY };
-        *known.get_or_insert_with(|| values.push(plan.tx.name(slot)))
+        let name = known.get().unwrap_or_else(|| values.push(plan.tx.name(slot)));
+        *known = Some(name).into();
+        name
     }
 
     pub(crate) fn set_slot(&mut self, slot: TxSlot, value: Option<ValueId>) {
         if let Some(place) = self.slots.get_mut(slot.0 as usize) {
-            *place = value;
+            *place = value.into();
         }
     }
 

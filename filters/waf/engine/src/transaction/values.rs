@@ -16,6 +16,24 @@ impl ValueId {
     pub(crate) const EMPTY: ValueId = ValueId(0);
 }
 
+/// A value or none, in the room of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MaybeValue(ValueId);
+
+impl MaybeValue {
+    pub(crate) const NONE: MaybeValue = MaybeValue(ValueId(NONE));
+
+    pub(crate) fn get(self) -> Option<ValueId> {
+        (self != Self::NONE).then_some(self.0)
+    }
+}
+
+impl From<Option<ValueId>> for MaybeValue {
+    fn from(value: Option<ValueId>) -> Self {
+        value.map_or(Self::NONE, MaybeValue)
+    }
+}
+
 /// Values and what was derived from them. Reset, not freed, between transactions.
 ///
 /// A transformed value is a value too: the results of `t:urlDecodeUni,t:lowercase` and of `t:lowercase` are the

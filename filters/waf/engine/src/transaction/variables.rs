@@ -2,7 +2,7 @@
 
 use portcullis_seclang::ast::{Collection, VariableName};
 
-use super::{Found, Hex, Member, Scratch, Transaction, ValueId, debug};
+use super::{Found, Hex, Member, Memory, Transaction, ValueId, debug};
 use crate::plan::{Plan, Select, Source, SourceId, Text, is_fixed_xpath};
 
 impl Transaction {
@@ -105,7 +105,7 @@ impl Transaction {
 
     fn resolve_tx(&mut self, plan: &Plan, source: &Source, out: &mut Vec<Found>) {
         let variable = source.variable;
-        let Scratch { values, tx, .. } = &mut self.memory;
+        let Memory { values, tx, .. } = &mut *self.memory;
         for slot in &source.slots {
             if let Some(value) = tx.slot(*slot) {
                 out.push(Found { variable, key: Some(tx.name(*slot, plan, values)), value });

@@ -2,7 +2,7 @@
 
 use portcullis_seclang::ast::{EngineMode, Phase, VariableName};
 
-use super::{Found, Scratch, Transaction, debug};
+use super::{Found, Memory, Transaction, debug};
 use crate::plan::{Entry, Of, Plan, Prepared, Quick, Quiet, Rule, RuleId, SourceId};
 
 /// How a phase goes on after a rule.
@@ -148,7 +148,7 @@ impl Transaction {
         self.note_all_fired(plan, &prepared.rules);
         self.current = prepared.rules.last().map(|rule| (*rule, 0));
         self.matched_vars_stale = prepared.stale;
-        let Scratch { values, tx, matched_vars, .. } = &mut self.memory;
+        let Memory { values, tx, matched_vars, .. } = &mut *self.memory;
         if prepared.clears_matched {
             matched_vars.clear();
         }
@@ -194,7 +194,7 @@ impl Transaction {
         let start = found.len();
         match quick.of {
             Of::Tx(slot) => {
-                let Scratch { values, tx, .. } = &mut self.memory;
+                let Memory { values, tx, .. } = &mut *self.memory;
                 if let Some(value) = tx.slot(slot) {
                     let key = Some(tx.name(slot, plan, values));
                     found.push(Found { variable: VariableName::Tx, key, value });
