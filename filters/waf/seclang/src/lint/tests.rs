@@ -17,7 +17,10 @@ const CASES: &[(&str, &[&str])] = &[
         &["2:1 Error phase 2 has its default actions already"],
     ),
     ("SecDefaultAction \"log,pass\"", &["1:1 Warning expected a `phase`"]),
-    ("SecRule ARGS a \"id:1,phase:2,deny,chain\"\nSecRule ARGS b \"t:none,block,chain\"\nSecRule ARGS c", &[]),
+    (
+        "SecRule ARGS a \"id:1,phase:2,deny,chain\"\nSecRule ARGS b \"t:none,block,chain\"\nSecRule ARGS c",
+        &[],
+    ),
     (
         "SecRule ARGS a \"id:1,phase:2,deny,chain\"\nSecRule ARGS b \"deny,phase:2,id:2\"",
         &[
