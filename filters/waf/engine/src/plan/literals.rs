@@ -111,24 +111,27 @@ impl Literals {
         }
     }
 
-    /// Calls `on` with the number of each literal that occurs in `text`, and where; once for each place.
-    pub(crate) fn scan(&self, text: &[u8], mut on: impl FnMut(usize, Range<usize>)) {
+    /// Calls `on` with the number of each literal that occurs in `text` and whose run ends behind `from`, and where; once for each
+    /// place. A literal that what follows `text` could complete is told, too: its place ends behind the end of `text`.
+    #[inline]
+    pub(crate) fn scan(&self, text: &[u8], from: usize, mut on: impl FnMut(usize, Range<usize>)) {
         let after = |classes: u64, byte: &u8| classes << 6 | u64::from(class_of(*byte));
-        let mut classes: u64 = 0;
-        let (fours, rest) = text.as_chunks::<4>();
+        let (before, to_scan) = text.split_at_checked(from).unwrap_or((text, b""));
+        let mut classes = before.get(before.len().saturating_sub(2)..).unwrap_or(b"").iter().fold(0, after);
+        let (fours, rest) = to_scan.as_chunks::<4>();
         for (index, four) in fours.iter().enumerate() {
             // Those of the two bytes before, too.
             classes = four.iter().fold(classes & 0xfff, after);
             let [a, b, c, d] = [18, 12, 6, 0].map(|behind| self.ends.bit(classes >> behind));
             // One branch for four.
             if a | b | c | d != 0 {
-                self.look(text, index * 4, classes, 4, &mut on);
+                self.look(text, from + index * 4, classes, 4, &mut on);
             }
         }
         for (index, byte) in rest.iter().enumerate() {
             classes = after(classes, byte);
             if self.ends.bit(classes) != 0 {
-                self.look(text, fours.len() * 4 + index, classes, 1, &mut on);
+                self.look(text, from + fours.len() * 4 + index, classes, 1, &mut on);
             }
         }
     }
@@ -177,7 +180,12 @@ impl Literals {
                 for entry in entries.unwrap_or(&[]) {
                     let len = usize::from(entry.len);
                     let Some(start) = end.checked_sub(usize::from(entry.end)) else { continue };
-                    let Some(place) = text.get(start..start + len) else { continue };
+                    let Some(place) = text.get(start..start + len) else {
+                        if self.may_go_on(entry, text.get(start..).unwrap_or_default()) {
+                            on(entry.literal as usize, start..start + len);
+                        }
+                        continue;
+                    };
                     let is_it = |byte: Option<&u8>, known| {
                         byte.is_some_and(|byte| byte.to_ascii_lowercase() == known)
                     };
@@ -193,6 +201,13 @@ impl Literals {
             }
             at = (at + 1) & mask;
         }
+    }
+
+    /// Whether a literal begins with what is left of a text.
+    #[cold]
+    fn may_go_on(&self, entry: &Entry, rest: &[u8]) -> bool {
+        let start = entry.start as usize;
+        self.text.get(start..start + rest.len()).is_some_and(|literal| literal.eq_ignore_ascii_case(rest))
     }
 
     /// Bytes of memory.

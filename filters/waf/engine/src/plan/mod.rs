@@ -33,8 +33,9 @@ use crate::persistent::Persistent;
 pub(crate) use chains::{Chain, ChainId, Chains, Step};
 pub(crate) use client::ClientUse;
 pub(crate) use listed::Listed;
-use prefilter::Scopes;
-pub(crate) use prefilter::{CheckId, Hit, Prefilter, PrefilterBuilder, Profile, Scanned, Scope};
+pub(crate) use prefilter::{
+    CheckId, Hit, Prefilter, PrefilterBuilder, Profile, Scanned, Scope, Scopes, Seen,
+};
 pub(crate) use prepared::Prepared;
 pub(crate) use quick::{Of, Quick, Quiet};
 pub(crate) use reach::Supposed;

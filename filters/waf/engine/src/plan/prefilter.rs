@@ -87,6 +87,8 @@ pub(crate) struct Scopes(u8);
 pub(crate) enum Scanned<'v> {
     /// Where literals are in it is added to `hits`, but no more than one too many.
     Whole { bytes: &'v [u8], start: usize, hits: &'v mut Vec<Hit> },
+    /// The checks that its literals fulfil are known, from [`Prefilter::find_literals`].
+    Known { len: usize, checks: &'v [u64] },
     /// It stands within another one of its scope, which has these.
     Part { start: usize, end: usize, hits: &'v [Hit] },
 }
@@ -125,12 +127,50 @@ struct Conditions {
 }
 
 /// What all bytes of a value together tell, found in one pass.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Profile {
     /// The classes of [`Prefilter`] that occur.
     classes: u128,
     /// The classes of bytes and pairs that transformations ask for; see [`Triggers`].
     pub(crate) summary: u32,
+}
+
+/// What the bytes so far tell.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    classes: u128,
+    summary: u32,
+    /// The pairs that the last byte is the first of.
+    before: u32,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Seen { classes: 0, summary: ALWAYS, before: 0 }
+    }
+}
+
+impl Seen {
+    /// The same as numbers.
+    pub(crate) fn words(self) -> [u64; 3] {
+        [
+            self.classes as u64,
+            (self.classes >> 64) as u64,
+            u64::from(self.summary) << 32 | u64::from(self.before),
+        ]
+    }
+
+    /// What [`Seen::words`] says.
+    pub(crate) fn of(words: &[u64]) -> Self {
+        let [low, high, bits] = words else { return Seen::default() };
+        let classes = u128::from(*high) << 64 | u128::from(*low);
+        Seen { classes, summary: (bits >> 32) as u32, before: *bits as u32 }
+    }
+
+    /// That of the whole value.
+    pub(crate) fn profile(self, bytes: &[u8]) -> Profile {
+        Profile { classes: self.classes, summary: self.summary | of_whole(bytes, self.summary) }
+    }
 }
 
 impl Default for Prefilter {
@@ -160,27 +200,29 @@ impl Prefilter {
 
     /// Looks at every byte once.
     pub(crate) fn profile(&self, bytes: &[u8]) -> Profile {
-        let (classes, summary) =
-            if bytes.len() < LONG { self.classes(bytes) } else { self.classes_of_long(bytes) };
-        Profile { classes, summary: summary | of_whole(bytes, summary) }
+        if bytes.len() < LONG {
+            return self.look(Seen::default(), bytes).profile(bytes);
+        }
+        self.look_at_long(bytes).profile(bytes)
     }
 
-    fn classes(&self, bytes: &[u8]) -> (u128, u32) {
-        let mut classes = 0;
-        let mut summary = ALWAYS;
-        let mut before = 0;
+    /// Looks at every byte of what follows what was seen.
+    #[inline]
+    pub(crate) fn look(&self, seen: Seen, bytes: &[u8]) -> Seen {
+        let Seen { mut classes, mut summary, mut before } = seen;
         for byte in bytes {
             let Some(info) = self.bytes.get(usize::from(*byte)) else { continue };
             classes |= info.classes;
             summary |= info.triggers.alone | before & info.triggers.second;
             before = info.triggers.first;
         }
-        (classes, summary)
+        Seen { classes, summary, before }
     }
 
-    /// The same, for values in which most bytes were there before: notes them, and gathers afterwards what each is.
+    /// The same, for values in which most bytes were there before: notes them, and gathers afterwards what each is. What the last byte
+    /// begins is not told.
     #[inline(never)]
-    fn classes_of_long(&self, bytes: &[u8]) -> (u128, u32) {
+    fn look_at_long(&self, bytes: &[u8]) -> Seen {
         let mut seen = [0; 256];
         let (mut pairs, mut before) = (0, 0);
         for byte in bytes {
@@ -199,7 +241,34 @@ impl Prefilter {
                 summary |= info.triggers.alone;
             }
         }
-        (classes, summary)
+        Seen { classes, summary, before: 0 }
+    }
+
+    /// Adds to `words` the checks that literals of `bytes` fulfil, and where these are to `hits`, with `start` added and no more than one
+    /// too many. Literals that end before `from` are left out. Where a longer text that begins like this one has to be searched from.
+    pub(crate) fn find_literals(
+        &self,
+        (bytes, start): (&[u8], usize),
+        from: usize,
+        scope: Scope,
+        words: &mut [u64],
+        hits: &mut Vec<Hit>,
+    ) -> usize {
+        let mut next = bytes.len();
+        let Some(filed) = self.scopes.get(scope as usize) else { return next };
+        let most = hits.len() + Hit::MOST;
+        filed.literals.scan(bytes, from, |literal, place| {
+            if place.end > bytes.len() {
+                next = next.min(place.start);
+                return;
+            }
+            filed.add_checks(literal, words);
+            if hits.len() <= most {
+                let (start, end) = ((start + place.start) as u32, (start + place.end) as u32);
+                hits.push(Hit { literal: literal as u32, start, end });
+            }
+        });
+        next
     }
 
     /// Whether a form of a value can fulfil the conditions of one of the checks. The form has no other bytes than the value but
@@ -236,6 +305,7 @@ impl Prefilter {
         let len = match &value {
             Scanned::Whole { bytes, .. } => bytes.len(),
             Scanned::Part { start, end, .. } => end - start,
+            Scanned::Known { len, .. } => *len,
         };
         results.extend_from_slice(&self.base);
         let Some(words) = results.get_mut(at..) else { return };
@@ -248,23 +318,18 @@ impl Prefilter {
         for class in ones(profile.classes & self.fulfilling) {
             self.change(self.by_class.get(class), words, |word, bits| word | bits);
         }
-        if let Some(filed) = self.scopes.get(scope as usize) {
-            match value {
-                Scanned::Whole { bytes, start, hits } => {
-                    let most = hits.len() + Hit::MOST;
-                    filed.literals.scan(bytes, |literal, place| {
-                        filed.add_checks(literal, words);
-                        if hits.len() <= most {
-                            let (start, end) = ((start + place.start) as u32, (start + place.end) as u32);
-                            hits.push(Hit { literal: literal as u32, start, end });
-                        }
-                    });
-                }
-                Scanned::Part { start, end, hits } => {
-                    let within = |hit: &&Hit| hit.start as usize >= start && hit.end as usize <= end;
-                    let within = hits.iter().filter(within);
-                    within.for_each(|hit| filed.add_checks(hit.literal as usize, words));
-                }
+        match value {
+            Scanned::Whole { bytes, start, hits } => {
+                self.find_literals((bytes, start), 0, scope, words, hits);
+            }
+            Scanned::Known { checks, .. } => {
+                words.iter_mut().zip(checks).for_each(|(word, checks)| *word |= checks);
+            }
+            Scanned::Part { start, end, hits } => {
+                let Some(filed) = self.scopes.get(scope as usize) else { return };
+                let within = |hit: &&Hit| hit.start as usize >= start && hit.end as usize <= end;
+                let within = hits.iter().filter(within);
+                within.for_each(|hit| filed.add_checks(hit.literal as usize, words));
             }
         }
         for (index, (word, conditional)) in words.iter_mut().zip(&self.conditional).enumerate() {

@@ -1,5 +1,6 @@
 //! A transaction: the state of one request and its response, and the phases that rules run in.
 
+mod alike;
 mod arguments;
 mod audit;
 mod body;

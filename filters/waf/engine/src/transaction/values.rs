@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::Work;
+use super::alike::{self, Alike, LineageId};
 use crate::hash::hash;
 use crate::plan::{Chain, CheckId, Hit, Prefilter, Profile, Scanned, Scope, Step};
 use crate::profile::measure;
@@ -49,6 +50,7 @@ pub(crate) struct Values {
     /// Long values that were scanned, and where literals are in them: what stands within them need not be gone through again.
     wholes: Vec<Whole>,
     hits: Vec<Hit>,
+    alike: Alike,
     /// Open hash table of the values that [`Values::intern`] made: a part of the hash, and the value; 0 is a free place.
     interned: Vec<(u32, u32)>,
     interned_count: usize,
@@ -70,6 +72,8 @@ struct Value {
     scan: u32,
     /// See [`Values::note_source`].
     source: u32,
+    /// Of a long value, when it is asked for; see [`Alike`].
+    lineage: LineageId,
     scope: Scope,
 }
 
@@ -109,6 +113,7 @@ impl Values {
             scans: Vec::new(),
             wholes: Vec::new(),
             hits: Vec::new(),
+            alike: Alike::default(),
             interned: Vec::new(),
             interned_count: 0,
             buffer: Vec::new(),
@@ -129,6 +134,7 @@ impl Values {
         self.scans.clear();
         self.wholes.clear();
         self.hits.clear();
+        self.alike.reset();
         // As large as the last transactions needed it, so that it need not grow again.
         if self.interned_count * 8 < self.interned.len() {
             self.interned.truncate(self.interned.len() / 2);
@@ -277,6 +283,7 @@ impl Values {
             first_edge: NONE,
             scan: NONE,
             source: 0,
+            lineage: LineageId::NONE,
             scope: Scope::Request,
         });
         id
@@ -291,7 +298,7 @@ impl Values {
     /// Notes what is looked for in a value, which was just made and is no name of the request.
     pub(crate) fn set_scope(&mut self, id: ValueId, scope: Scope) {
         if let Some(value) = self.values.get_mut(id.0 as usize) {
-            value.scope = scope;
+            (value.scope, value.lineage) = (scope, LineageId::NONE);
         }
     }
 
@@ -302,14 +309,20 @@ impl Values {
             return *known;
         }
         let range = value.start as usize..value.start as usize + value.len as usize;
-        let bytes = self.arena.get(range).unwrap_or(b"");
-        let profile = prefilter.profile(bytes);
+        let shared = if range.len() < alike::SHORTEST { None } else { self.shared_profile(id, prefilter) };
+        let profile = shared.unwrap_or_else(|| prefilter.profile(self.arena.get(range).unwrap_or(b"")));
         if let Some(value) = self.values.get_mut(id.0 as usize) {
             value.profile = self.profiles.len() as u32;
             value.summary = profile.summary;
         }
         self.profiles.push(profile);
         profile
+    }
+
+    #[inline(never)]
+    fn shared_profile(&mut self, id: ValueId, prefilter: &Prefilter) -> Option<Profile> {
+        let lineage = self.lineage(id);
+        self.alike.profile(prefilter, lineage, &self.arena, self.range(id))
     }
 
     /// The classes of bytes and pairs that transformations ask for.
@@ -364,13 +377,22 @@ impl Values {
         buffer.clear();
         self.work.transformed_bytes += self.len(id) as u64;
         let what = || format!("t:{}", step.name);
-        let changed = measure(what, || step.transformation.apply(self.bytes(id), &mut buffer));
+        let is_long = self.len(id) >= alike::SHORTEST;
+        let lineage = if is_long { self.lineage_by(id, step) } else { LineageId::NONE };
+        let changed = measure(what, || match lineage {
+            LineageId::NONE => step.transformation.apply(self.bytes(id), &mut buffer),
+            _ => self.alike.apply(step.transformation, lineage, &self.arena, self.range(id), &mut buffer),
+        });
         let to = if changed { self.push(&buffer) } else { id };
+        if lineage != LineageId::NONE && !self.exhausted {
+            self.alike.note_made(lineage, self.range(id), self.range(to));
+        }
         if changed
             && let Some(scope) = self.values.get(id.0 as usize).map(|value| value.scope)
             && let Some(to) = self.values.get_mut(to.0 as usize)
         {
             to.scope = scope.after(step);
+            to.lineage = lineage;
         }
         self.buffer = buffer;
         let edge = self.edges.len() as u32;
@@ -379,6 +401,30 @@ impl Values {
             value.first_edge = edge;
         }
         to
+    }
+
+    /// That of a long value.
+    fn lineage(&mut self, id: ValueId) -> LineageId {
+        let Some(value) = self.values.get_mut(id.0 as usize) else { return LineageId::NONE };
+        if value.lineage == LineageId::NONE {
+            value.lineage = self.alike.root(value.scope);
+        }
+        value.lineage
+    }
+
+    /// That of what a transformation makes of a long value.
+    #[inline(never)]
+    fn lineage_by(&mut self, id: ValueId, step: &Step) -> LineageId {
+        match self.lineage(id) {
+            LineageId::NONE => LineageId::NONE,
+            from => self.alike.lineage(from, step.id),
+        }
+    }
+
+    /// Where a value stands in the arena.
+    fn range(&self, id: ValueId) -> Range<usize> {
+        let value = self.values.get(id.0 as usize);
+        value.map_or(0..0, |value| value.start as usize..value.start as usize + value.len as usize)
     }
 
     /// The result of the scan of a value, if it was made: `words` words.
@@ -428,14 +474,12 @@ impl Values {
             let part = Scanned::Part { start, end, hits };
             prefilter.scan(part, value.scope, profile, &mut self.scans);
         } else {
-            self.work.scans += 1;
-            self.work.scan_bytes += u64::from(value.len);
-            let bytes = self.arena.get(start..end).unwrap_or(b"");
             let first = self.hits.len();
-            let scanned = Scanned::Whole { bytes, start, hits: &mut self.hits };
-            measure(|| "scan".to_owned(), || prefilter.scan(scanned, value.scope, profile, &mut self.scans));
-            let are_few = self.hits.len() <= first + Hit::MOST;
-            if are_few && bytes.len() >= Whole::SHORTEST && self.wholes.len() < Whole::MOST {
+            let shared = measure(|| "scan".to_owned(), || self.scan_anew(id, value, prefilter, profile));
+            self.work.scans += 1;
+            self.work.scan_bytes += u64::from(value.len) - shared.unwrap_or(0) as u64;
+            let are_few = shared.is_none() && self.hits.len() <= first + Hit::MOST;
+            if are_few && end - start >= Whole::SHORTEST && self.wholes.len() < Whole::MOST {
                 let hits = first..self.hits.len();
                 self.wholes.push(Whole { places: start..end, scope: value.scope, hits });
             } else {
@@ -445,6 +489,43 @@ impl Values {
         if let Some(value) = self.values.get_mut(id.0 as usize) {
             value.scan = at as u32;
         }
+    }
+
+    /// Appends the scan of a value. Which part of it was known, and nothing is added to the hits, if it shares something with another one.
+    #[inline]
+    fn scan_anew(
+        &mut self,
+        id: ValueId,
+        value: Value,
+        prefilter: &Prefilter,
+        profile: Profile,
+    ) -> Option<usize> {
+        if value.len as usize >= alike::SHORTEST
+            && let Some(from) = self.shared_scan(id, value.scope, prefilter, profile)
+        {
+            return Some(from);
+        }
+        let start = value.start as usize;
+        let bytes = self.arena.get(start..start + value.len as usize).unwrap_or(b"");
+        let scanned = Scanned::Whole { bytes, start, hits: &mut self.hits };
+        prefilter.scan(scanned, value.scope, profile, &mut self.scans);
+        None
+    }
+
+    /// The same for a long one. `None` if it shares nothing with the last one of its lineage.
+    #[inline(never)]
+    fn shared_scan(
+        &mut self,
+        id: ValueId,
+        scope: Scope,
+        prefilter: &Prefilter,
+        profile: Profile,
+    ) -> Option<usize> {
+        let (lineage, range) = (self.lineage(id), self.range(id));
+        let len = range.len();
+        let (checks, from) = self.alike.scan(prefilter, lineage, scope, &self.arena, range)?;
+        prefilter.scan(Scanned::Known { len, checks }, scope, profile, &mut self.scans);
+        Some(from)
     }
 
     /// Notes that the operator of `check` does not match a value, which no transformation of its rule changes.

@@ -30,6 +30,7 @@ mod remove_nulls;
 mod remove_whitespace;
 mod replace_comments;
 mod replace_nulls;
+mod restart;
 mod scan;
 mod sql_hex_decode;
 mod trim;

@@ -41,6 +41,15 @@ fn normalise(input: &[u8], win: bool, out: &mut Vec<u8>) -> bool {
     let mut at_root = false;
     let mut source = 0;
     while source <= end {
+        let is_slash = |index: usize| at(index) == Some(b'/');
+        if !is_slash(source) && !is_slash(source + 1) {
+            // Bytes that no slash is beside, and that are not the last one, stay as they are.
+            let rest = input.get(source..end).unwrap_or_default();
+            let slash = if win { memchr::memchr2(b'/', b'\\', rest) } else { memchr::memchr(b'/', rest) };
+            let plain = slash.unwrap_or(rest.len() + usize::from(!is_slash(end))).saturating_sub(1);
+            out.extend_from_slice(rest.get(..plain).unwrap_or_default());
+            source += plain;
+        }
         let done = source == end;
         let written = out.len() - start;
         let last = if written > 0 { out.last().copied() } else { None };

@@ -1,4 +1,4 @@
-use super::{Transformation, UnicodeMap};
+use super::{NAMES, Transformation, UnicodeMap};
 
 fn apply(name: &str, input: &[u8]) -> (bool, Vec<u8>) {
     let transformation = Transformation::by_name(name.as_bytes()).expect(name);
@@ -104,4 +104,79 @@ fn unicode_map_rows() {
         assert_eq!(UnicodeMap::UsAscii.lookup(code), expected, "{code:04x}");
         assert_eq!(UnicodeMap::None.lookup(code), None);
     }
+}
+
+/// What transformations make of a value is what they make of its parts, whatever follows the bytes that tell where it is cut.
+#[test]
+fn values_can_be_cut_where_transformations_restart() {
+    const PIECES: &[&[u8]] = &[
+        b"a",
+        b"4",
+        b"1",
+        b"x",
+        b"u",
+        b"%",
+        b"%u",
+        b"%41",
+        b"\\",
+        b"\\x41",
+        b"\\u0041",
+        b"&",
+        b"&#",
+        b"&#x41",
+        b"&lt",
+        b";",
+        b" ",
+        b"\t",
+        b"\n",
+        b",",
+        b"'",
+        b"/",
+        b"*",
+        b"-",
+        b"<!--",
+        b">",
+        b"#",
+        b"(",
+        b"+",
+        b"\0",
+        b"\xc3",
+        b"\xa9",
+        b"\xe2\x82\xac",
+        b"\xf0\x9f\x98\x80",
+        b"A",
+        b"Z",
+    ];
+    let mut state: u64 = 0x2545_f491_4f6c_dd1d;
+    let mut next = |bound: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % bound as u64) as usize
+    };
+    let mut kinds: [Vec<&[u8]>; 2] = [PIECES.to_vec(), Vec::new()];
+    let mut cuts = [0; NAMES.len()];
+    for _ in 0..4000 {
+        // Few kinds of pieces at once, so that they meet.
+        kinds[1] = (0..1 + next(4)).map(|_| PIECES[next(PIECES.len())]).collect();
+        let kind = &kinds[next(2)].clone();
+        let mut text =
+            |most: usize| (0..next(most)).flat_map(|_| kind[next(kind.len())]).copied().collect::<Vec<u8>>();
+        let (known, more, other) = (text(20), text(6), text(6));
+        let [value, other] = [more, other].map(|end| [known.as_slice(), &end].concat());
+        for ((name, transformation), cuts) in NAMES.iter().zip(&mut cuts) {
+            let made = |input: &[u8]| {
+                let mut out = Vec::new();
+                if transformation.apply(input, &mut out) { out } else { input.to_vec() }
+            };
+            let Some(at) = transformation.restart(&value, known.len()) else { continue };
+            *cuts += 1;
+            assert!(at <= known.len(), "{name} of {:?}", String::from_utf8_lossy(&value));
+            for value in [&value, &other] {
+                let parts = [made(&value[..at]), made(&value[at..])].concat();
+                assert_eq!(made(value), parts, "{name} of {:?} at {at}", value.escape_ascii().to_string());
+            }
+        }
+    }
+    assert!(cuts.iter().filter(|cuts| **cuts > 3000).count() > 14, "{cuts:?}");
 }
