@@ -21,6 +21,8 @@ mod plan;
 pub mod profile;
 #[cfg(not(feature = "profile"))]
 mod profile;
+#[cfg(test)]
+mod random;
 pub mod support;
 mod transaction;
 pub mod transformations;

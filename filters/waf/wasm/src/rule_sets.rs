@@ -17,6 +17,7 @@ pub(crate) struct RuleSets {
     by_route: Vec<Route>,
     /// In the order of the authorities.
     by_authority: Vec<(Vec<u8>, Waf)>,
+    are_off: bool,
 }
 
 /// A rule set for some authorities and paths.
@@ -86,7 +87,10 @@ impl RuleSets {
         match default {
             Some(default) => {
                 let default_name = default_name.to_owned();
-                errors.into_result(Self { default_name, default, by_route, by_authority })
+                let others = by_route.iter().map(|route| &route.waf);
+                let others = others.chain(by_authority.iter().map(|(_, waf)| waf));
+                let are_off = others.chain([&default]).all(Waf::is_off);
+                errors.into_result(Self { default_name, default, by_route, by_authority, are_off })
             }
             None => Err(errors),
         }
@@ -102,9 +106,7 @@ impl RuleSets {
 
     /// Whether none of them looks at any request.
     pub(crate) fn are_off(&self) -> bool {
-        let by_route = self.by_route.iter().map(|route| &route.waf);
-        let by_authority = self.by_authority.iter().map(|(_, waf)| waf);
-        std::iter::once(&self.default).chain(by_route).chain(by_authority).all(Waf::is_off)
+        self.are_off
     }
 
     /// The rule set for a request: that of the first route, that of its authority, that of its host on any port, or the default.

@@ -77,6 +77,14 @@ struct Value {
     scope: Scope,
 }
 
+impl Value {
+    /// Where it stands in the arena.
+    fn range(&self) -> Range<usize> {
+        let start = self.start as usize;
+        start..start + self.len as usize
+    }
+}
+
 /// See [`Values::wholes`].
 #[derive(Debug)]
 struct Whole {
@@ -167,7 +175,7 @@ impl Values {
 
     pub(crate) fn bytes(&self, id: ValueId) -> &[u8] {
         let Some(value) = self.values.get(id.0 as usize) else { return b"" };
-        self.arena.get(value.start as usize..value.start as usize + value.len as usize).unwrap_or(b"")
+        self.arena.get(value.range()).unwrap_or(b"")
     }
 
     /// Bytes of all values.
@@ -264,7 +272,7 @@ impl Values {
     }
 
     /// A part of a value, without a copy. Empty if the range is not within the value.
-    pub(crate) fn sub(&mut self, id: ValueId, range: std::ops::Range<usize>) -> ValueId {
+    pub(crate) fn sub(&mut self, id: ValueId, range: Range<usize>) -> ValueId {
         let Some(value) = self.values.get(id.0 as usize).copied() else { return ValueId::EMPTY };
         if range.start >= range.end || range.end > value.len as usize {
             return ValueId::EMPTY;
@@ -308,7 +316,7 @@ impl Values {
         if let Some(known) = self.profiles.get(value.profile as usize) {
             return *known;
         }
-        let range = value.start as usize..value.start as usize + value.len as usize;
+        let range = value.range();
         let shared = if range.len() < alike::SHORTEST { None } else { self.shared_profile(id, prefilter) };
         let profile = shared.unwrap_or_else(|| prefilter.profile(self.arena.get(range).unwrap_or(b"")));
         if let Some(value) = self.values.get_mut(id.0 as usize) {
@@ -424,7 +432,7 @@ impl Values {
     /// Where a value stands in the arena.
     fn range(&self, id: ValueId) -> Range<usize> {
         let value = self.values.get(id.0 as usize);
-        value.map_or(0..0, |value| value.start as usize..value.start as usize + value.len as usize)
+        value.map_or(0..0, Value::range)
     }
 
     /// The result of the scan of a value, if it was made: `words` words.
@@ -465,7 +473,7 @@ impl Values {
         let Some(value) = self.values.get(id.0 as usize).copied() else { return };
         let profile = self.profile(id, prefilter);
         let at = self.scans.len();
-        let (start, end) = (value.start as usize, value.start as usize + value.len as usize);
+        let Range { start, end } = value.range();
         let whole = self.wholes.iter().find(|whole| {
             whole.scope == value.scope && whole.places.start <= start && whole.places.end >= end
         });
@@ -505,8 +513,8 @@ impl Values {
         {
             return Some(from);
         }
-        let start = value.start as usize;
-        let bytes = self.arena.get(start..start + value.len as usize).unwrap_or(b"");
+        let Range { start, end } = value.range();
+        let bytes = self.arena.get(start..end).unwrap_or(b"");
         let scanned = Scanned::Whole { bytes, start, hits: &mut self.hits };
         prefilter.scan(scanned, value.scope, profile, &mut self.scans);
         None

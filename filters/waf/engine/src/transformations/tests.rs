@@ -1,4 +1,5 @@
 use super::{NAMES, Transformation, UnicodeMap};
+use crate::random::Random;
 
 fn apply(name: &str, input: &[u8]) -> (bool, Vec<u8>) {
     let transformation = Transformation::by_name(name.as_bytes()).expect(name);
@@ -147,13 +148,8 @@ fn values_can_be_cut_where_transformations_restart() {
         b"A",
         b"Z",
     ];
-    let mut state: u64 = 0x2545_f491_4f6c_dd1d;
-    let mut next = |bound: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % bound as u64) as usize
-    };
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let mut next = |bound| random.below(bound);
     let mut kinds: [Vec<&[u8]>; 2] = [PIECES.to_vec(), Vec::new()];
     let mut cuts = [0; NAMES.len()];
     for _ in 0..4000 {

@@ -2,28 +2,24 @@ use portcullis_seclang::ast::Transformation as Name;
 
 use super::triggers_of;
 use crate::plan::PrefilterBuilder;
+use crate::random::Random;
 use crate::transformations::Transformation;
 
 /// No transformation changes a value in which none of its trigger classes occurs.
 #[test]
 fn triggers_are_sound() {
     let prefilter = PrefilterBuilder::default().build().unwrap();
-    let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut next = |bound: u64| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state % bound
-    };
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut next = |bound| random.below(bound);
     let special = b"%+&\\/.-#*\"'^,;<>!() \t\n\x0b\x0c\r\0\xa0\xc3\xbc0xX1aZ";
     let mut untouched = 0;
     for _ in 0..200_000 {
         let len = next(12);
         let value: Vec<u8> = (0..len)
             .map(|_| match next(3) {
-                0 => special[next(special.len() as u64) as usize],
+                0 => special[next(special.len())],
                 1 => next(256) as u8,
-                _ => b"abcdefghijklmnopqrstuvwxyz0123456789"[next(36) as usize],
+                _ => b"abcdefghijklmnopqrstuvwxyz0123456789"[next(36)],
             })
             .collect();
         for name in Name::ALL {

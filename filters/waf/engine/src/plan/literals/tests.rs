@@ -1,20 +1,16 @@
 use std::collections::BTreeSet;
 
 use super::Literals;
+use crate::random::Random;
 
 /// Finds what a search for each literal by itself finds.
 #[test]
 fn finds_what_is_there() {
-    let mut state: u64 = 0x2545_f491_4f6c_dd1d;
-    let mut next = |bound: u64| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % bound) as usize
-    };
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let mut next = |bound| random.below(bound);
     // `[` is `{` to what takes no notice of case by a bit.
     let alphabet = b"ab/\0[{2";
-    let mut word = |longest: u64| (0..2 + next(longest)).map(|_| alphabet[next(7)]).collect::<Vec<u8>>();
+    let mut word = |longest: usize| (0..2 + next(longest)).map(|_| alphabet[next(7)]).collect::<Vec<u8>>();
     for _ in 0..300 {
         let literals: BTreeSet<Vec<u8>> = (0..40).map(|_| word(6)).collect();
         let literals: Vec<Vec<u8>> = literals.into_iter().collect();

@@ -1,5 +1,6 @@
 use super::{PrefilterBuilder, Scanned, Scope, Scopes};
 use crate::operators::Operator;
+use crate::random::Random;
 
 const OPERATORS: &[(&str, &str)] = &[
     ("rx", "(?i)union.+select"),
@@ -40,13 +41,8 @@ fn no_match_is_lost() {
     };
     let checks: Vec<_> = operators.iter().enumerate().map(add).collect();
     let prefilter = builder.build().unwrap();
-    let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut next = |bound: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % bound as u64) as usize
-    };
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut next = |bound| random.below(bound);
     const PIECES: &[&[u8]] = &[
         b"union", b" ", b"select", b"\n", b"1", b".", b":80", b"ab", b"X", b"s", b"e", b"t", b"'", b"\"",
         b"<", b"=", b"or", b"<script", b"a/../b", b"abc", b"get", b"/a", b"\0", b"\xff", b"0b1", b"--", b"#",

@@ -4,6 +4,7 @@ use super::super::values::Values;
 use super::{SHORTEST, common};
 use crate::operators::Operator;
 use crate::plan::{Chains, Prefilter, PrefilterBuilder, Scope, Scopes};
+use crate::random::Random;
 use crate::transformations::UnicodeMap;
 
 const OPERATORS: &[(&str, &str)] = &[
@@ -88,13 +89,13 @@ fn what_is_shared_is_what_each_value_has_by_itself() {
     let (mut shared, mut whole) = (0, 0);
     for _ in 0..300 {
         let mut values = Values::new();
-        let mut path: Vec<Vec<u8>> = vec![random.text(60)];
+        let mut path: Vec<Vec<u8>> = vec![text(&mut random, 60)];
         for _ in 0..12 {
             // As the names of nested objects and arrays come: deeper, back up, beside each other, the same once more.
             match random.below(4) {
                 0 => path.truncate(1 + random.below(path.len())),
-                1 => path.push(random.text(30)),
-                2 => path.push(random.text(3)),
+                1 => path.push(text(&mut random, 30)),
+                2 => path.push(text(&mut random, 3)),
                 _ => {}
             }
             let text = path.concat();
@@ -180,17 +181,7 @@ fn prefilter() -> Prefilter {
     builder.build().unwrap()
 }
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
-    }
-
-    fn text(&mut self, most: usize) -> Vec<u8> {
-        (0..=self.below(most)).flat_map(|_| PIECES[self.below(PIECES.len())]).copied().collect()
-    }
+/// Up to so many pieces, and one.
+fn text(random: &mut Random, most: usize) -> Vec<u8> {
+    (0..=random.below(most)).flat_map(|_| PIECES[random.below(PIECES.len())]).copied().collect()
 }

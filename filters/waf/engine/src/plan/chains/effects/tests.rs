@@ -3,19 +3,15 @@ use portcullis_seclang::ast::Transformation as Name;
 use super::super::{ChainId, Chains};
 use super::longest;
 use crate::plan::PrefilterBuilder;
+use crate::random::Random;
 use crate::transformations::UnicodeMap;
 
 /// A form of a value has no byte that the value has not, unless a writer says so, and is no longer than these say.
 #[test]
 fn no_form_has_more() {
     let prefilter = PrefilterBuilder::default().build().unwrap();
-    let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut next = |bound: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % bound as u64) as usize
-    };
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut next = |bound| random.below(bound);
     const PIECES: &[&str] = &[
         "a", "Zm9v", "YmFy", "x", "0", "0x41", "1", " ", "\t", "\n", "\x0b", "%", "%41", "%u0041", "+", "&",
         "&lt;", "&#x41;", "\\", "\\x41", "\\u0041", "\0", "/", "/*", "*/", "--", "#", ".", "..", "'", "\"",
