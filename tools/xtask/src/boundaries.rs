@@ -4,8 +4,10 @@
 
 use std::process::Command;
 
-const CORES: [&str; 10] = [
+const CORES: [&str; 12] = [
     "portcullis-trace",
+    "portcullis-collections",
+    "portcullis-patterns",
     "portcullis-seclang",
     "portcullis-engine",
     "portcullis-libinjection",

@@ -7,10 +7,8 @@
 
 mod actions;
 pub mod body;
-mod collections;
 mod compile;
 mod error;
-mod hash;
 mod intervention;
 mod matched;
 pub mod operators;

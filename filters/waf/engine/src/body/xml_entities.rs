@@ -8,7 +8,7 @@ use std::cell::Cell;
 use quick_xml::escape::resolve_predefined_entity;
 
 use super::BodyError;
-use crate::collections::Map;
+use portcullis_collections::Map;
 
 /// How deep entities may refer to entities.
 const MAX_DEPTH: usize = 16;

@@ -19,13 +19,13 @@ use portcullis_seclang::source::Span;
 use portcullis_seclang::{Loader, ast};
 
 use crate::body::XPath;
-use crate::collections::{Index, Map};
 use crate::error::{CompileError, CompileErrorKind};
 use crate::options::Options;
 use crate::persistent::Persistent;
 use crate::plan::{Chains, Entry, Group, PhasePlan, Plan, Prefilter, Settings, Sources, TxNames};
 use crate::transformations::UnicodeMap;
 use draft::Draft;
+use portcullis_collections::{Index, Map};
 
 /// Compiles a parsed rule set, but for the scan.
 #[inline(never)]

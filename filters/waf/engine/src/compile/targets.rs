@@ -7,9 +7,9 @@ use super::Compiler;
 use super::draft::DraftLink;
 use crate::body::XPath;
 use crate::error::CompileErrorKind;
-use crate::hash::hash;
 use crate::plan::{ChainId, Group, GroupId, Select, Source, Target, is_fixed_xpath};
 use crate::support;
+use portcullis_collections::hash;
 
 impl Compiler<'_> {
     #[inline(never)]

@@ -5,7 +5,7 @@ use std::fmt;
 use portcullis_seclang::ast::OperatorName;
 
 use super::DtdError;
-use super::pcre::PatternError;
+use super::PatternError;
 use crate::support;
 
 /// Why an operator can't be compiled.

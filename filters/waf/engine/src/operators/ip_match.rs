@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use super::OperatorError;
-use crate::collections::sorted;
+use portcullis_collections::sorted;
 
 /// A set of networks, as sorted ranges that do not overlap.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub(super) struct Networks {
 impl Networks {
     /// Entries separated by commas.
     pub(super) fn from_list(list: &[u8]) -> Result<Self, OperatorError> {
-        Self::new(list.split(|&byte| byte == b','))
+        Self::new(&mut list.split(|&byte| byte == b','))
     }
 
     /// Entries separated by commas and line ends.
@@ -27,12 +27,12 @@ impl Networks {
     pub(super) fn from_file(content: &[u8]) -> Result<Self, OperatorError> {
         let lines = content.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
         let lines = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#"));
-        Self::new(lines.flat_map(|line| line.split(|&byte| byte == b',')))
+        Self::new(&mut lines.flat_map(|line| line.split(|&byte| byte == b',')))
     }
 
     /// One entry each.
     pub(super) fn from_items(items: &[Vec<u8>]) -> Result<Self, OperatorError> {
-        Self::new(items.iter().map(Vec::as_slice))
+        Self::new(&mut items.iter().map(Vec::as_slice))
     }
 
     /// Whether `input` is an address of one of the networks; what is no address is not.
@@ -46,7 +46,7 @@ impl Networks {
     }
 
     #[inline(never)]
-    fn new<'a>(entries: impl Iterator<Item = &'a [u8]>) -> Result<Self, OperatorError> {
+    fn new(entries: &mut dyn Iterator<Item = &[u8]>) -> Result<Self, OperatorError> {
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         for entry in entries {
             let entry = entry.trim_ascii();

@@ -1,8 +1,7 @@
 //! What was found out about patterns beforehand, so that loading a rule set that is known when a module is built does not
 //! analyse them again: what they require, and that they are right.
 
-use super::byte_set::ByteSet;
-use super::requirement::Requirement;
+use super::{ByteSet, Requirement};
 
 /// A table of patterns, made by [`Waf::known_patterns`](crate::Waf::known_patterns). The default one is empty.
 ///

@@ -5,7 +5,6 @@
 //! pattern with look-around or back references may take too long ([`Operator::try_evaluate`]).
 
 mod begins_with;
-mod byte_set;
 mod captures;
 mod contains;
 mod contains_word;
@@ -25,7 +24,6 @@ mod on_demand;
 mod pcre;
 mod phrases;
 mod pm;
-mod requirement;
 mod rx;
 mod rx_global;
 mod str_eq;
@@ -47,14 +45,13 @@ use std::borrow::Cow;
 
 use crate::body::Limits;
 
-pub use byte_set::ByteSet;
 pub use captures::Captures;
 pub use error::OperatorError;
 pub use known_patterns::KnownPatterns;
 pub(crate) use number::NumberTest;
-pub use pcre::{LimitExceeded, MATCH_LIMIT, PatternError, PatternErrorKind};
-pub use requirement::Requirement;
-pub(crate) use requirement::byte_frequency;
+pub use pcre::{LimitExceeded, MATCH_LIMIT};
+pub(crate) use portcullis_patterns::byte_frequency;
+pub use portcullis_patterns::{ByteSet, PatternError, PatternErrorKind, Requirement};
 pub use validate_dtd::DtdError;
 pub(crate) use validate_dtd::{Dtd, Validity};
 

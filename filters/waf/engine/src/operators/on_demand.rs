@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::LocalKey;
 
-use crate::collections::sorted;
+use portcullis_collections::sorted;
 
 /// The matchers of one kind that a thread (in Envoy: a worker) has.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 //!
 //! The crate of that name chooses among three kinds of it and has prefilters, for which the scan leaves no use here: 35 KB of code.
 
-use crate::collections::sorted;
+use portcullis_collections::sorted;
 
 /// Finds phrases without regard to ASCII case.
 #[derive(Debug)]

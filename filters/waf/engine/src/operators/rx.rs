@@ -1,7 +1,8 @@
 //! `@rx`: a PCRE pattern, anywhere in the input; captures its groups. An empty pattern matches without capturing.
 //! Source: `rx.cc`, `regex.cc`.
 
-use super::pcre::{GROUPS, Groups, LimitExceeded, Pattern, PatternError};
+use super::PatternError;
+use super::pcre::{GROUPS, Groups, LimitExceeded, Pattern};
 use super::{Captures, KnownPatterns, Place, Requirement, rx_global};
 
 /// `@rx` or `@rxGlobal`.

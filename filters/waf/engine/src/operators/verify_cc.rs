@@ -5,7 +5,8 @@
 //! whose leftmost match is the one just seen. Departure: the pattern always sees what precedes the offset, where
 //! ModSecurity's `@verifyCPF` and its like cut it off, so that `^` holds everywhere.
 
-use super::pcre::{LimitExceeded, Pattern, PatternError};
+use super::PatternError;
+use super::pcre::{LimitExceeded, Pattern};
 use super::{Captures, Place, Requirement};
 
 #[derive(Clone, Debug)]

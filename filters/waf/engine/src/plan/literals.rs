@@ -11,8 +11,8 @@
 
 use std::ops::Range;
 
-use crate::collections::{Map, sorted};
 use crate::operators::byte_frequency as frequency;
+use portcullis_collections::{Map, sorted};
 
 /// The literals, and what each stands for.
 #[derive(Debug)]

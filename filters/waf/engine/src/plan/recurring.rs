@@ -5,7 +5,7 @@ use portcullis_seclang::ast::VariableName;
 
 use super::segments::{Bits, OfSource, add, bits};
 use super::{CheckId, GroupId, Rule, RuleId, SourceId, Sources};
-use crate::collections::change;
+use portcullis_collections::change;
 
 /// The conditions that look at members that recur. Each has a number, [`Condition::number`](super::Condition::number).
 #[derive(Debug, Default)]

@@ -13,7 +13,7 @@ use super::{
     Chains, Entry, Group, GroupId, Link, Operation, PhasePlan, Rule, Source, SourceId, Sources, Target, idle,
 };
 use crate::actions::Action;
-use crate::collections::{change, sorted};
+use portcullis_collections::{change, sorted};
 
 /// A part of a phase that is run as a whole, unless something in it skips.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::SourceId;
-use crate::collections::Index;
-use crate::hash::hash;
+use portcullis_collections::Index;
+use portcullis_collections::hash;
 
 /// Text that may hold macros. ModSecurity v3 reference, "Macro Expansion".
 #[derive(Debug, Clone)]

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::values::MaybeValue;
 use super::{ValueId, Values};
-use crate::hash::hash;
 use crate::plan::{Plan, TxSlot};
+use portcullis_collections::hash;
 
 /// TX variables: those that the rules name, by number, and those whose names macros make.
 #[derive(Debug, Default)]

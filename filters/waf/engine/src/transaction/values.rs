@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use super::Work;
 use super::alike::{self, Alike, LineageId};
-use crate::hash::hash;
 use crate::plan::{Chain, CheckId, Hit, Prefilter, Profile, Scanned, Scope, Step};
 use crate::profile::measure;
+use portcullis_collections::hash;
 
 /// A value of the current transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -19,7 +19,7 @@ use std::ops::ControlFlow;
 pub use parse::{XPathError, XPathProblem};
 pub use tree::XmlTree;
 
-use crate::collections::sorted;
+use portcullis_collections::sorted;
 use tree::NodeId;
 
 /// A compiled expression.

@@ -13,7 +13,7 @@ use super::nfa::{self, Purpose};
 use super::program;
 use super::stages::{Part, Stages};
 use super::{GROUPS, Groups, LimitExceeded, parse};
-use crate::operators::byte_set::ByteSet;
+use crate::operators::ByteSet;
 
 #[cfg(test)]
 mod tests;

@@ -8,10 +8,11 @@ use std::cell::RefCell;
 use super::ast::Ast;
 use super::automaton::Automaton;
 use super::program::{self, Program};
+use super::vm::Backtrack;
 use super::{Groups, LimitExceeded, MATCH_LIMIT, PatternErrorKind, empty, parse, required};
+use crate::operators::Requirement;
 use crate::operators::known_patterns::{Known, KnownPatterns};
 use crate::operators::on_demand::{Key, Measured, Store};
-use crate::operators::requirement::Requirement;
 
 /// How many bytes searches may add to what all patterns' matchers take at first. All matchers of the CRS's take 6 MB, if there are
 /// ever values that ask for all; ordinary traffic needs 300 KB.

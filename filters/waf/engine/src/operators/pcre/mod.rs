@@ -8,30 +8,24 @@
 //! Not supported, and refused with the construct's name: recursion, subroutine calls, conditional and branch reset
 //! groups, callouts, verbs, `\K`, `\X`, `\p`.
 
-mod ast;
 mod automaton;
-mod class;
-mod empty;
-mod error;
 mod matchers;
-mod nfa;
-mod parse;
-mod program;
-mod required;
 mod stages;
 mod vm;
 
 #[cfg(test)]
 mod tests;
 
-pub use error::{PatternError, PatternErrorKind};
 pub use vm::MATCH_LIMIT;
 
+use portcullis_patterns::program::{self, Program};
+use portcullis_patterns::{PatternError, PatternErrorKind, ast, empty, nfa, parse, required};
+
+use super::Requirement;
 use super::known_patterns::KnownPatterns;
-use super::requirement::Requirement;
 use automaton::Refusal;
 use matchers::Matcher;
-use program::Program;
+use vm::Backtrack;
 
 /// How many groups are reported, the whole match included: `TX.0` to `TX.9`.
 pub(super) const GROUPS: usize = 10;

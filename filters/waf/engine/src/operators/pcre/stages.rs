@@ -15,7 +15,7 @@ use regex_automata::{Anchored, Input, MatchKind};
 
 use super::ast::Node;
 use super::nfa::{self, Purpose};
-use crate::operators::byte_set::ByteSet;
+use crate::operators::ByteSet;
 
 /// A search that has more work than this for each byte of the input, on average, is left to another matcher.
 const STEPS_FOR_EACH_BYTE: usize = 16;

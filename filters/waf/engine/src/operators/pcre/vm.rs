@@ -3,9 +3,10 @@
 //! The stack lies on the heap; the only recursion is into look-around and atomic groups, whose nesting the parser
 //! limits.
 
-use super::ast::{Assertion, Mode};
-use super::class::is_word;
-use super::program::{Inst, Program};
+use portcullis_patterns::ast::{Assertion, Mode};
+use portcullis_patterns::is_word;
+use portcullis_patterns::program::{Inst, Program};
+
 use super::{GROUPS, Groups, LimitExceeded};
 
 /// How many steps one search may take before it is given up; PCRE's `match_limit` is 10,000,000, ModSecurity's
@@ -19,14 +20,24 @@ const REMEMBERED_FOR_EACH_BYTE: usize = 8;
 /// How many ways may wait to be tried at once: bounds the memory of a search to some 3 MB.
 const STACK_LIMIT: usize = 100_000;
 
-impl Program {
+/// Runs a program.
+pub(super) trait Backtrack {
     /// The leftmost match that starts at `start` or later.
-    pub(super) fn search(&self, input: &[u8], start: usize) -> Result<Option<Groups>, LimitExceeded> {
+    fn search(&self, input: &[u8], start: usize) -> Result<Option<Groups>, LimitExceeded> {
         self.search_within(MATCH_LIMIT, input, start)
     }
 
-    /// Like [`Program::search`], in fewer steps.
-    pub(super) fn search_within(
+    /// Like [`Backtrack::search`], in fewer steps.
+    fn search_within(
+        &self,
+        steps: usize,
+        input: &[u8],
+        start: usize,
+    ) -> Result<Option<Groups>, LimitExceeded>;
+}
+
+impl Backtrack for Program {
+    fn search_within(
         &self,
         steps: usize,
         input: &[u8],

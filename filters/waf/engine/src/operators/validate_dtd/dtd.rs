@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::model::{Model, Particle};
-use crate::collections::Map;
+use portcullis_collections::Map;
 
 /// The most bytes of a DTD with its parameter entities expanded.
 const MAX_BYTES: usize = 1 << 20;

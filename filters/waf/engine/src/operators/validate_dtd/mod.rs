@@ -15,9 +15,9 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use crate::body::{self, BodyError, Limits, XmlSink};
-use crate::collections::Map;
 use dtd::{AttributeDefault, AttributeType, Content};
 use model::Matching;
+use portcullis_collections::Map;
 
 pub(crate) use dtd::Dtd;
 pub use dtd::DtdError;

@@ -1,8 +1,8 @@
 //! Building the scan: what operators require becomes literals, classes of bytes and conditions.
 
 use super::{ByteInfo, CheckId, Conditions, Filed, Prefilter, Scope, Scopes, Triggers, set};
-use crate::collections::sorted;
 use crate::operators::{ByteSet, Requirement, byte_frequency};
+use portcullis_collections::sorted;
 
 /// Collects the operators of a rule set.
 #[derive(Debug, Default)]

@@ -8,13 +8,13 @@ use regex_automata::nfa::thompson::{Builder, NFA, Transition};
 use regex_automata::util::look::Look;
 use regex_automata::util::primitives::StateID;
 
-use super::ast::{Assertion, Mode, Node};
-use super::required::min_length;
-use crate::operators::byte_set::ByteSet;
+use crate::ast::{Assertion, Mode, Node};
+use crate::byte_set::ByteSet;
+use crate::required::min_length;
 
 /// What an NFA is to find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub enum Purpose {
     /// Where a match ends.
     End,
     /// Where a match starts, run backwards from its end, and only from there.
@@ -24,7 +24,8 @@ pub(super) enum Purpose {
 }
 
 /// The NFA of nodes that follow each other. `None` for what is not regular, and where there would be too many states.
-pub(super) fn build(nodes: &[Node], purpose: Purpose) -> Option<NFA> {
+#[must_use]
+pub fn build(nodes: &[Node], purpose: Purpose) -> Option<NFA> {
     let mut compiler = Compiler { builder: Builder::new(), purpose };
     compiler.builder.set_reverse(purpose == Purpose::Start);
     // A pattern that only matches at the start is not searched for anywhere else.

@@ -1,13 +1,16 @@
-//! Collections of what a configuration holds, with little code: V8 compiles all of it before the first request.
+//! Collections of what a configuration holds, with little code: V8 compiles all of it before the first request. And the hash
+//! function of tables in memory.
+
+mod hash;
 
 use std::collections::BinaryHeap;
 use std::hash::{BuildHasher, RandomState};
 
-use crate::hash::hash;
+pub use hash::hash;
 
 /// A table of what stands for texts. Its growth is code that is there once; that of `HashMap` is 1.5 KB for each pair of types.
 #[derive(Debug, Clone)]
-pub(crate) struct Map<K, V> {
+pub struct Map<K, V> {
     entries: Vec<(K, V)>,
     index: Index,
     /// For keys that clients choose.
@@ -23,25 +26,27 @@ impl<K, V> Default for Map<K, V> {
 
 impl<K: AsRef<[u8]>, V> Map<K, V> {
     /// For keys that clients choose: they can't know which ones collide.
-    pub(crate) fn of_clients() -> Self {
+    pub fn of_clients() -> Self {
         Map { secret: Some(RandomState::new()), ..Map::default() }
     }
 
-    pub(crate) fn get(&self, key: &[u8]) -> Option<&V> {
+    /// The value of a key.
+    pub fn get(&self, key: &[u8]) -> Option<&V> {
         self.entries.get(self.place(key)?).map(|(_, value)| value)
     }
 
     /// The key itself, as it was added.
-    pub(crate) fn key(&self, key: &[u8]) -> Option<&K> {
+    pub fn key(&self, key: &[u8]) -> Option<&K> {
         self.entries.get(self.place(key)?).map(|(known, _)| known)
     }
 
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &K> {
+    /// All keys, in the order in which they were added.
+    pub fn keys(&self) -> impl Iterator<Item = &K> {
         self.entries.iter().map(|(key, _)| key)
     }
 
     /// Adds an entry, unless there is one of this key. Whether there was none.
-    pub(crate) fn add(&mut self, key: K, value: V) -> bool {
+    pub fn add(&mut self, key: K, value: V) -> bool {
         let is_new = self.place(key.as_ref()).is_none();
         if is_new {
             self.index.add(hash_of(key.as_ref(), self.secret.as_ref()));
@@ -51,7 +56,7 @@ impl<K: AsRef<[u8]>, V> Map<K, V> {
     }
 
     /// Changes the value of a key.
-    pub(crate) fn change(&mut self, key: K, change: impl FnOnce(&mut V))
+    pub fn change(&mut self, key: K, change: impl FnOnce(&mut V))
     where
         V: Default,
     {
@@ -77,7 +82,7 @@ fn hash_of(key: &[u8], secret: Option<&RandomState>) -> u64 {
 
 /// Finds the places of a list's items by their hashes.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Index {
+pub struct Index {
     /// The lower half of a hash and, counted from 1, a place; 0 where there is none. A power of two, of which half are free.
     slots: Vec<(u32, u32)>,
     len: u32,
@@ -85,7 +90,7 @@ pub(crate) struct Index {
 
 impl Index {
     /// The place for which `is` holds, of those with this hash.
-    pub(crate) fn find(&self, hash: u64, is: impl Fn(usize) -> bool) -> Option<usize> {
+    pub fn find(&self, hash: u64, is: impl Fn(usize) -> bool) -> Option<usize> {
         let hash = hash as u32;
         let mask = self.slots.len().checked_sub(1)?;
         let mut at = hash as usize & mask;
@@ -101,7 +106,7 @@ impl Index {
 
     /// Adds the next place.
     #[inline(never)]
-    pub(crate) fn add(&mut self, hash: u64) {
+    pub fn add(&mut self, hash: u64) {
         if self.len as usize * 2 >= self.slots.len() {
             let size = (self.slots.len() * 2).max(16);
             for (hash, place) in std::mem::replace(&mut self.slots, vec![(0, 0); size]) {
@@ -127,19 +132,19 @@ impl Index {
 }
 
 /// Sorts on a heap: the standard library's sorts are 4 to 6 KB of code for each type. Equal items may change places.
-pub(crate) fn sorted<T: Ord>(items: Vec<T>) -> Vec<T> {
+pub fn sorted<T: Ord>(items: Vec<T>) -> Vec<T> {
     BinaryHeap::from(items).into_sorted_vec()
 }
 
 /// Adds an item to a list in order, unless it is there. For short lists.
-pub(crate) fn insert<T: Ord>(list: &mut Vec<T>, item: T) {
+pub fn insert<T: Ord>(list: &mut Vec<T>, item: T) {
     if let Err(at) = list.binary_search(&item) {
         list.insert(at, item);
     }
 }
 
 /// Changes the value of a key in a list in the order of its keys: a B-tree is 2 KB of code for each type. For short lists.
-pub(crate) fn change<K: Ord, V: Default>(list: &mut Vec<(K, V)>, key: K, change: impl FnOnce(&mut V)) {
+pub fn change<K: Ord, V: Default>(list: &mut Vec<(K, V)>, key: K, change: impl FnOnce(&mut V)) {
     let found = list.binary_search_by(|(known, _)| known.cmp(&key));
     let at = found.unwrap_or_else(|at| at);
     if found.is_err() {

@@ -1,9 +1,10 @@
 //! Whether parts of a pattern can match nothing.
 
-use super::ast::{Assertion, Ast, Node};
+use crate::ast::{Assertion, Ast, Node};
 
 /// Whether a match of `^` can be followed by nothing, so that it matters whether it holds at the end of the input.
-pub(super) fn line_start_can_end(ast: &Ast) -> bool {
+#[must_use]
+pub fn line_start_can_end(ast: &Ast) -> bool {
     can_end(&ast.root, false)
 }
 
@@ -23,7 +24,8 @@ fn can_end(node: &Node, followed: bool) -> bool {
 }
 
 /// Whether the node can match without taking a byte.
-pub(super) fn can_be_empty(node: &Node) -> bool {
+#[must_use]
+pub fn can_be_empty(node: &Node) -> bool {
     match node {
         Node::Set(_) => false,
         Node::Empty | Node::Assertion(_) | Node::Look { .. } | Node::BackReference { .. } => true,

@@ -2,12 +2,12 @@
 //!
 //! Source: `pcrepattern(3)`, with PCRE's default tables: everything beyond ASCII is no letter, no digit, no space.
 
-use super::error::PatternErrorKind;
-use super::parse::{Parsed, Parser};
-use crate::operators::byte_set::ByteSet;
+use crate::byte_set::ByteSet;
+use crate::error::PatternErrorKind;
+use crate::parse::{Parsed, Parser};
 
 /// Parses a class after its opening bracket.
-pub(super) fn parse(parser: &mut Parser<'_>, ignore_case: bool) -> Parsed<ByteSet> {
+pub(crate) fn parse(parser: &mut Parser<'_>, ignore_case: bool) -> Parsed<ByteSet> {
     let negated = parser.take(b"^");
     let mut set = ByteSet::EMPTY;
     let mut first = true;
@@ -56,7 +56,7 @@ pub(super) fn parse(parser: &mut Parser<'_>, ignore_case: bool) -> Parsed<ByteSe
 }
 
 /// What `\letter` stands for, where it stands for several bytes.
-pub(super) fn shorthand(letter: u8) -> Option<ByteSet> {
+pub(crate) fn shorthand(letter: u8) -> Option<ByteSet> {
     let set = match letter.to_ascii_lowercase() {
         b'd' => ByteSet::range(b'0', b'9'),
         b's' => space(),
@@ -70,7 +70,7 @@ pub(super) fn shorthand(letter: u8) -> Option<ByteSet> {
 }
 
 /// The byte that an escape writes, from the letter after the backslash on.
-pub(super) fn escape(parser: &mut Parser<'_>) -> Parsed<u8> {
+pub(crate) fn escape(parser: &mut Parser<'_>) -> Parsed<u8> {
     let Some(letter) = parser.next() else {
         return Err(parser.error(PatternErrorKind::TrailingBackslash));
     };
@@ -96,7 +96,7 @@ pub(super) fn escape(parser: &mut Parser<'_>) -> Parsed<u8> {
 }
 
 /// Up to three octal digits; 8 and 9 stand for themselves.
-pub(super) fn octal(parser: &mut Parser<'_>) -> Parsed<u8> {
+pub(crate) fn octal(parser: &mut Parser<'_>) -> Parsed<u8> {
     match parser.peek() {
         Some(byte @ (b'8' | b'9')) => {
             parser.skip(1);
@@ -192,22 +192,24 @@ fn number(digits: &[u8], radix: u32) -> Option<u8> {
     value.and_then(|value| u8::try_from(value).ok())
 }
 
-pub(super) fn not_newline() -> ByteSet {
+pub(crate) fn not_newline() -> ByteSet {
     ByteSet::of(b"\n").complement()
 }
 
 /// `\v`, and what `\R` matches besides CRLF.
-pub(super) fn vertical() -> ByteSet {
+pub(crate) fn vertical() -> ByteSet {
     ByteSet::of(b"\n\x0b\x0c\r\x85")
 }
 
 /// The bytes that `\b` and `\w` take for parts of a word.
-pub(super) fn word() -> ByteSet {
+pub(crate) fn word() -> ByteSet {
     (0..=0x7f).filter(|&byte: &u8| is_word(byte)).collect()
 }
 
 /// Whether `\w` matches the byte.
-pub(super) const fn is_word(byte: u8) -> bool {
+#[inline]
+#[must_use]
+pub const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 

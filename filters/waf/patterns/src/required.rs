@@ -10,10 +10,10 @@
 //!
 //! Of several requirements the one is taken that ordinary text fulfils least often, by a rough frequency of its bytes.
 
-use super::ast::{Assertion, Ast, Node};
-use crate::collections::insert;
-use crate::operators::byte_set::ByteSet;
-use crate::operators::requirement::{Requirement, byte_frequency as frequency};
+use crate::ast::{Assertion, Ast, Node};
+use crate::byte_set::ByteSet;
+use crate::requirement::{Requirement, byte_frequency as frequency};
+use portcullis_collections::insert;
 
 /// The most bytes of a class that are written out.
 const MAX_CLASS: usize = 16;
@@ -29,7 +29,9 @@ const MAX_SET: f32 = 0.1;
 /// Bytes that are more frequent than this together are no good escapes.
 const MAX_ESCAPES: f32 = 0.02;
 
-pub(super) fn requirement(ast: &Ast) -> Requirement {
+/// What every input fulfils that the pattern matches.
+#[must_use]
+pub fn requirement(ast: &Ast) -> Requirement {
     let found = analyse(&ast.root);
     let literals = found.best().map(Literals::into_list).unwrap_or_default();
     let Found { bytes, more_bytes, min_length, .. } = found;
@@ -71,7 +73,8 @@ fn bytes_of(node: &Node) -> Option<ByteSet> {
 }
 
 /// How many bytes a match takes at least.
-pub(super) fn min_length(node: &Node) -> usize {
+#[must_use]
+pub fn min_length(node: &Node) -> usize {
     match node {
         Node::Empty | Node::Assertion(_) | Node::Look { .. } | Node::BackReference { .. } => 0,
         Node::Set(_) => 1,

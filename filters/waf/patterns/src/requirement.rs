@@ -1,6 +1,8 @@
 //! What an input must have for an operator to match at all, so that one pass over the input rules most rules out.
 
-use super::byte_set::ByteSet;
+use portcullis_collections::sorted;
+
+use crate::byte_set::ByteSet;
 
 /// Conditions that every matching input fulfils: if one of them does not hold, the operator does not match.
 ///
@@ -22,9 +24,12 @@ pub struct Requirement {
 
 impl Requirement {
     /// The requirement that the input holds at least one of `literals`, in any case.
-    pub(super) fn any_of<'a>(literals: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let mut literals: Vec<Vec<u8>> = literals.into_iter().map(<[u8]>::to_ascii_lowercase).collect();
-        literals = crate::collections::sorted(literals);
+    pub fn any_of<'a>(literals: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        Self::any_lower(literals.into_iter().map(<[u8]>::to_ascii_lowercase).collect())
+    }
+
+    fn any_lower(literals: Vec<Vec<u8>>) -> Self {
+        let mut literals = sorted(literals);
         literals.dedup();
         let min_length = literals.iter().map(Vec::len).min().unwrap_or(0);
         if min_length == 0 {
@@ -53,7 +58,8 @@ impl Requirement {
 }
 
 /// How often a byte occurs in ordinary headers, arguments and JSON, roughly. Upper case counts as its lower case.
-pub(crate) const fn byte_frequency(byte: u8) -> f32 {
+#[must_use]
+pub const fn byte_frequency(byte: u8) -> f32 {
     match byte.to_ascii_lowercase() {
         b'e' => 0.08,
         b'a' | b'i' | b'n' | b'o' | b'r' | b's' | b't' => 0.05,

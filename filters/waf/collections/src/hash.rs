@@ -1,10 +1,11 @@
-//! FxHash, for tables in memory: fast, and no secret. What clients can bring to collide costs no more than comparisons,
-//! bounded where the tables are.
-
 const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
 
+/// FxHash, for tables in memory: fast, and no secret. What clients can bring to collide costs no more than comparisons,
+/// bounded where the tables are.
+///
 /// Its highest bits are the best, and the lowest have some of them.
-pub(crate) fn hash(bytes: &[u8]) -> u64 {
+#[inline]
+pub fn hash(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
     let mut hash = bytes.len() as u64;
     for word in words {
@@ -21,6 +22,7 @@ pub(crate) fn hash(bytes: &[u8]) -> u64 {
     hash ^ hash >> 32
 }
 
+#[inline]
 fn add(hash: u64, word: u64) -> u64 {
     (hash.rotate_left(5) ^ word).wrapping_mul(FACTOR)
 }

@@ -29,6 +29,7 @@ impl ByteSet {
     }
 
     /// Adds a byte.
+    #[inline]
     pub fn insert(&mut self, byte: u8) {
         if let Some(word) = self.0.get_mut(usize::from(byte >> 6)) {
             *word |= 1 << (byte & 63);
@@ -37,12 +38,14 @@ impl ByteSet {
 
     /// Whether the byte is in the set.
     #[must_use]
+    #[inline]
     pub fn contains(&self, byte: u8) -> bool {
         self.0.get(usize::from(byte >> 6)).is_some_and(|word| word >> (byte & 63) & 1 == 1)
     }
 
     /// Both sets together.
     #[must_use]
+    #[inline]
     pub fn union(self, other: Self) -> Self {
         self.zip(other, |a, b| a | b)
     }

@@ -1,33 +1,38 @@
 //! Compiles a syntax tree for the backtracking matcher.
 
-use super::ast::{Assertion, Ast, Mode, Node};
-use super::empty::can_be_empty;
-use super::error::PatternErrorKind;
-use crate::operators::byte_set::ByteSet;
+use crate::ast::{Assertion, Ast, Mode, Node};
+use crate::byte_set::ByteSet;
+use crate::empty::can_be_empty;
+use crate::error::PatternErrorKind;
 
 /// The largest program, in instructions: counted repetitions are written out.
 const MAX_INSTRUCTIONS: usize = 50_000;
 
 /// Instructions for the matcher in `vm.rs`.
 #[derive(Clone, Debug)]
-pub(super) struct Program {
-    pub(super) code: Vec<Inst>,
+pub struct Program {
+    /// Where to begin, and what follows.
+    pub code: Vec<Inst>,
     /// How many groups there are, the whole match included.
-    pub(super) groups: usize,
+    pub groups: usize,
     /// How many positions a search keeps: two for each group and one for each loop that could stand still.
-    pub(super) slots: usize,
+    pub slots: usize,
     /// The bytes that a match can start with; `None` if it can be empty.
-    pub(super) first: Option<ByteSet>,
+    pub first: Option<ByteSet>,
     /// What can follow from an instruction at a position depends on these two alone.
-    pub(super) is_regular: bool,
+    pub is_regular: bool,
     /// Bytes.
     memory: usize,
 }
 
+/// One of a program's instructions. Targets are indices of instructions.
 #[derive(Clone, Debug)]
-pub(super) enum Inst {
+pub enum Inst {
+    /// Take a byte of the set.
     Set(ByteSet),
+    /// Go on if the condition holds.
     Assert(Assertion),
+    /// Go on at the target.
     Jump(usize),
     /// Try the first target, then the second.
     Split(usize, usize),
@@ -35,38 +40,52 @@ pub(super) enum Inst {
     Choice(Box<Choice>),
     /// A loop over single bytes, which needs no instruction for each turn.
     Loop {
+        /// What it takes.
         set: ByteSet,
+        /// How many bytes at least.
         min: usize,
+        /// How many bytes at most.
         max: usize,
+        /// How many are tried first.
         mode: Mode,
     },
     /// Store the position in a slot.
     Save(usize),
     /// Go on at the target if the position is still the one in the slot: the loop's last turn took nothing.
     LeaveIfStill {
+        /// The slot.
         slot: usize,
+        /// Where to go on.
         target: usize,
     },
     /// Run what follows up to `Accept` on its own, `back` bytes before here, then go on at `end` from here.
     Look {
+        /// It must not match.
         negative: bool,
+        /// Bytes.
         back: usize,
+        /// The instruction after the `Accept`.
         end: usize,
     },
     /// Run what follows up to `Accept` on its own, then go on at `end` from where that ended.
     Atomic {
+        /// The instruction after the `Accept`.
         end: usize,
     },
+    /// Take what a group has matched.
     BackReference {
+        /// Its number.
         group: usize,
+        /// ASCII letters match in either case.
         ignore_case: bool,
     },
+    /// The end of the program, or of a part that runs on its own.
     Accept,
 }
 
 /// Where to go on from a choice, in the order in which it is tried, by the next byte.
 #[derive(Clone, Debug)]
-pub(super) struct Choice {
+pub struct Choice {
     /// Lists of targets.
     lists: Vec<Box<[usize]>>,
     /// Which of the lists a byte has.
@@ -76,7 +95,12 @@ pub(super) struct Choice {
 /// From how many branches on a choice is a [`Choice`].
 const MANY: usize = 5;
 
-pub(super) fn compile(ast: &Ast) -> Result<Program, PatternErrorKind> {
+/// Compiles a pattern.
+///
+/// # Errors
+///
+/// The program would be too large, or a look-behind has no fixed length.
+pub fn compile(ast: &Ast) -> Result<Program, PatternErrorKind> {
     let mut compiler = Compiler { code: Vec::new(), slots: 2 * (ast.groups + 1) };
     compiler.node(&ast.root)?;
     compiler.push(Inst::Accept)?;
@@ -96,7 +120,8 @@ pub(super) fn compile(ast: &Ast) -> Result<Program, PatternErrorKind> {
 
 impl Program {
     /// Bytes of memory.
-    pub(super) fn memory(&self) -> usize {
+    #[must_use]
+    pub fn memory(&self) -> usize {
         self.memory
     }
 }
@@ -128,7 +153,10 @@ impl Choice {
         Self { lists, by_byte }
     }
 
-    pub(super) fn targets(&self, next: Option<u8>) -> &[usize] {
+    /// Where to go on before this byte, or at the end of the input.
+    #[inline]
+    #[must_use]
+    pub fn targets(&self, next: Option<u8>) -> &[usize] {
         let list =
             next.and_then(|byte| self.by_byte.get(usize::from(byte))).map_or(0, |list| usize::from(*list));
         self.lists.get(list).map_or(&[], |targets| targets)
@@ -334,7 +362,8 @@ fn width(node: &Node) -> Option<usize> {
 }
 
 /// A superset of the bytes that a match of the sequence starts with; `None` if it can be empty.
-pub(super) fn first_of(nodes: &[Node]) -> Option<ByteSet> {
+#[must_use]
+pub fn first_of(nodes: &[Node]) -> Option<ByteSet> {
     let end = nodes.iter().position(|node| !can_be_empty(node))?;
     Some(nodes.iter().take(end + 1).fold(ByteSet::EMPTY, |first, node| first.union(first_bytes(node))))
 }
