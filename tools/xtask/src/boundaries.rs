@@ -4,10 +4,11 @@
 
 use std::process::Command;
 
-const CORES: [&str; 12] = [
+const CORES: [&str; 13] = [
     "portcullis-trace",
     "portcullis-collections",
     "portcullis-patterns",
+    "portcullis-xml",
     "portcullis-seclang",
     "portcullis-engine",
     "portcullis-libinjection",

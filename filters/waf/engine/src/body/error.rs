@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use portcullis_xml::XmlError;
+
 /// Why a body processor stopped early. The text is fit for `REQBODY_ERROR_MSG`; where ModSecurity has words for it, it
 /// has those, as rules and their users compare them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,6 +212,22 @@ impl fmt::Display for BodyError {
             Self::MultipartHiddenFilename => "Multipart: Invalid Content-Disposition header (filename).",
             Self::MultipartNoName => "Multipart: Content-Disposition header missing name field.",
         })
+    }
+}
+
+impl From<XmlError> for BodyError {
+    fn from(error: XmlError) -> Self {
+        match error {
+            XmlError::Stopped => Self::Stopped,
+            XmlError::TooManyBytes => Self::TooManyBytes,
+            XmlError::TooDeep => Self::TooDeep,
+            XmlError::Syntax(at) => Self::XmlSyntax(at),
+            XmlError::NoRoot => Self::XmlNoRoot,
+            XmlError::Unclosed => Self::XmlUnclosed,
+            XmlError::OutsideRoot => Self::XmlOutsideRoot,
+            XmlError::Encoding => Self::XmlEncoding,
+            XmlError::Entity => Self::XmlEntity,
+        }
     }
 }
 

@@ -9,9 +9,6 @@ mod error;
 mod json;
 mod multipart;
 mod urlencoded;
-mod xml;
-mod xml_entities;
-mod xpath;
 
 #[cfg(test)]
 mod tests;
@@ -24,9 +21,8 @@ pub(crate) use multipart::offset_in;
 pub use multipart::{
     File, MultipartFlags, MultipartNote, MultipartSink, UnmatchedBoundary, parse as multipart,
 };
+pub use portcullis_xml::{XPath, XPathError, XPathProblem, XmlSink, XmlTree};
 pub use urlencoded::parse as urlencoded;
-pub use xml::{XmlSink, parse as xml};
-pub use xpath::{XPath, XPathError, XPathProblem, XmlTree};
 
 /// Takes the arguments of a body or a query string.
 pub trait ArgumentSink {
@@ -56,6 +52,21 @@ impl Default for Limits {
     fn default() -> Self {
         Self { arguments: 1000, depth: 512, bytes: 64 << 10, files: 100 }
     }
+}
+
+impl Limits {
+    pub(crate) fn of_xml(&self) -> portcullis_xml::Limits {
+        portcullis_xml::Limits { depth: self.depth, bytes: self.bytes }
+    }
+}
+
+/// Hands the text and the attributes of an XML body to `sink`. An empty body holds none.
+///
+/// # Errors
+///
+/// The body is not well formed, a limit is exceeded, or the sink stopped the parser.
+pub fn xml(input: &[u8], limits: &Limits, sink: &mut dyn XmlSink) -> Result<(), BodyError> {
+    Ok(portcullis_xml::parse(input, &limits.of_xml(), sink)?)
 }
 
 /// Counts against the limits on the way to a sink.

@@ -29,7 +29,6 @@ mod rx_global;
 mod str_eq;
 mod str_match;
 mod validate_byte_range;
-mod validate_dtd;
 mod validate_url_encoding;
 mod validate_utf8_encoding;
 mod verify_cc;
@@ -43,8 +42,6 @@ mod tests;
 
 use std::borrow::Cow;
 
-use crate::body::Limits;
-
 pub use captures::Captures;
 pub use error::OperatorError;
 pub use known_patterns::KnownPatterns;
@@ -52,8 +49,9 @@ pub(crate) use number::NumberTest;
 pub use pcre::{LimitExceeded, MATCH_LIMIT};
 pub(crate) use portcullis_patterns::byte_frequency;
 pub use portcullis_patterns::{ByteSet, PatternError, PatternErrorKind, Requirement};
-pub use validate_dtd::DtdError;
-pub(crate) use validate_dtd::{Dtd, Validity};
+use portcullis_xml::Dtd;
+pub use portcullis_xml::DtdError;
+use portcullis_xml::dtd::Validity;
 
 /// Where operators find the data files that they name (`@pmFromFile`, `@ipMatchFromFile`).
 pub trait Resources {
@@ -209,7 +207,9 @@ impl Operator {
             Kind::Pm(pm) => pm.matches(input, captures),
             Kind::Rx(rx) => rx.matches(input, captures)?,
             Kind::ValidateByteRange(allowed) => validate_byte_range::matches(*allowed, input),
-            Kind::ValidateDtd(dtd) => !matches!(dtd.validate(input, &Limits::default()), Validity::Valid),
+            Kind::ValidateDtd(dtd) => {
+                !matches!(dtd.validate(input, &portcullis_xml::Limits::default()), Validity::Valid)
+            }
             Kind::Verify(verify) => verify.matches(input, captures)?,
         })
     }

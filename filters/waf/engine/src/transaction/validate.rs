@@ -1,10 +1,12 @@
-//! `@validateDTD` on the body. ModSecurity v3, `validate_dtd.cc`.
+//! `@validateDTD` on the body. ModSecurity v3, `validate_dtd.cc`: it matches what is not valid, what is not well formed, and what is no
+//! XML body at all. The DTD is a file of the rule set, read when the rules are loaded and refused there if it is none.
 
 use portcullis_seclang::ast::VariableName;
+use portcullis_xml::Dtd;
+use portcullis_xml::dtd::Validity;
 
 use super::{Found, RuleState, Transaction, debug};
 use crate::body::Limits;
-use crate::operators::{Dtd, Validity};
 use crate::plan::{Condition, Link, Plan};
 
 impl Transaction {
@@ -37,7 +39,7 @@ impl Transaction {
             return false;
         };
         let limits = Limits { depth: plan.settings.json_depth_limit, ..Limits::default() };
-        match dtd.validate(self.memory.values.bytes(document), &limits) {
+        match dtd.validate(self.memory.values.bytes(document), &limits.of_xml()) {
             Validity::Valid => {
                 let name = self.expand(plan, &condition.argument);
                 debug!(

@@ -1,59 +1,80 @@
-//! `@validateDTD`: whether an XML body breaks a DTD. Sources: ModSecurity v3, `validate_dtd.cc`; XML 1.0 (Fifth Edition),
-//! section 3; for the words of the violations, libxml2's `valid.c`.
-//!
-//! The DTD is a file of the rule set, read when the rules are loaded and refused there if it is none. It is one file: external
-//! parameter entities and conditional sections are refused. What the document itself declares or names is not looked at.
-//! As in ModSecurity the operator matches what is not valid, what is not well formed, and what is no XML body at all.
-
-mod dtd;
-mod model;
-
-#[cfg(test)]
-mod tests;
+//! Whether a document breaks a DTD: XML 1.0 (Fifth Edition), section 3.
 
 use std::fmt;
 use std::ops::ControlFlow;
 
-use crate::body::{self, BodyError, Limits, XmlSink};
-use dtd::{AttributeDefault, AttributeType, Content};
-use model::Matching;
 use portcullis_collections::Map;
 
-pub(crate) use dtd::Dtd;
-pub use dtd::DtdError;
+use super::model::Matching;
+use super::{AttributeDefault, AttributeType, Content, Dtd};
+use crate::{Limits, XmlError, XmlSink, parse};
 
 /// How many violations are told.
-const MAX_VIOLATIONS: usize = 16;
+pub(super) const MAX_VIOLATIONS: usize = 16;
 
 /// Why a document is not valid, in libxml2's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Violation {
+pub enum Violation {
+    /// The element is not declared.
     NoElement(String),
+    /// The element's children are not as its content model says.
     Content(String),
+    /// The element is to be empty.
     NotEmpty(String),
-    NotAmong { child: String, element: String },
-    NoAttribute { attribute: String, element: String },
-    Missing { attribute: String, element: String },
-    NotEnumerated { attribute: String, element: String },
-    NotFixed { attribute: String, element: String },
-    Syntax { attribute: String, element: String },
+    /// The child is none of those that may stand among the element's text.
+    NotAmong {
+        /// Its name.
+        child: String,
+        /// The element that holds it.
+        element: String,
+    },
+    /// What is wrong with an attribute.
+    Attribute {
+        /// What.
+        problem: AttributeProblem,
+        /// Its name.
+        attribute: String,
+        /// The element that has it.
+        element: String,
+    },
+    /// Two elements have this ID.
     SameId(String),
+    /// No element has the ID that is referred to.
     UnknownId(String),
 }
 
+/// What is wrong with an attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttributeProblem {
+    /// It is not declared.
+    Undeclared,
+    /// It is required, and not there.
+    Missing,
+    /// Its value is none of those that are listed.
+    NotEnumerated,
+    /// Its value is another than the fixed one.
+    NotFixed,
+    /// Its value does not have the form of its type.
+    Syntax,
+}
+
 /// What a document is to a DTD.
-pub(crate) enum Validity {
+pub enum Validity {
+    /// It breaks nothing.
     Valid,
+    /// It is no XML document.
     NotWellFormed,
+    /// It breaks the DTD; some of the places where it does.
     Invalid(Vec<Violation>),
 }
 
 impl Dtd {
-    pub(crate) fn validate(&self, document: &[u8], limits: &Limits) -> Validity {
+    /// Whether a document breaks the DTD.
+    pub fn validate(&self, document: &[u8], limits: &Limits) -> Validity {
         let mut validator = Validator::new(self);
-        match body::xml(document, limits, &mut validator) {
+        match parse(document, limits, &mut validator) {
             Ok(()) => {}
-            Err(BodyError::Stopped) if !validator.violations.is_empty() => {}
+            Err(XmlError::Stopped) if !validator.violations.is_empty() => {}
             Err(_) => return Validity::NotWellFormed,
         }
         validator.check_references();
@@ -137,21 +158,24 @@ impl<'d> Validator<'d> {
     fn check_attributes(&mut self, element: &str) -> ControlFlow<()> {
         let attributes = std::mem::take(&mut self.attributes);
         let Some(declared) = self.dtd.attributes(element) else { return ControlFlow::Continue(()) };
-        let names = |attribute: &str| (attribute.to_owned(), element.to_owned());
+        let wrong = |problem, attribute: &str| Violation::Attribute {
+            problem,
+            attribute: attribute.to_owned(),
+            element: element.to_owned(),
+        };
         for (name, value) in &attributes {
-            let (attribute, element) = names(name);
             let Some(declaration) = declared.iter().find(|declaration| declaration.name == *name) else {
-                self.tell(Violation::NoAttribute { attribute, element })?;
+                self.tell(wrong(AttributeProblem::Undeclared, name))?;
                 continue;
             };
             let value = declaration.kind.normalised(value);
             let violation = match &declaration.kind {
                 AttributeType::Enumeration(values) if !values.contains(&value) => {
-                    Some(Violation::NotEnumerated { attribute, element })
+                    Some(wrong(AttributeProblem::NotEnumerated, name))
                 }
-                kind if !kind.allows(&value) => Some(Violation::Syntax { attribute, element }),
+                kind if !kind.allows(&value) => Some(wrong(AttributeProblem::Syntax, name)),
                 _ if matches!(&declaration.default, AttributeDefault::Fixed(fixed) if *fixed != value) => {
-                    Some(Violation::NotFixed { attribute, element })
+                    Some(wrong(AttributeProblem::NotFixed, name))
                 }
                 AttributeType::Id if !self.ids.add(value.clone(), ()) => Some(Violation::SameId(value)),
                 AttributeType::IdReferences => {
@@ -168,8 +192,7 @@ impl<'d> Validator<'d> {
             if declaration.default == AttributeDefault::Required
                 && !attributes.iter().any(|(name, _)| *name == declaration.name)
             {
-                let (attribute, element) = names(&declaration.name);
-                self.tell(Violation::Missing { attribute, element })?;
+                self.tell(wrong(AttributeProblem::Missing, &declaration.name))?;
             }
         }
         ControlFlow::Continue(())
@@ -235,6 +258,7 @@ impl XmlSink for Validator<'_> {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use AttributeProblem as P;
         use Violation as V;
         match self {
             V::NoElement(name) => write!(f, "No declaration for element {name}"),
@@ -243,21 +267,19 @@ impl fmt::Display for Violation {
             V::NotAmong { child, element } => {
                 write!(f, "Element {child} is not declared in {element} list of possible children")
             }
-            V::NoAttribute { attribute, element } => {
-                write!(f, "No declaration for attribute {attribute} of element {element}")
-            }
-            V::Missing { attribute, element } => {
-                write!(f, "Element {element} does not carry attribute {attribute}")
-            }
-            V::NotEnumerated { attribute, element } => {
-                write!(f, "Value for attribute {attribute} of {element} is not among the enumerated set")
-            }
-            V::NotFixed { attribute, element } => {
-                write!(f, "Value for attribute {attribute} of {element} is different from default")
-            }
-            V::Syntax { attribute, element } => {
-                write!(f, "Syntax of value for attribute {attribute} of {element} is not valid")
-            }
+            V::Attribute { problem, attribute, element } => match problem {
+                P::Undeclared => write!(f, "No declaration for attribute {attribute} of element {element}"),
+                P::Missing => write!(f, "Element {element} does not carry attribute {attribute}"),
+                P::NotEnumerated => {
+                    write!(f, "Value for attribute {attribute} of {element} is not among the enumerated set")
+                }
+                P::NotFixed => {
+                    write!(f, "Value for attribute {attribute} of {element} is different from default")
+                }
+                P::Syntax => {
+                    write!(f, "Syntax of value for attribute {attribute} of {element} is not valid")
+                }
+            },
             V::SameId(id) => write!(f, "ID {id} already defined"),
             V::UnknownId(id) => write!(f, "IDREF attribute references an unknown ID \"{id}\""),
         }

@@ -1,13 +1,13 @@
 use std::ops::ControlFlow;
 
 use super::{XPath, XPathProblem, XmlTree};
-use crate::body::{BodyError, Limits};
+use crate::{Limits, XmlError};
 
 const NAMESPACES: &[(&[u8], &[u8])] = &[(b"s", b"urn:soap"), (b"e", b"")];
 
-fn parse(document: &str) -> (XmlTree, Result<(), BodyError>) {
+fn parse(document: &str) -> (XmlTree, Result<(), XmlError>) {
     let mut tree = XmlTree::default();
-    let result = crate::body::xml(document.as_bytes(), &Limits::default(), &mut tree);
+    let result = crate::parse(document.as_bytes(), &Limits::default(), &mut tree);
     tree.finish();
     (tree, result)
 }
@@ -118,10 +118,10 @@ fn refusals_say_where() {
 fn documents_have_limits() {
     let wide = format!("<a>{}</a>", "<b/>".repeat(100_000));
     let (tree, result) = parse(&wide);
-    assert_eq!((result, tree.is_full()), (Err(BodyError::Stopped), true));
+    assert_eq!((result, tree.is_full()), (Err(XmlError::Stopped), true));
     let declarations: String = (0..300).map(|number| format!(" xmlns:n{number}='u'")).collect();
     let (tree, result) = parse(&format!("<a{declarations}/>"));
-    assert_eq!((result, tree.is_full()), (Err(BodyError::Stopped), true));
+    assert_eq!((result, tree.is_full()), (Err(XmlError::Stopped), true));
     let siblings = "<b xmlns:n='u'/>".repeat(1000);
     let (tree, result) = parse(&format!("<a>{siblings}</a>"));
     assert_eq!((result, tree.is_full()), (Ok(()), false));

@@ -76,7 +76,7 @@ impl XPath {
     pub fn evaluate(
         &self,
         tree: &XmlTree,
-        take: &mut impl FnMut(&[u8]) -> ControlFlow<()>,
+        take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let mut set = vec![XmlTree::ROOT];
         for step in &self.steps {

@@ -1,7 +1,8 @@
 //! A DTD, a document, and what is said of it.
 
-use super::dtd::DtdProblem;
+use super::validate::MAX_VIOLATIONS;
 use super::*;
+use crate::Limits;
 
 const CASES: &[(&str, &str, &[&str])] = &[
     ("<!ELEMENT a EMPTY>", "<a/>", &[]),

@@ -2,7 +2,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-use crate::body::XmlSink;
+use crate::XmlSink;
 
 /// The most elements, attributes and pieces of text together.
 const MAX_NODES: usize = 100_000;

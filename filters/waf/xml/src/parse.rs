@@ -1,9 +1,4 @@
-//! XML bodies: all text for `XML:/*`, all attribute values for `XML://@*`, and the elements around them for XPath.
-//!
-//! Nothing outside the document is ever read. Entities that it declares itself are expanded, within limits, as libxml2
-//! does where ModSecurity asks it for a node's text; external ones stand for nothing. A document that is not UTF-8 is read as Latin-1 if it declares an encoding that
-//! extends ASCII; one in another encoding, such as UTF-16, is refused. Source: ModSecurity v3, `xml.cc`; XML 1.0 (Fifth
-//! Edition).
+//! Reads a document.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -12,11 +7,11 @@ use std::ops::ControlFlow;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
-use super::xml_entities::Entities;
-use super::{BodyError, Budget, Limits, stopped};
+use crate::entities::Entities;
+use crate::{Limits, XmlError};
 
 /// Takes the content of an XML body in document order. The slices are only valid during the call; `Break` ends the
-/// parsing with [`BodyError::Stopped`].
+/// parsing with [`XmlError::Stopped`].
 pub trait XmlSink {
     /// A piece of character data: text, a resolved reference, or a CDATA section. `XML:/*` is all pieces joined.
     fn text(&mut self, text: &[u8]) -> ControlFlow<()>;
@@ -42,7 +37,7 @@ pub trait XmlSink {
 ///
 /// The body is not well formed, a limit is exceeded, or the sink stopped the parser.
 #[inline(never)]
-pub fn parse(input: &[u8], limits: &Limits, sink: &mut dyn XmlSink) -> Result<(), BodyError> {
+pub fn parse(input: &[u8], limits: &Limits, sink: &mut dyn XmlSink) -> Result<(), XmlError> {
     if input.is_empty() {
         return Ok(());
     }
@@ -50,11 +45,11 @@ pub fn parse(input: &[u8], limits: &Limits, sink: &mut dyn XmlSink) -> Result<()
     // Control characters are none that a document may have (XML 1.0, 2.2), which quick-xml does not see to.
     let control = |byte: u8| matches!(byte, 0..0x09 | 0x0b | 0x0c | 0x0e..0x20);
     if let Some(at) = input.bytes().position(control) {
-        return Err(BodyError::XmlSyntax(at as u64));
+        return Err(XmlError::Syntax(at as u64));
     }
     let mut reader = Reader::from_str(&input);
     reader.config_mut().check_comments = true;
-    let mut budget = Budget::new(limits, input.len());
+    let mut left = limits.bytes.saturating_add(input.len());
     let (mut depth, mut roots, mut entities) = (0_usize, 0_usize, Entities::new());
     loop {
         match next(&mut reader)? {
@@ -62,14 +57,14 @@ pub fn parse(input: &[u8], limits: &Limits, sink: &mut dyn XmlSink) -> Result<()
                 roots += usize::from(depth == 0);
                 depth += 1;
                 if depth > limits.depth {
-                    return Err(BodyError::TooDeep);
+                    return Err(XmlError::TooDeep);
                 }
-                attributes(&element, &entities, reader.buffer_position(), &mut budget, sink)?;
+                attributes(&element, &entities, reader.buffer_position(), &mut left, sink)?;
                 stopped(sink.start_element(element.name().as_ref().as_bytes()))?;
             }
             Event::Empty(element) => {
                 roots += usize::from(depth == 0);
-                attributes(&element, &entities, reader.buffer_position(), &mut budget, sink)?;
+                attributes(&element, &entities, reader.buffer_position(), &mut left, sink)?;
                 stopped(sink.start_element(element.name().as_ref().as_bytes()))?;
                 sink.end_element();
             }
@@ -79,34 +74,34 @@ pub fn parse(input: &[u8], limits: &Limits, sink: &mut dyn XmlSink) -> Result<()
             }
             Event::Text(text) if depth == 0 => {
                 if !text.trim_ascii().is_empty() {
-                    return Err(BodyError::XmlOutsideRoot);
+                    return Err(XmlError::OutsideRoot);
                 }
             }
-            Event::CData(_) | Event::GeneralRef(_) if depth == 0 => return Err(BodyError::XmlOutsideRoot),
-            Event::Text(text) => piece(&text.xml10_content(), &mut budget, sink)?,
-            Event::CData(text) => piece(&text.xml10_content(), &mut budget, sink)?,
+            Event::CData(_) | Event::GeneralRef(_) if depth == 0 => return Err(XmlError::OutsideRoot),
+            Event::Text(text) => piece(&text.xml10_content(), &mut left, sink)?,
+            Event::CData(text) => piece(&text.xml10_content(), &mut left, sink)?,
             Event::GeneralRef(reference) => {
                 let mut buffer = [0; 4];
                 let text = resolve(&reference, &entities, &mut buffer)?;
-                piece(text, &mut budget, sink)?;
+                piece(text, &mut left, sink)?;
             }
             Event::DocType(dtd) => entities.declare(&dtd)?,
             Event::Comment(_) | Event::PI(_) => sink.aside(),
             Event::Decl(_) => {}
-            Event::Eof if depth > 0 => return Err(BodyError::XmlUnclosed),
-            Event::Eof if roots == 0 => return Err(BodyError::XmlNoRoot),
+            Event::Eof if depth > 0 => return Err(XmlError::Unclosed),
+            Event::Eof if roots == 0 => return Err(XmlError::NoRoot),
             Event::Eof => return Ok(()),
         }
         if roots > 1 {
-            return Err(BodyError::XmlOutsideRoot);
+            return Err(XmlError::OutsideRoot);
         }
     }
 }
 
 // Apart: LLVM puts all of the reader into its only caller, and V8 compiles one function of that size with twice the memory.
 #[inline(never)]
-fn next<'a>(reader: &mut Reader<&'a [u8]>) -> Result<Event<'a>, BodyError> {
-    reader.read_event().map_err(|_| BodyError::XmlSyntax(reader.error_position()))
+fn next<'a>(reader: &mut Reader<&'a [u8]>) -> Result<Event<'a>, XmlError> {
+    reader.read_event().map_err(|_| XmlError::Syntax(reader.error_position()))
 }
 
 #[inline(never)]
@@ -114,17 +109,17 @@ fn attributes(
     element: &BytesStart<'_>,
     entities: &Entities,
     position: u64,
-    budget: &mut Budget,
+    left: &mut usize,
     sink: &mut dyn XmlSink,
-) -> Result<(), BodyError> {
+) -> Result<(), XmlError> {
     for attribute in element.attributes() {
-        let attribute = attribute.map_err(|_| BodyError::XmlSyntax(position))?;
+        let attribute = attribute.map_err(|_| XmlError::Syntax(position))?;
         let name = attribute.key.as_ref();
-        let left = Cell::new(budget.bytes);
-        let resolve = |entity: &str| entities.get_within(entity, &left);
+        let within = Cell::new(*left);
+        let resolve = |entity: &str| entities.get_within(entity, &within);
         let value = attribute.normalized_value_with(XmlVersion::Implicit1_0, 1, resolve);
-        let value = value.map_err(|_| BodyError::XmlEntity)?;
-        budget.spend(name.len().saturating_add(value.len()))?;
+        let value = value.map_err(|_| XmlError::Entity)?;
+        spend(left, name.len().saturating_add(value.len()))?;
         let prefix = if name == "xmlns" { Some("") } else { name.strip_prefix("xmlns:") };
         stopped(match prefix {
             Some(prefix) => sink.namespace(prefix.as_bytes(), value.as_bytes()),
@@ -134,26 +129,38 @@ fn attributes(
     Ok(())
 }
 
-fn piece(text: &str, budget: &mut Budget, sink: &mut dyn XmlSink) -> Result<(), BodyError> {
-    budget.spend(text.len())?;
+fn piece(text: &str, left: &mut usize, sink: &mut dyn XmlSink) -> Result<(), XmlError> {
+    spend(left, text.len())?;
     stopped(sink.text(text.as_bytes()))
+}
+
+fn spend(left: &mut usize, bytes: usize) -> Result<(), XmlError> {
+    *left = left.checked_sub(bytes).ok_or(XmlError::TooManyBytes)?;
+    Ok(())
+}
+
+fn stopped(flow: ControlFlow<()>) -> Result<(), XmlError> {
+    match flow {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(XmlError::Stopped),
+    }
 }
 
 fn resolve<'a>(
     reference: &BytesRef<'_>,
     entities: &'a Entities,
     buffer: &'a mut [u8; 4],
-) -> Result<&'a str, BodyError> {
+) -> Result<&'a str, XmlError> {
     match reference.resolve_char_ref() {
         Ok(Some(character)) => Ok(character.encode_utf8(buffer)),
-        Ok(None) => entities.get(reference).ok_or(BodyError::XmlEntity),
-        Err(_) => Err(BodyError::XmlEntity),
+        Ok(None) => entities.get(reference).ok_or(XmlError::Entity),
+        Err(_) => Err(XmlError::Entity),
     }
 }
 
 /// The document in UTF-8, as its declaration says.
 #[inline(never)]
-fn to_utf8(input: &[u8]) -> Result<Cow<'_, str>, BodyError> {
+fn to_utf8(input: &[u8]) -> Result<Cow<'_, str>, XmlError> {
     let declared = declared_encoding(input).map(<[u8]>::to_ascii_lowercase);
     let extends_ascii = |name: &[u8]| {
         [b"utf-8".as_slice(), b"us-ascii", b"ascii", b"iso-8859-", b"latin", b"windows-125", b"koi8-"]
@@ -161,11 +168,11 @@ fn to_utf8(input: &[u8]) -> Result<Cow<'_, str>, BodyError> {
             .any(|known| name.starts_with(known))
     };
     if declared.as_deref().is_some_and(|name| !extends_ascii(name)) {
-        return Err(BodyError::XmlEncoding);
+        return Err(XmlError::Encoding);
     }
     match (str::from_utf8(input), declared.as_deref()) {
         (Ok(text), _) => Ok(Cow::Borrowed(text)),
-        (Err(_), None | Some(b"utf-8")) => Err(BodyError::XmlEncoding),
+        (Err(_), None | Some(b"utf-8")) => Err(XmlError::Encoding),
         (Err(_), Some(_)) => Ok(Cow::Owned(input.iter().copied().map(char::from).collect())),
     }
 }

@@ -1,9 +1,22 @@
-//! Document type definitions: XML 1.0 (Fifth Edition), sections 2.8, 3.2, 3.3 and 4.2.
+//! Document type definitions, for `@validateDTD`: XML 1.0 (Fifth Edition), sections 2.8, 3.2, 3.3 and 4.2. For the words of the
+//! violations, libxml2's `valid.c`.
+//!
+//! A DTD is one file: external parameter entities and conditional sections are refused. What a document itself declares or names
+//! is not looked at.
+
+mod model;
+mod validate;
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
-use super::model::{Model, Particle};
 use portcullis_collections::Map;
+
+use model::{Model, Particle};
+
+pub use validate::{AttributeProblem, Validity, Violation};
 
 /// The most bytes of a DTD with its parameter entities expanded.
 const MAX_BYTES: usize = 1 << 20;
@@ -12,14 +25,14 @@ const MAX_DEPTH: usize = 32;
 
 /// The elements that a DTD declares, and their attributes.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Dtd {
+pub struct Dtd {
     contents: Map<String, Content>,
     attributes: Map<String, Vec<Attribute>>,
 }
 
 /// What an element may hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Content {
+enum Content {
     Empty,
     Any,
     /// Text, and these elements.
@@ -29,15 +42,15 @@ pub(super) enum Content {
 
 /// An attribute of an element.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Attribute {
-    pub(super) name: String,
-    pub(super) kind: AttributeType,
-    pub(super) default: AttributeDefault,
+struct Attribute {
+    name: String,
+    kind: AttributeType,
+    default: AttributeDefault,
 }
 
 /// Which values an attribute may have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum AttributeType {
+enum AttributeType {
     Text,
     Id,
     IdReferences,
@@ -50,7 +63,7 @@ pub(super) enum AttributeType {
 
 /// What holds where an attribute is absent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum AttributeDefault {
+enum AttributeDefault {
     Required,
     Optional,
     Fixed(String),
@@ -90,7 +103,11 @@ pub enum DtdProblem {
 
 impl Dtd {
     /// Reads a DTD.
-    pub(crate) fn parse(text: &[u8]) -> Result<Self, DtdError> {
+    ///
+    /// # Errors
+    ///
+    /// It is none, or has what is not supported.
+    pub fn parse(text: &[u8]) -> Result<Self, DtdError> {
         let error = |problem, line| DtdError { problem, line };
         let text = std::str::from_utf8(text).map_err(|_| error(DtdProblem::Encoding, 1))?;
         let mut parser = Parser { dtd: Dtd::default(), entities: Map::default(), left: MAX_BYTES };
@@ -107,12 +124,12 @@ impl Dtd {
         }
     }
 
-    pub(super) fn content(&self, element: &str) -> Option<&Content> {
+    fn content(&self, element: &str) -> Option<&Content> {
         self.contents.get(element.as_bytes())
     }
 
     /// `None` where the element is not declared either.
-    pub(super) fn attributes(&self, element: &str) -> Option<&[Attribute]> {
+    fn attributes(&self, element: &str) -> Option<&[Attribute]> {
         match self.attributes.get(element.as_bytes()) {
             Some(attributes) => Some(attributes),
             None => self.contents.get(element.as_bytes()).map(|_| &[][..]),
@@ -122,7 +139,7 @@ impl Dtd {
 
 impl AttributeType {
     /// Section 3.3.3: all but text are without white space at the ends, and with single spaces within.
-    pub(super) fn normalised(&self, value: &str) -> String {
+    fn normalised(&self, value: &str) -> String {
         match self {
             AttributeType::Text => value.to_owned(),
             _ => value.split_ascii_whitespace().collect::<Vec<_>>().join(" "),
@@ -130,7 +147,7 @@ impl AttributeType {
     }
 
     /// Whether a normalised value has this form.
-    pub(super) fn allows(&self, value: &str) -> bool {
+    fn allows(&self, value: &str) -> bool {
         match self {
             AttributeType::Text | AttributeType::Enumeration(_) => true,
             AttributeType::Id => is_name(value),

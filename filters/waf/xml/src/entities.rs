@@ -7,8 +7,9 @@ use std::cell::Cell;
 
 use quick_xml::escape::resolve_predefined_entity;
 
-use super::BodyError;
 use portcullis_collections::Map;
+
+use crate::XmlError;
 
 /// How deep entities may refer to entities.
 const MAX_DEPTH: usize = 16;
@@ -29,7 +30,7 @@ impl Entities {
     }
 
     /// Reads a document type declaration, without `<!DOCTYPE` and `>`.
-    pub(super) fn declare(&mut self, dtd: &str) -> Result<(), BodyError> {
+    pub(super) fn declare(&mut self, dtd: &str) -> Result<(), XmlError> {
         self.has_dtd = true;
         let in_order = declarations(dtd)?;
         let mut declared = Map::of_clients();
@@ -70,19 +71,19 @@ fn expand(
     depth: usize,
     left: &mut usize,
     out: &mut String,
-) -> Result<(), BodyError> {
+) -> Result<(), XmlError> {
     let predefined = resolve_predefined_entity(name);
     let value = predefined.or_else(|| declared.get(name.as_bytes()).copied()).unwrap_or_default();
-    let depth = depth.checked_sub(1).ok_or(BodyError::TooDeep)?;
-    *left = left.checked_sub(value.len() + 1).ok_or(BodyError::TooManyBytes)?;
+    let depth = depth.checked_sub(1).ok_or(XmlError::TooDeep)?;
+    *left = left.checked_sub(value.len() + 1).ok_or(XmlError::TooManyBytes)?;
     let mut rest = value;
     while predefined.is_none()
         && let Some((before, after)) = rest.split_once('&')
     {
         out.push_str(before);
-        let (reference, tail) = after.split_once(';').ok_or(BodyError::XmlEntity)?;
+        let (reference, tail) = after.split_once(';').ok_or(XmlError::Entity)?;
         match reference.strip_prefix('#') {
-            Some(number) => out.push(character(number).ok_or(BodyError::XmlEntity)?),
+            Some(number) => out.push(character(number).ok_or(XmlError::Entity)?),
             None => expand(reference, declared, depth, left, out)?,
         }
         rest = tail;
@@ -101,13 +102,13 @@ fn character(number: &str) -> Option<char> {
 
 /// The internal general entities with their values; the first declaration of a name counts. References to parameter
 /// entities, which could hide declarations, are refused.
-fn declarations(dtd: &str) -> Result<Vec<(&str, &str)>, BodyError> {
+fn declarations(dtd: &str) -> Result<Vec<(&str, &str)>, XmlError> {
     let mut found = Vec::new();
     let mut rest = dtd.split_once('[').map_or("", |(_, subset)| subset);
     loop {
         let (before, after) = rest.split_once('<').unwrap_or((rest, ""));
         if before.contains('%') {
-            return Err(BodyError::XmlEntity);
+            return Err(XmlError::Entity);
         }
         if after.is_empty() {
             return Ok(found);
