@@ -17,16 +17,37 @@ pub struct Genome {
     pub suffix: Vec<u8>,
     /// How often the unit stands in each of many places.
     pub repeat: usize,
-    /// Whether the units are numbered, so that no two places are equal.
-    pub numbered: bool,
+    /// Where each of many places has its number, so that no two are equal.
+    pub number: Number,
+    /// How long what stands there once is, such as a key with values under it: a place in [`LENGTHS`].
+    pub long: usize,
     /// How often it is percent-encoded.
     pub encoded: u8,
 }
 
+/// Where the text of one of many places has its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "their names say what they are")]
+pub enum Number {
+    None,
+    Before,
+    Behind,
+}
+
+impl Number {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::None, Self::Before, Self::Behind];
+}
+
+/// How long what stands there once can be, in bytes.
+pub const LENGTHS: [usize; 16] =
+    [10, 20, 40, 60, 80, 100, 150, 250, 400, 700, 1_000, 1_500, 2_500, 4_000, 5_500, 7_000];
+
 impl Genome {
     /// Of a unit that fills the shape.
     pub fn new(shape: Shape, unit: Vec<u8>) -> Self {
-        Self { shape, prefix: Vec::new(), unit, suffix: Vec::new(), repeat: 1, numbered: true, encoded: 0 }
+        let (prefix, suffix) = (Vec::new(), Vec::new());
+        Self { shape, prefix, unit, suffix, repeat: 1, number: Number::Behind, long: 4, encoded: 0 }
     }
 
     /// A request of at most that many bytes.
@@ -36,7 +57,11 @@ impl Genome {
             for _ in 0..self.encoded {
                 unit = percent_encode(&unit);
             }
-            let mut text = self.prefix.clone();
+            let mut text = Vec::new();
+            if self.number == Number::Before && size == 0 {
+                text.extend(format!("{index:x}").bytes());
+            }
+            text.extend_from_slice(&self.prefix);
             let count = if size == 0 { self.repeat } else { size / unit.len().max(1) + 1 };
             for _ in 0..count {
                 text.extend_from_slice(&unit);
@@ -48,7 +73,7 @@ impl Genome {
             if size > 0 {
                 text.truncate(size);
             }
-            if self.numbered && size == 0 {
+            if self.number == Number::Behind && size == 0 {
                 text.extend(format!("{index:x}").bytes());
             }
             text
@@ -56,7 +81,7 @@ impl Genome {
         // Escapes make a text longer than its size: take away as much.
         let mut room = bytes;
         loop {
-            let request = self.shape.request(room, &piece);
+            let request = self.shape.request(room, LENGTHS[self.long % LENGTHS.len()], &piece);
             let length = request.to_bytes().len();
             if length <= bytes || room < 512 {
                 return request;
@@ -73,8 +98,9 @@ impl Genome {
         let unit = if unit.is_empty() { b"a".to_vec() } else { unit.to_vec() };
         Self {
             repeat: 1 + usize::from(byte(1) % 8),
-            numbered: byte(2) & 1 == 0,
-            encoded: (byte(2) >> 1) % 3,
+            number: Number::ALL[usize::from(byte(2) % 3)],
+            encoded: byte(2) / 3 % 3,
+            long: usize::from(byte(1) / 8),
             ..Self::new(shape, unit)
         }
     }

@@ -25,7 +25,8 @@ pub fn check(bytes: &[u8]) {
     MEMORY.with_borrow_mut(|memory| *memory = Some(judge(waf, &request, memory.take().unwrap_or_default())));
 }
 
-/// Judges as the filter does: what is stopped goes no further than the log.
+/// Judges as the filter does: what is stopped goes no further than the log. The response shows what the request has, as a page of
+/// search results does.
 pub fn judge(waf: &Waf, request: &Request, memory: Scratch) -> Scratch {
     let mut tx = waf.transaction_in(memory);
     tx.connection(Connection { client_address: b"192.0.2.7", client_port: 50_123, ..Connection::default() });
@@ -37,7 +38,8 @@ pub fn judge(waf: &Waf, request: &Request, memory: Scratch) -> Scratch {
     if tx.process_request_headers().or_else(|| tx.process_request_body(&request.body)).is_none() {
         tx.response_status(200, b"HTTP/1.1");
         tx.response_header(b"content-type", b"text/html");
-        let _ = tx.process_response_headers().or_else(|| tx.process_response_body(b"<p>Thank you.</p>"));
+        let body = [b"<p>", request.target.as_slice(), b"</p><p>", &request.body, b"</p>"].concat();
+        let _ = tx.process_response_headers().or_else(|| tx.process_response_body(&body));
     }
     tx.process_logging();
     tx.finish()

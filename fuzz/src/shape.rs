@@ -7,56 +7,81 @@ use crate::request::Request;
 #[allow(missing_docs, reason = "their names say what they are")]
 pub enum Shape {
     Path,
+    PathSegments,
     Query,
     QueryArguments,
+    QueryNames,
     Form,
     FormArguments,
     FormNames,
     JsonText,
     JsonTexts,
+    JsonNames,
     JsonUnderLongKey,
+    JsonTextsUnderLongKey,
+    JsonNamesUnderLongKey,
     JsonNested,
+    JsonNestedArrays,
     XmlText,
+    XmlTexts,
     XmlAttributes,
     MultipartField,
     MultipartFields,
+    MultipartNames,
+    MultipartHeaders,
+    MultipartFile,
     MultipartFiles,
     Cookie,
     Cookies,
+    CookieNames,
     UserAgent,
     Referer,
     Headers,
+    HeaderNames,
     OtherBody,
 }
 
 impl Shape {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 33] = [
         Self::Path,
+        Self::PathSegments,
         Self::Query,
         Self::QueryArguments,
+        Self::QueryNames,
         Self::Form,
         Self::FormArguments,
         Self::FormNames,
         Self::JsonText,
         Self::JsonTexts,
+        Self::JsonNames,
         Self::JsonUnderLongKey,
+        Self::JsonTextsUnderLongKey,
+        Self::JsonNamesUnderLongKey,
         Self::JsonNested,
+        Self::JsonNestedArrays,
         Self::XmlText,
+        Self::XmlTexts,
         Self::XmlAttributes,
         Self::MultipartField,
         Self::MultipartFields,
+        Self::MultipartNames,
+        Self::MultipartHeaders,
+        Self::MultipartFile,
         Self::MultipartFiles,
         Self::Cookie,
         Self::Cookies,
+        Self::CookieNames,
         Self::UserAgent,
         Self::Referer,
         Self::Headers,
+        Self::HeaderNames,
         Self::OtherBody,
     ];
 
-    /// A request of `bytes` bytes. `piece` gives the text of each place that there is, by its number.
-    pub fn request(self, bytes: usize, piece: &dyn Fn(usize, usize) -> Vec<u8>) -> Request {
+    /// A request of `bytes` bytes. `piece` gives the text of each place that there is, by its number and its length: of any, if that is
+    /// 0. `long` is the length of what stands there once or is one of few: a key with values under it, headers.
+    pub fn request(self, bytes: usize, long: usize, piece: &dyn Fn(usize, usize) -> Vec<u8>) -> Request {
         use Shape as S;
         let mut request = Request {
             method: b"POST".to_vec(),
@@ -67,9 +92,21 @@ impl Shape {
         };
         let kind: &[u8] = match self {
             S::Form | S::FormArguments | S::FormNames => b"application/x-www-form-urlencoded",
-            S::JsonText | S::JsonTexts | S::JsonUnderLongKey | S::JsonNested => b"application/json",
-            S::XmlText | S::XmlAttributes => b"application/xml",
-            S::MultipartField | S::MultipartFields | S::MultipartFiles => b"multipart/form-data; boundary=0",
+            S::JsonText
+            | S::JsonTexts
+            | S::JsonNames
+            | S::JsonUnderLongKey
+            | S::JsonTextsUnderLongKey
+            | S::JsonNamesUnderLongKey
+            | S::JsonNested
+            | S::JsonNestedArrays => b"application/json",
+            S::XmlText | S::XmlTexts | S::XmlAttributes => b"application/xml",
+            S::MultipartField
+            | S::MultipartFields
+            | S::MultipartNames
+            | S::MultipartHeaders
+            | S::MultipartFile
+            | S::MultipartFiles => b"multipart/form-data; boundary=0",
             S::OtherBody => b"text/plain",
             _ => b"",
         };
@@ -82,7 +119,7 @@ impl Shape {
         let room = bytes.saturating_sub(request.to_bytes().len() + 24);
         let one = || piece(0, room);
         // Pieces with something around them until the room is used up.
-        let many = |wrap: &dyn Fn(usize, Vec<u8>) -> Vec<u8>| {
+        let many_in = |room: usize, wrap: &dyn Fn(usize, Vec<u8>) -> Vec<u8>| {
             let mut all = Vec::new();
             for index in 0.. {
                 let next = wrap(index, piece(index, 0));
@@ -93,14 +130,43 @@ impl Shape {
             }
             all
         };
+        let many = |wrap: &dyn Fn(usize, Vec<u8>) -> Vec<u8>| many_in(room, wrap);
         let json = |text: Vec<u8>| [b"\"".as_slice(), &in_json(&text), b"\""].concat();
+        // Values in an array under a long key.
+        let under_key = |wrap: &dyn Fn(usize, Vec<u8>) -> Vec<u8>| {
+            let key = json(piece(0, long.min(room)));
+            let values = many_in(room.saturating_sub(key.len() + 8), wrap);
+            [b"{".to_vec(), key, b":[".to_vec(), values, b"1]}".to_vec()].concat()
+        };
+        // What opens again and again, and as many ends.
+        let nested = |end: &[u8], wrap: &dyn Fn(Vec<u8>) -> Vec<u8>| {
+            let mut opened = Vec::new();
+            for depth in 0.. {
+                let next = wrap(piece(depth, 0));
+                if depth == DEEPEST || opened.len() + next.len() + (depth + 1) * end.len() >= room {
+                    opened.push(b'1');
+                    opened.extend(end.repeat(depth));
+                    break;
+                }
+                opened.extend(next);
+            }
+            opened
+        };
         match self {
             S::Path => request.target = [b"/".to_vec(), in_target(&one(), b"?")].concat(),
+            S::PathSegments => {
+                request.target = many(&|_, text| [b"/".to_vec(), in_target(&text, b"?")].concat());
+            }
             S::Query => request.target = [b"/?a=".to_vec(), in_target(&one(), b"&+")].concat(),
             S::QueryArguments => {
                 let all = many(&|index, text| {
                     [format!("{index:x}=").into(), in_target(&text, b"&+"), b"&".to_vec()].concat()
                 });
+                request.target = [b"/?".to_vec(), all].concat();
+            }
+            S::QueryNames => {
+                let all =
+                    many(&|index, text| [in_target(&text, b"&+="), format!("{index:x}=&").into()].concat());
                 request.target = [b"/?".to_vec(), all].concat();
             }
             S::Form => request.body = [b"a=".to_vec(), in_target(&one(), b"&+")].concat(),
@@ -118,16 +184,28 @@ impl Shape {
                 let all = many(&|_, text| [json(text), b",".to_vec()].concat());
                 request.body = [b"[".to_vec(), all, b"1]".to_vec()].concat();
             }
-            S::JsonUnderLongKey => {
-                let key = in_json(&piece(0, room / 2));
-                let values = b"1,".repeat(room.saturating_sub(key.len()) / 2);
-                request.body = [b"{\"".to_vec(), key, b"\":[".to_vec(), values, b"1]}".to_vec()].concat();
+            S::JsonNames => {
+                let all = many(&|_, text| [json(text), b":1,".to_vec()].concat());
+                request.body = [b"{".to_vec(), all, b"\"a\":1}".to_vec()].concat();
+            }
+            S::JsonUnderLongKey => request.body = under_key(&|_, _| b"1,".to_vec()),
+            S::JsonTextsUnderLongKey => {
+                request.body = under_key(&|_, text| [json(text), b",".to_vec()].concat())
+            }
+            S::JsonNamesUnderLongKey => {
+                request.body = under_key(&|_, text| [b"{".to_vec(), json(text), b":1},".to_vec()].concat());
             }
             S::JsonNested => {
-                let all = many(&|_, text| [b"{".to_vec(), json(text), b":[0,".to_vec()].concat());
-                request.body = all;
+                request.body = nested(b"}", &|text| [b"{".to_vec(), json(text), b":".to_vec()].concat())
+            }
+            S::JsonNestedArrays => {
+                request.body = nested(b"]}", &|text| [b"{".to_vec(), json(text), b":[0,".to_vec()].concat());
             }
             S::XmlText => request.body = [b"<a>".to_vec(), in_xml(&one()), b"</a>".to_vec()].concat(),
+            S::XmlTexts => {
+                let all = many(&|_, text| [b"<a>".to_vec(), in_xml(&text), b"</a>".to_vec()].concat());
+                request.body = [b"<a>".to_vec(), all, b"</a>".to_vec()].concat();
+            }
             S::XmlAttributes => {
                 let all = many(&|index, text| {
                     [format!(" a{index:x}=\"").into(), in_xml(&text), b"\"".to_vec()].concat()
@@ -149,12 +227,29 @@ impl Shape {
                 });
                 request.body = [all, b"--0--\r\n".to_vec()].concat();
             }
+            S::MultipartNames => {
+                let all = many(&|_, text| {
+                    let head = b"--0\r\nContent-Disposition: form-data; name=\"".to_vec();
+                    [head, in_quotes(&text), b"\"\r\n\r\n\r\n".to_vec()].concat()
+                });
+                request.body = [all, b"--0--\r\n".to_vec()].concat();
+            }
+            S::MultipartHeaders => {
+                let all = many(&|index, text| {
+                    [format!("x{index:x}: ").into(), in_header(&text), b"\r\n".to_vec()].concat()
+                });
+                let head = b"--0\r\nContent-Disposition: form-data; name=\"a\"\r\n".to_vec();
+                request.body = [head, all, b"\r\n\r\n--0--\r\n".to_vec()].concat();
+            }
+            S::MultipartFile => {
+                let head = b"--0\r\nContent-Disposition: form-data; name=\"a\"; filename=\"".to_vec();
+                request.body = [head, in_quotes(&one()), b"\"\r\n\r\n\r\n--0--\r\n".to_vec()].concat();
+            }
             S::MultipartFiles => {
                 let all = many(&|index, text| {
                     let head =
                         format!("--0\r\nContent-Disposition: form-data; name=\"{index:x}\"; filename=\"");
-                    let name = text.iter().copied().filter(|byte| !b"\"\r\n\0".contains(byte)).collect();
-                    [head.into(), name, b"\"\r\n\r\n\r\n".to_vec()].concat()
+                    [head.into(), in_quotes(&text), b"\"\r\n\r\n\r\n".to_vec()].concat()
                 });
                 request.body = [all, b"--0--\r\n".to_vec()].concat();
             }
@@ -167,14 +262,29 @@ impl Shape {
                 });
                 request.headers.push(header("cookie", &all));
             }
+            S::CookieNames => {
+                let all = many(&|index, text| {
+                    let name = in_header(&text).into_iter().filter(|byte| !b";=".contains(byte));
+                    name.chain(format!("{index:x}=;").into_bytes()).collect()
+                });
+                request.headers.push(header("cookie", &all));
+            }
             S::UserAgent => request.headers[1] = header("user-agent", &in_header(&one())),
             S::Referer => request.headers.push(header("referer", &in_header(&one()))),
             S::Headers => {
-                // Envoy takes a hundred.
-                let size = room / 96;
-                for index in 0..90 {
-                    let text = in_header(&piece(index, size.saturating_sub(8)));
+                let count = (room / (long + 8)).clamp(1, MOST_HEADERS);
+                for index in 0..count {
+                    let text = in_header(&piece(index, (room / count).saturating_sub(8)));
                     request.headers.push(header(&format!("x{index:x}"), &text));
+                }
+            }
+            S::HeaderNames => {
+                let count = (room / (long + 8)).clamp(1, MOST_HEADERS);
+                for index in 0..count {
+                    let text = piece(index, (room / count).saturating_sub(8)).to_ascii_lowercase();
+                    let name: String =
+                        text.into_iter().filter(|byte| is_token(*byte)).map(char::from).collect();
+                    request.headers.push(header(&format!("{name}{index:x}"), b"1"));
                 }
             }
             S::OtherBody => request.body = one(),
@@ -182,6 +292,11 @@ impl Shape {
         request
     }
 }
+
+/// Deeper JSON is refused.
+const DEEPEST: usize = 500;
+/// Envoy takes a hundred.
+const MOST_HEADERS: usize = 90;
 
 fn header(name: &str, value: &[u8]) -> (Vec<u8>, Vec<u8>) {
     (name.as_bytes().to_vec(), value.to_vec())
@@ -212,6 +327,14 @@ fn in_xml(text: &[u8]) -> Vec<u8> {
         .filter(|character| !character.is_control() || character.is_whitespace())
         .collect::<String>()
         .into()
+}
+
+fn in_quotes(text: &[u8]) -> Vec<u8> {
+    text.iter().copied().filter(|byte| !b"\"\r\n\0".contains(byte)).collect()
+}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 fn in_header(text: &[u8]) -> Vec<u8> {

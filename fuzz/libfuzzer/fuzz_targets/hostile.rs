@@ -33,10 +33,10 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
         counter.store(1, Relaxed);
     }
     if blocks > MOST.fetch_max(blocks, Relaxed) {
-        let Genome { shape, unit, repeat, numbered, encoded, .. } = Genome::from_bytes(input);
+        let Genome { shape, unit, repeat, number, long, encoded, .. } = Genome::from_bytes(input);
         let unit = unit.escape_ascii();
         eprintln!(
-            "{blocks} blocks: {shape:?} of \"{unit}\" x {repeat}, numbered: {numbered}, encoded {encoded} times"
+            "{blocks} blocks: {shape:?} of \"{unit}\" x {repeat}, number {number:?}, length {long}, encoded {encoded} times"
         );
     }
 });

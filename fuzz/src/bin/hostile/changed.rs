@@ -1,6 +1,6 @@
 //! How the search changes a request.
 
-use portcullis_fuzz::genome::Genome;
+use portcullis_fuzz::genome::{Genome, LENGTHS, Number};
 use portcullis_fuzz::shape::Shape;
 
 use crate::pool::{Pool, Random};
@@ -8,7 +8,7 @@ use crate::pool::{Pool, Random};
 /// One thing changed.
 pub(crate) fn changed(mut genome: Genome, pool: &Pool, random: &mut Random) -> Genome {
     for _ in 0..=random.below(2) {
-        match random.below(11) {
+        match random.below(13) {
             0 => genome.unit = pool.unit(random),
             1 => genome.prefix = pool.unit(random),
             2 => genome.suffix = pool.unit(random),
@@ -30,9 +30,10 @@ pub(crate) fn changed(mut genome: Genome, pool: &Pool, random: &mut Random) -> G
                 }
             }
             7 => genome.repeat = 1 + random.below(8),
-            8 => genome.numbered = !genome.numbered,
+            8 => genome.number = Number::ALL[random.below(Number::ALL.len())],
             9 => genome.encoded = random.below(3) as u8,
-            10 => genome.shape = Shape::ALL[random.below(Shape::ALL.len())],
+            10 => genome.long = random.below(LENGTHS.len()),
+            11 => genome.shape = Shape::ALL[random.below(Shape::ALL.len())],
             _ => genome.prefix.clear(),
         }
     }

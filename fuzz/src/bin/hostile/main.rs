@@ -7,7 +7,7 @@
 //! expensive takes their places, until the time is over. What counts is the CPU time of this thread for all phases of the
 //! request, the least of several runs: other work on the machine only ever adds.
 //!
-//! It ends with the ten most expensive requests of different kinds and, if built with the feature `profile`, the rules that
+//! It ends with the most expensive requests of different kinds and, if built with the feature `profile`, the rules that
 //! they spend their time on, and leaves them in `target/hostile/` as they are sent. It fails if one takes longer than
 //! `--limit-ms`, unless that is 0.
 
@@ -69,7 +69,9 @@ fn main() -> ExitCode {
         search.worst()
     );
     while start.elapsed() < choice.time {
-        let parent = search.best[random.below(search.best.len())].genome.clone();
+        // The worst of all more often.
+        let among = if random.below(2) == 0 { search.best.len() / 6 } else { search.best.len() };
+        let parent = search.best[random.below(among)].genome.clone();
         search.consider(changed(parent, &pool, &mut random));
     }
     println!(

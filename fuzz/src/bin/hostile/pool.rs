@@ -3,7 +3,7 @@
 use std::fs;
 
 use portcullis_fuzz::corpus;
-use portcullis_fuzz::genome::Genome;
+use portcullis_fuzz::genome::{Genome, LENGTHS, Number};
 use portcullis_fuzz::shape::Shape;
 use suites::root;
 
@@ -45,15 +45,19 @@ impl Pool {
 
     /// What the search begins with: every shape with every unit, then with words.
     pub(crate) fn first(&self, random: &mut Random) -> impl Iterator<Item = Genome> {
-        let units =
-            self.first.iter().flat_map(|unit| Shape::ALL.map(|shape| Genome::new(shape, unit.clone())));
         let mut random = random.clone();
-        units.chain((0..).map(move |_| {
-            Genome::new(
-                Shape::ALL[random.below(Shape::ALL.len())],
-                self.words[random.below(self.words.len())].clone(),
-            )
-        }))
+        let units = self.first.iter().flat_map(|unit| Shape::ALL.map(|shape| (shape, unit.clone())));
+        let mut words = random.clone();
+        let words = (0..).map(move |_| {
+            let unit = self.words[words.below(self.words.len())].clone();
+            (Shape::ALL[words.below(Shape::ALL.len())], unit)
+        });
+        units.chain(words).map(move |(shape, unit)| {
+            let mut genome = Genome::new(shape, unit);
+            genome.long = random.below(LENGTHS.len());
+            genome.number = Number::ALL[random.below(Number::ALL.len())];
+            genome
+        })
     }
 
     pub(crate) fn unit(&self, random: &mut Random) -> Vec<u8> {

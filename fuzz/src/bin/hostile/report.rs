@@ -1,7 +1,8 @@
-//! The ten most expensive requests.
+//! The most expensive requests.
 
 use std::fs;
 
+use portcullis_fuzz::genome::LENGTHS;
 #[cfg(feature = "profile")]
 use portcullis_fuzz::hostile::judge;
 use portcullis_fuzz::request::Request;
@@ -14,7 +15,7 @@ pub(crate) fn print(search: &mut Search, paranoia: u8) {
     let mut shapes = Vec::new();
     let mut worst = Vec::new();
     for found in &search.best {
-        if !shapes.contains(&found.genome.shape) && shapes.len() < 10 {
+        if !shapes.contains(&found.genome.shape) && shapes.len() < 14 {
             shapes.push(found.genome.shape);
             worst.push(found.genome.clone());
         }
@@ -28,13 +29,14 @@ pub(crate) fn print(search: &mut Search, paranoia: u8) {
         let request = genome.request(search.bytes);
         let show = |text: &[u8]| text.get(..60).unwrap_or(text).escape_ascii().to_string();
         let what = format!(
-            "{:?}: {:?} + {:?} x {} + {:?}{}{}",
+            "{:?}: {:?} + {:?} x {} + {:?}, number {:?}, {} long{}",
             genome.shape,
             show(&genome.prefix),
             show(&genome.unit),
             genome.repeat,
             show(&genome.suffix),
-            if genome.numbered { ", numbered" } else { "" },
+            genome.number,
+            LENGTHS[genome.long],
             match genome.encoded {
                 0 => String::new(),
                 times => format!(", encoded {times} times"),
