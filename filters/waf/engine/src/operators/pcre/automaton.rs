@@ -92,11 +92,6 @@ impl Automaton {
         Ok(self.whole(pattern)?.end(&Input::new(input).earliest(true))?.is_some())
     }
 
-    /// It is so large that a search with it may take long.
-    pub(super) fn is_staged(&self) -> bool {
-        self.stages.is_some()
-    }
-
     fn whole(&mut self, pattern: &[u8]) -> Result<&mut Searcher, LimitExceeded> {
         match &mut self.whole {
             Some(whole) => Ok(whole),
@@ -118,13 +113,17 @@ impl Automaton {
         captures.find(input, from, end).map(Some)
     }
 
-    /// Where the leftmost match starts that starts at `start` or later. `pattern` is this automaton's.
+    /// Where the leftmost match starts that starts at `start` or later, or `start` where that is too hard to tell. `pattern` is this
+    /// automaton's.
     pub(super) fn start_of(
         &mut self,
         pattern: &[u8],
         input: &[u8],
         start: usize,
     ) -> Result<Option<usize>, LimitExceeded> {
+        if let Some(stages) = &mut self.stages {
+            return Ok(stages.start_of(input, start).unwrap_or(Some(start)));
+        }
         Ok(self.bounds(pattern, input, start)?.map(|(_, from, _)| from))
     }
 

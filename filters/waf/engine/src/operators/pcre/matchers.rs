@@ -101,7 +101,7 @@ impl Matcher {
                 false => QUICK_STEPS.saturating_add(STEPS_FOR_EACH_BYTE.saturating_mul(input.len())),
             };
             let mut start = start;
-            if !is_inexact && input.len().saturating_sub(start) > SHORT && !compiled.automaton.is_staged() {
+            if !is_inexact && input.len().saturating_sub(start) > SHORT {
                 match compiled.automaton.start_of(&self.pattern, input, start)? {
                     Some(found) => start = found,
                     None => return Ok(None),

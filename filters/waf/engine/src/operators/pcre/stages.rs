@@ -55,6 +55,8 @@ struct Thread {
     state: LazyStateID,
     /// Where it began. If several came to the same state, any of them.
     from: usize,
+    /// Where the parts before it began. If several came to the same state, the first of them.
+    origin: usize,
 }
 
 impl Stages {
@@ -85,7 +87,7 @@ impl Stages {
                 ends = false;
                 if begins || !stage.threads.is_empty() {
                     steps = steps.checked_sub(stage.threads.len() + 1).ok_or(GaveUp)?;
-                    ends = stage.step(input, at, begins)?;
+                    ends = stage.step(input, at, begins.then_some(at))?.is_some();
                     is_idle &= stage.threads.is_empty();
                 }
             }
@@ -97,6 +99,40 @@ impl Stages {
             }
             at += 1;
         }
+    }
+
+    /// Where the leftmost match starts that starts at `start` or later.
+    pub(super) fn start_of(&mut self, input: &[u8], start: usize) -> Result<Option<usize>, GaveUp> {
+        for stage in &mut self.0 {
+            stage.threads.clear();
+            stage.moved.clear();
+        }
+        let mut steps = STEPS_FOR_EACH_BYTE.saturating_mul(input.len().saturating_add(256));
+        let mut found: Option<usize> = None;
+        for at in start..=input.len() {
+            let mut ends = if found.is_none() { Some(at) } else { None };
+            let mut is_idle = true;
+            for stage in &mut self.0 {
+                let begins = ends.filter(|_| stage.can_begin(input, at));
+                ends = None;
+                if begins.is_some() || !stage.threads.is_empty() {
+                    steps = steps.checked_sub(stage.threads.len() + 1).ok_or(GaveUp)?;
+                    ends = stage.step(input, at, begins)?;
+                    // What began later is of no interest any more.
+                    if let Some(found) = found {
+                        stage.threads.retain(|thread| thread.origin < found);
+                    }
+                    is_idle &= stage.threads.is_empty();
+                }
+            }
+            if let Some(origin) = ends {
+                found = Some(found.map_or(origin, |found| found.min(origin)));
+            }
+            if found.is_some() && is_idle {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// Bytes of memory.
@@ -156,45 +192,59 @@ impl Stage {
 
     /// Where the part is at `to` if it began at `from`.
     fn run(&mut self, input: &[u8], from: usize, to: usize) -> Result<LazyStateID, GaveUp> {
-        let mut state = self.start(input, from, Anchored::Yes)?;
-        for at in from..to {
-            state = self.next(state, input, at)?;
-        }
-        Ok(state)
+        self.uncleared(|stage| {
+            let mut state = stage.start(input, from, Anchored::Yes)?;
+            for at in from..to {
+                state = stage.next(state, input, at)?;
+            }
+            Ok(state)
+        })
     }
 
-    /// Has all threads take the byte at `at`, or the end, and one more if the part can begin there. Whether the part can
-    /// end at `at`.
-    fn step(&mut self, input: &[u8], at: usize, begins: bool) -> Result<bool, GaveUp> {
-        let mut is_match = false;
+    /// Has the states that are known stay so.
+    fn uncleared<T>(&mut self, on: impl FnOnce(&mut Self) -> Result<T, GaveUp>) -> Result<T, GaveUp> {
+        let before = self.cache.clear_count();
+        let found = on(self)?;
+        if self.cache.clear_count() == before { Ok(found) } else { Err(GaveUp) }
+    }
+
+    /// Has all threads take the byte at `at`, or the end, and one more if the part can begin there, which is given where the parts before
+    /// it began. If the part can end at `at`, where the first that does began with those.
+    fn step(&mut self, input: &[u8], at: usize, begins: Option<usize>) -> Result<Option<usize>, GaveUp> {
+        let mut ends: Option<usize> = None;
         let mut threads = std::mem::take(&mut self.threads);
-        if begins {
-            let state = match self.start(input, at, Anchored::Yes) {
+        if let Some(origin) = begins {
+            let state = match self.run(input, at, at) {
                 Ok(state) => state,
                 Err(GaveUp) => {
                     self.clear(input, at, &mut threads)?;
-                    self.start(input, at, Anchored::Yes)?
+                    self.run(input, at, at)?
                 }
             };
-            threads.push(Thread { state, from: at });
+            threads.push(Thread { state, from: at, origin });
         }
         for index in 0..threads.len() {
-            let Some(Thread { state, from }) = threads.get(index).copied() else { break };
-            let state = match self.next(state, input, at) {
+            let Some(Thread { state, from, origin }) = threads.get(index).copied() else { break };
+            let state = match self.uncleared(|stage| stage.next(state, input, at)) {
                 Ok(state) => state,
                 Err(GaveUp) => {
                     self.clear(input, at, &mut threads)?;
                     self.run(input, from, at + 1)?
                 }
             };
-            is_match |= state.is_match();
-            if !state.is_dead() && !self.moved.iter().any(|thread| thread.state == state) {
-                self.moved.push(Thread { state, from });
+            if state.is_match() {
+                ends = Some(ends.map_or(origin, |ends| ends.min(origin)));
+            }
+            if !state.is_dead() {
+                match self.moved.iter_mut().find(|thread| thread.state == state) {
+                    Some(thread) => thread.origin = thread.origin.min(origin),
+                    None => self.moved.push(Thread { state, from, origin }),
+                }
             }
         }
         threads.clear();
         self.threads = std::mem::replace(&mut self.moved, threads);
-        Ok(is_match)
+        Ok(ends)
     }
 
     /// Clears the table, and finds the states anew of the threads that wait at `at` and of those that moved on.

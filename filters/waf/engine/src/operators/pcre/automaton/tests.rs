@@ -27,6 +27,7 @@ fn stages_match_what_the_whole_matches() {
         // The least that a table can have room for; it has to be cleared all the time.
         let mut small = Stages::new(&parts, 0).expect(text);
         let mut stages = Stages::new(&parts, CACHE_LIMIT).expect(text);
+        let program = program::compile(&ast).expect(text);
         let mut kept_up = 0;
         for round in 0..2_000 {
             let mut input = Vec::new();
@@ -41,6 +42,22 @@ fn stages_match_what_the_whole_matches() {
                 kept_up += 1;
             }
             matches += u32::from(expected);
+            // Where `^` could match, which the program alone knows.
+            if input.ends_with(b"\n") {
+                continue;
+            }
+            let start = next(&mut random) % (input.len() + 1);
+            let shown = input.escape_ascii();
+            let expected = program.search(&input, start).expect("few steps").and_then(|groups| groups[0]);
+            let expected = expected.map(|(start, _)| start);
+            assert_eq!(
+                stages.start_of(&input, start).expect(text),
+                expected,
+                "{text} in {shown} from {start}"
+            );
+            if let Ok(found) = small.start_of(&input, start) {
+                assert_eq!(found, expected, "{text} in {shown} from {start}, with a small table");
+            }
         }
         assert!(kept_up > 300, "{text}: {kept_up}");
     }
@@ -93,12 +110,16 @@ fn stages_match_what_the_whole_matches_in_the_core_rule_set() {
         let automaton = Automaton::new(&ast).expect("a regular pattern");
         let Some(mut stages) = automaton.stages else { continue };
         patterns += 1;
+        let program = program::compile(&ast).expect("a regular pattern");
         let mut whole = Searcher::whole(&ast.root).expect("a regular pattern");
         for round in 0..300 {
             let input: String = (0..round % 20).map(|_| PIECES[next(&mut random) % PIECES.len()]).collect();
             let expected = whole.end(&Input::new(&input).earliest(true)).expect("no limit").is_some();
             assert_eq!(stages.is_match(input.as_bytes()).expect("few steps"), expected, "{line} in {input}");
             matches += u32::from(expected);
+            let found = program.search(input.as_bytes(), 0).expect("few steps").and_then(|groups| groups[0]);
+            let start = stages.start_of(input.as_bytes(), 0).expect("few steps");
+            assert_eq!(start, found.map(|(start, _)| start), "{line} in {input}");
         }
     }
     assert!(patterns >= 5, "{patterns}");
