@@ -1,5 +1,6 @@
 //! Stages against whole automata.
 
+use super::super::vm::Backtrack;
 use super::*;
 
 /// Cut wherever they can be, these say what they say as a whole.
