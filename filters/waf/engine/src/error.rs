@@ -49,7 +49,7 @@ pub enum CompileErrorKind {
     OpenChain,
     /// An action that only the first rule of a chain may have: its name.
     ChainedAction(&'static str),
-    /// `SecDefaultAction` without a phase.
+    /// `SecDefaultAction` without a phase. A warning: they are those of phase 1, as in ModSecurity v3.
     DefaultActionPhase,
     /// A second `SecDefaultAction` for the phase.
     DefaultActionTwice(u8),
@@ -77,7 +77,7 @@ impl fmt::Display for CompileErrorKind {
             K::MissingId => f.write_str("the rule has no id action, or the id 0"),
             K::OpenChain => f.write_str("the rule has a chain action, but no rule follows: it never matches"),
             K::ChainedAction(name) => write!(f, "{name} is only allowed in the first rule of a chain"),
-            K::DefaultActionPhase => f.write_str("SecDefaultAction must specify a phase"),
+            K::DefaultActionPhase => f.write_str("no phase: these are the default actions of phase 1"),
             K::DefaultActionTwice(phase) => {
                 write!(f, "SecDefaultActions can only be placed once per phase; phase {phase} has one")
             }

@@ -52,12 +52,10 @@ pub fn directive(name: DirectiveName) -> Support {
         | D::AuditEngine
         | D::AuditLogRelevantStatus
         | D::ComponentSignature
-        | D::DefaultAction
         | D::Include
         | D::IncludeOptional
         | D::Marker
         | D::ParseXmlIntoArgs
-        | D::RequestBodyAccess
         | D::RequestBodyJsonDepthLimit
         | D::RequestBodyNoFilesLimit
         | D::ResponseBodyAccess
@@ -78,6 +76,10 @@ pub fn directive(name: DirectiveName) -> Support {
         D::Dataset => But("Coraza's; it may stand behind the rules that use it"),
         D::AuditLogParts => But("K lists the rules that matched by id and place, without their text"),
         D::CollectionTimeout => But("collections live in the memory of each Envoy worker"),
+        D::RequestBodyAccess => But(
+            "with `Off` phase 2 runs without the body, as in ModSecurity v2 and Coraza; v3 leaves the phase out",
+        ),
+        D::DefaultAction => But("of phase 1 without a `phase`, as in v3, with a warning"),
         D::RequestBodyLimit => {
             But("a longer body is answered 413, as by ModSecurity v2 and Coraza; v3 answers 403")
         }
@@ -148,6 +150,15 @@ pub fn variable(name: VariableName) -> Support {
         V::WebserverErrorLog => Refused("a filter can't read Envoy's log"),
         V::FilesTmpNames => Refused("uploaded files are not stored"),
         V::ArgsPath | V::ArgsNamesPath => Refused("Coraza's @restpath sets it, which is not supported"),
+        V::ArgsGetNamesRaw
+        | V::ArgsGetRaw
+        | V::ArgsNamesRaw
+        | V::ArgsPostNamesRaw
+        | V::ArgsPostRaw
+        | V::ArgsRaw => But(
+            "proposed for ModSecurity and Coraza: as in the query or the form, not decoded; those of other bodies as in ARGS_POST",
+        ),
+        V::UriParseError => Refused("Coraza's; use REQUEST_URI_RAW with @validateUrlEncoding"),
         V::Json => Refused("Coraza's, which sets it never: values are in ARGS, the text is in REQUEST_BODY"),
         V::RequestXml => Refused("Coraza's name for XML"),
         V::ResArgs
@@ -237,6 +248,9 @@ pub fn action(name: ActionName) -> Support {
         | A::SanitiseMatchedBytes
         | A::SanitiseRequestHeader
         | A::SanitiseResponseHeader => But("v2's, on the audit log"),
+        A::MultiMatch => But(
+            "`setvar` runs for each form that matches; the log has the rule once, as Coraza's, where v3's has each match",
+        ),
         A::SetEnv => But("for the rest of the transaction: a filter has no environment"),
         A::Redirect => But("of the status codes 301 to 307; 302 without one"),
         _ => Full,
@@ -250,6 +264,9 @@ pub fn ctl(name: CtlName) -> Support {
     match name {
         C::HashEnforcement | C::HashEngine => Refused(HASHES),
         C::ForceResponseBodyVariable | C::ResponseBodyProcessor => Refused(RESPONSES),
+        C::RuleRemoveTargetById | C::RuleRemoveTargetByMsg | C::RuleRemoveTargetByTag => But(
+            "`ARGS` takes out `ARGS` and not `ARGS:a`, as in v3 and Coraza; `ARGS:/x/` all whose name matches",
+        ),
         C::DebugLogLevel => But("where a caller of the engine listens; the filter writes no debug log"),
         _ => Full,
     }

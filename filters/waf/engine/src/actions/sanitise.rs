@@ -6,7 +6,8 @@
 
 use portcullis_seclang::ast::VariableName;
 
-use crate::transaction::{RuleState, Transaction};
+use crate::transaction::{RAW_ARGUMENTS, RuleState, Transaction};
+use crate::transformations::url_decode;
 
 /// Something that the audit log is to hide. Names are compared without regard to case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,12 @@ pub(super) fn matched(tx: &mut Transaction, state: &RuleState) {
     tx.sanitise(match found.variable {
         V::Args | V::ArgsGet | V::ArgsGetNames | V::ArgsNames | V::ArgsPost | V::ArgsPostNames => {
             Sanitised::Argument(name)
+        }
+        // The log's arguments are known by their decoded names.
+        variable if RAW_ARGUMENTS.contains(&variable) => {
+            let mut decoded = Vec::new();
+            url_decode(&name, &mut decoded);
+            Sanitised::Argument(decoded)
         }
         V::RequestHeaders => Sanitised::RequestHeader(name),
         V::RequestCookies | V::RequestCookiesNames => Sanitised::RequestHeader(b"cookie".to_vec()),

@@ -22,7 +22,7 @@ pub use multipart::{
     File, MultipartFlags, MultipartNote, MultipartSink, UnmatchedBoundary, parse as multipart,
 };
 pub use portcullis_xml::{XPath, XPathError, XPathProblem, XmlSink, XmlTree};
-pub use urlencoded::parse as urlencoded;
+pub use urlencoded::{parse as urlencoded, raw as urlencoded_raw};
 
 /// Takes the arguments of a body or a query string.
 pub trait ArgumentSink {

@@ -22,26 +22,8 @@ pub fn parse(
 ) -> Result<usize, BodyError> {
     let mut budget = Budget::new(limits, input.len());
     let mut invalid = 0;
-    let input = input.strip_suffix(&[separator]).unwrap_or(input);
-    if input.is_empty() {
-        return Ok(invalid);
-    }
-    let mut rest = Some(input);
-    while let Some(input) = rest {
-        let pair = match memchr::memchr(separator, input).and_then(|at| input.split_at_checked(at)) {
-            Some((pair, tail)) => {
-                rest = tail.get(1..);
-                pair
-            }
-            None => {
-                rest = None;
-                input
-            }
-        };
-        let (name, value) = match memchr::memchr(b'=', pair).and_then(|at| pair.split_at_checked(at)) {
-            Some((name, value)) => (name, value.get(1..).unwrap_or_default()),
-            None => (pair, [].as_slice()),
-        };
+    for pair in pairs(input, separator) {
+        let (name, value) = split(pair);
         if memchr::memchr2(b'%', b'+', pair).is_none() {
             budget.argument(sink, name, value)?;
             continue;
@@ -54,4 +36,33 @@ pub fn parse(
         budget.argument(sink, name, value)?;
     }
     Ok(invalid)
+}
+
+/// The names and values that [`parse`] finds, not decoded.
+pub fn raw(input: &[u8], separator: u8) -> impl Iterator<Item = (&[u8], &[u8])> {
+    pairs(input, separator).map(split)
+}
+
+#[inline]
+fn pairs(input: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+    let input = input.strip_suffix(&[separator]).unwrap_or(input);
+    let mut rest = Some(input).filter(|input| !input.is_empty());
+    std::iter::from_fn(move || {
+        let input = rest?;
+        match memchr::memchr(separator, input).and_then(|at| input.split_at_checked(at)) {
+            Some((pair, tail)) => {
+                rest = tail.get(1..);
+                Some(pair)
+            }
+            None => rest.take(),
+        }
+    })
+}
+
+#[inline]
+fn split(pair: &[u8]) -> (&[u8], &[u8]) {
+    match memchr::memchr(b'=', pair).and_then(|at| pair.split_at_checked(at)) {
+        Some((name, value)) => (name, value.get(1..).unwrap_or_default()),
+        None => (pair, &[]),
+    }
 }

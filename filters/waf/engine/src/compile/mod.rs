@@ -23,6 +23,7 @@ use crate::error::{CompileError, CompileErrorKind};
 use crate::options::Options;
 use crate::persistent::Persistent;
 use crate::plan::{Chains, Entry, Group, PhasePlan, Plan, Prefilter, Settings, Sources, TxNames};
+use crate::transaction::RAW_ARGUMENTS;
 use crate::transformations::UnicodeMap;
 use draft::Draft;
 use portcullis_collections::{Index, Map};
@@ -194,9 +195,11 @@ impl<'a> Compiler<'a> {
     /// What a `SecDefaultAction` may hold the parser has checked.
     #[inline(never)]
     fn default_action(&mut self, actions: &'a [ast::Spanned<ast::Action>], span: Span) {
-        let Some(phase) = phase_of(actions) else {
-            return self.error(span, CompileErrorKind::DefaultActionPhase);
-        };
+        // ModSecurity v3 takes the first; v2 took the second, and Coraza refuses it.
+        let phase = phase_of(actions).unwrap_or_else(|| {
+            self.warn(span, CompileErrorKind::DefaultActionPhase);
+            Phase::RequestHeaders
+        });
         let Some(slot) = self.defaults.get_mut(phase as usize) else { return };
         if slot.actions.is_some() {
             return self.error(span, CompileErrorKind::DefaultActionTwice(phase.number()));
@@ -266,6 +269,7 @@ impl<'a> Compiler<'a> {
         if !self.errors.is_empty() {
             return Err(self.errors);
         }
+        let uses_raw_arguments = RAW_ARGUMENTS.iter().any(|variable| self.sources.use_variable(*variable));
         Ok(Plan {
             warnings: self.warnings,
             settings: self.settings,
@@ -277,6 +281,7 @@ impl<'a> Compiler<'a> {
             groups: self.groups,
             xpaths: self.xpaths,
             validates_xml: self.validates_xml,
+            uses_raw_arguments,
             tx: self.tx,
             prefilter: Prefilter::default(),
             group_checks: Vec::new(),

@@ -34,7 +34,8 @@ impl Compiler<'_> {
             let mut dropped = false;
             for excluded in variables.iter().filter(|other| other.exclude && other.name == variable.name) {
                 match self.excluded(&excluded.selector, excluded.span) {
-                    Some(Select::All) => dropped = true,
+                    // As in ModSecurity v3 `!ARGS` is not `!ARGS:a`.
+                    Some(Select::All) => dropped |= matches!(select, Select::All),
                     Some(select) => exclude.push(select),
                     None => {}
                 }

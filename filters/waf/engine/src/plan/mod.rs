@@ -63,6 +63,8 @@ pub(crate) struct Plan {
     pub(crate) xpaths: Vec<(Vec<u8>, XPath)>,
     /// A rule validates XML bodies, so they are kept as they are.
     pub(crate) validates_xml: bool,
+    /// Whether a rule looks at `ARGS_RAW` or its kin.
+    pub(crate) uses_raw_arguments: bool,
     pub(crate) tx: TxNames,
     pub(crate) prefilter: Prefilter,
     pub(crate) recurrence: Recurrence,

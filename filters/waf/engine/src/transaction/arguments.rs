@@ -7,6 +7,16 @@ use super::{Transaction, ValueId, debug};
 use crate::body::{self, BodyError, Limits};
 use crate::plan::Plan;
 
+/// Arguments that are not decoded. Proposed with these names for ModSecurity (#3564) and Coraza (#1493).
+pub(crate) const RAW_ARGUMENTS: [VariableName; 6] = [
+    VariableName::ArgsGetNamesRaw,
+    VariableName::ArgsGetRaw,
+    VariableName::ArgsNamesRaw,
+    VariableName::ArgsPostNamesRaw,
+    VariableName::ArgsPostRaw,
+    VariableName::ArgsRaw,
+];
+
 /// Where an argument comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
@@ -81,6 +91,46 @@ impl Transaction {
         }
         self.arguments_size += self.memory.values.len(name) + self.memory.values.len(value);
         true
+    }
+
+    /// `ARGS_RAW` and its kin: the arguments of the query or of a form as they stand there.
+    #[inline(never)]
+    pub(super) fn add_raw_arguments(&mut self, plan: &Plan, text: &[u8], origin: Origin) {
+        use VariableName as V;
+        let (decoded, values, names) = match origin {
+            Origin::Get => (V::ArgsGet, V::ArgsGetRaw, V::ArgsGetNamesRaw),
+            _ => (V::ArgsPost, V::ArgsPostRaw, V::ArgsPostNamesRaw),
+        };
+        // No more than the limits have let through.
+        let count = self.members(decoded).len();
+        for (name, value) in body::urlencoded_raw(text, plan.settings.argument_separator).take(count) {
+            let name = self.memory.values.intern(name);
+            let value = self.memory.values.intern(value);
+            self.add_raw_argument([values, names], name, value);
+        }
+    }
+
+    /// Those of the body: of one that is no form, as they are in `ARGS_POST`, since nothing was decoded.
+    #[inline(never)]
+    pub(super) fn add_raw_body_arguments(&mut self, plan: &Plan, body: &[u8]) {
+        use VariableName as V;
+        if self.body_processor == Some(BodyProcessor::Urlencoded) {
+            return self.add_raw_arguments(plan, body, Origin::Post);
+        }
+        let arguments: Vec<(ValueId, ValueId)> =
+            self.members(V::ArgsPost).iter().map(|member| (member.key, member.value)).collect();
+        for (name, value) in arguments {
+            self.add_raw_argument([V::ArgsPostRaw, V::ArgsPostNamesRaw], name, value);
+        }
+    }
+
+    fn add_raw_argument(&mut self, [values, names]: [VariableName; 2], name: ValueId, value: ValueId) {
+        use VariableName as V;
+        for (variable, value) in
+            [(V::ArgsRaw, value), (V::ArgsNamesRaw, name), (values, value), (names, name)]
+        {
+            self.add_member(variable, name, value);
+        }
     }
 
     /// Sets `ARGS_COMBINED_SIZE`, which depends on all arguments.

@@ -60,6 +60,9 @@ impl Transaction {
             }
             Some(BodyProcessor::Raw) | None => Ok(()),
         };
+        if plan.uses_raw_arguments {
+            self.add_raw_body_arguments(plan, body);
+        }
         let has_too_many = self.members(V::Args).len() >= plan.settings.arguments_limit;
         let error = result.err().filter(|error| !(is_cut && error.is_cut(body)));
         self.set_body_error(error.map(|error| match error {

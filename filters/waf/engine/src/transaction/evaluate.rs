@@ -6,7 +6,7 @@ use super::known::KnownId;
 use super::reference::Match;
 use super::{Found, Hex, Transaction, ValueId, debug};
 use crate::intervention::{Cause, Intervention, InterventionKind};
-use crate::plan::{Chain, Condition, Link, Operation, Plan, Rule, RuleId, SourceId, Target};
+use crate::plan::{Chain, Condition, Link, Operation, Plan, Rule, RuleId, Select, SourceId, Target};
 
 /// What the actions of a rule that matched have said so far.
 #[derive(Debug)]
@@ -199,25 +199,31 @@ impl Transaction {
                 {
                     next = place + 1;
                     let Some(found) = self.static_value(place) else { break };
+                    if self.is_removed_from(plan, id, target, &found) {
+                        continue;
+                    }
                     let known = self.known_member(place);
                     if let Some(number) = number
                         && known != KnownId::FRESH
                     {
-                        let met = self.try_value(plan, id, index, link, condition, found, None, state);
-                        if !met && !self.has_doubts && !self.is_target_removed(id, &found) {
+                        let met = self.try_value(plan, index, link, condition, found, None, state);
+                        if !met && !self.has_doubts {
                             self.note_not_met(plan, found, known, number);
                         }
                         matched |= met;
                         continue;
                     }
-                    matched |= self.try_value(plan, id, index, link, condition, found, check, state);
+                    matched |= self.try_value(plan, index, link, condition, found, check, state);
                 }
                 continue;
             }
             let start = self.find(plan, target);
             for place in start..self.memory.found.len() {
                 let Some(found) = self.memory.found.get(place).copied() else { break };
-                matched |= self.try_value(plan, id, index, link, condition, found, None, state);
+                if self.is_removed_from(plan, id, target, &found) {
+                    continue;
+                }
+                matched |= self.try_value(plan, index, link, condition, found, None, state);
             }
             self.memory.found.truncate(start);
         }
@@ -247,7 +253,7 @@ impl Transaction {
         let Some(source) = plan.sources.get(source) else { return };
         let value = self.memory.values.push_number(i64::try_from(count).unwrap_or(i64::MAX));
         let key = match &source.select {
-            crate::plan::Select::Key(name) => Some(self.memory.values.push(name)),
+            Select::Key(name) => Some(self.memory.values.push(name)),
             _ => None,
         };
         found.push(Found { variable: source.variable, key, value });
@@ -261,7 +267,6 @@ impl Transaction {
     fn try_value(
         &mut self,
         plan: &Plan,
-        id: RuleId,
         index: usize,
         link: &Link,
         condition: &Condition,
@@ -269,9 +274,6 @@ impl Transaction {
         check: Option<crate::plan::CheckId>,
         state: &mut RuleState,
     ) -> bool {
-        if self.is_target_removed(id, &found) {
-            return false;
-        }
         let chain = plan.chains.get(condition.chain);
         if link.multi_match {
             return self.try_each_form(plan, index, link, condition, found, check, state);
@@ -418,11 +420,18 @@ impl Transaction {
         self.memory.matched_vars.push(found);
     }
 
-    fn is_target_removed(&self, rule: RuleId, found: &Found) -> bool {
+    /// Whether `ctl:ruleRemoveTarget…` takes a value out of a target. Without a selector it takes targets out that have none:
+    /// `ARGS` is not `ARGS:a`. ModSecurity v3, `RuleWithOperator::getFinalVars`.
+    fn is_removed_from(&self, plan: &Plan, rule: RuleId, target: &Target, found: &Found) -> bool {
+        let has_selector =
+            || plan.sources.get(target.source).is_some_and(|source| !matches!(source.select, Select::All));
         self.memory.removed_targets.iter().any(|removal| {
             removal.variable == found.variable
                 && removal.rules.binary_search(&rule).is_ok()
-                && removal.select.matches(found.key.map_or(b"", |key| self.memory.values.bytes(key)))
+                && match &removal.select {
+                    Select::All => !has_selector(),
+                    select => select.matches(found.key.map_or(b"", |key| self.memory.values.bytes(key))),
+                }
         })
     }
 
@@ -451,7 +460,7 @@ impl Transaction {
                 targets.push('&');
             }
             targets.push_str(source.variable.as_str());
-            if let crate::plan::Select::Key(name) = &source.select {
+            if let Select::Key(name) = &source.select {
                 targets.push(':');
                 targets.push_str(&String::from_utf8_lossy(name));
             }

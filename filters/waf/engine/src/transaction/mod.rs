@@ -43,6 +43,7 @@ use candidates::Candidates;
 use collections::{Found, Member};
 use tx::TxVariables;
 
+pub(crate) use arguments::RAW_ARGUMENTS;
 pub use audit::{FiredRule, UploadedFile};
 pub use debug::DebugSink;
 pub(crate) use debug::{Hex, debug};

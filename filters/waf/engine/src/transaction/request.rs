@@ -134,6 +134,9 @@ impl Transaction {
         let query = question.and_then(|at| target.get(at + 1..)).unwrap_or(b"");
         // Too many arguments: rules see it by their number, as in ModSecurity.
         let _ = self.add_urlencoded(&plan, query, Origin::Get);
+        if plan.uses_raw_arguments {
+            self.add_raw_arguments(&plan, query, Origin::Get);
+        }
         self.update_arguments_size();
     }
 

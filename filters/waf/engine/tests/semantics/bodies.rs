@@ -9,6 +9,19 @@ fn bodies() {
     let rows: &[(&str, &str, &[u8], &[u64])] = &[
         ("SecRule ARGS:a 'x y' id:1", "application/x-www-form-urlencoded", b"a=x+y", &[1]),
         ("SecRule ARGS_POST:json.a.array_1 2 id:1", "application/json", br#"{"a":[1,2]}"#, &[1]),
+        (
+            "SecRule ARGS_POST_RAW:a '@streq x+%25' id:1",
+            "application/x-www-form-urlencoded",
+            b"a=x+%25",
+            &[1],
+        ),
+        (
+            "SecRule ARGS_POST_NAMES_RAW '@streq a%5B' id:1",
+            "application/x-www-form-urlencoded",
+            b"a%5B=",
+            &[1],
+        ),
+        ("SecRule ARGS_RAW:json.a '@streq %25' id:1", "application/json", br#"{"a":"%25"}"#, &[1]),
         ("SecRule REQBODY_ERROR '@eq 1' id:1", "application/json", b"{", &[1]),
         ("SecRule REQUEST_BODY '@streq {}' id:1", "application/json", b"{}", &[1]),
         ("SecRule REQUEST_BODY_LENGTH '@eq 3' id:1", "text/plain", b"abc", &[1]),

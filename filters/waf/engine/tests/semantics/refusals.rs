@@ -43,7 +43,6 @@ fn refusals_name_the_place() {
         ("SecConnEngine On\n", "inline:1:1: SecConnEngine: SecConnEngine is not supported: "),
         ("SecGeoLookupDb /x\n", "inline:1:1: SecGeoLookupDb: SecGeoLookupDb is not supported: "),
         ("SecDefaultAction 'phase:1,log'\n", "inline:1:18: SecDefaultAction: expected a disruptive action"),
-        ("SecDefaultAction 'deny'\n", "inline:1:1: SecDefaultAction: SecDefaultAction must specify a phase"),
         ("SecDefaultAction 'phase:1,deny,msg:x'\n", "inline:1:32: SecDefaultAction: action `msg`"),
         ("SecDefaultAction 'phase:1,deny,t:none'\n", "inline:1:32: SecDefaultAction: action `t:none`"),
         (

@@ -239,6 +239,39 @@ const CASES: &[(&str, &str, &[u64], u16)] = &[
         &[2],
         0,
     ),
+    // A target without a selector is not one with a selector, neither when it runs nor when it is loaded; `&ARGS` is one without.
+    (
+        "SecAction 'id:1,phase:1,nolog,ctl:ruleRemoveTargetByTag=t;ARGS'\nSecRule ARGS:a|ARGS 1 'id:2,phase:1,tag:t'\nSecRule ARGS 1 'id:3,phase:1,tag:t'\nSecRule &ARGS '@gt 0' 'id:4,phase:1,tag:t'\nSecRule ARGS:/^a/ 1 'id:5,phase:1,tag:t'",
+        "/?a=1",
+        &[2, 5],
+        0,
+    ),
+    (
+        "SecRuleUpdateTargetById 2-4 !ARGS\nSecRule ARGS:a|ARGS 1 'id:2,phase:1'\nSecRule ARGS 1 'id:3,phase:1'\nSecRule ARGS:/^a/ 1 'id:4,phase:1'",
+        "/?a=1",
+        &[2, 4],
+        0,
+    ),
+    (
+        "SecAction 'id:1,phase:1,nolog,ctl:ruleRemoveTargetById=2;REQUEST_METHOD'\nSecRule REQUEST_METHOD GET 'id:2,phase:1'",
+        "/",
+        &[],
+        0,
+    ),
+    // Default actions without a phase are those of phase 1.
+    ("SecDefaultAction 'deny,status:401'\nSecAction 'id:1,phase:1,block'", "/", &[1], 401),
+    ("SecDefaultAction 'deny,status:401'\nSecAction 'id:1,phase:2,block'", "/", &[1], 0),
+    // Arguments that are not decoded.
+    ("SecRule ARGS_GET_RAW:a '@streq %253c+' 'id:1,phase:1'", "/?a=%253c+&a=", &[1], 0),
+    ("SecRule ARGS_RAW:%61|ARGS_NAMES_RAW '@streq %61' 'id:1,phase:1'", "/?%61=1", &[1], 0),
+    ("SecRule ARGS_RAW:a x 'id:1,phase:1'\nSecRule &ARGS_RAW '@eq 2' 'id:2,phase:1'", "/?%61=x&&", &[2], 0),
+    (
+        "SecRule ARGS_GET_NAMES_RAW '@rx ^b%20$' 'id:1,phase:1,msg:\'%{ARGS_GET_RAW.b%20}\''",
+        "/?b%20=1",
+        &[1],
+        0,
+    ),
+    ("SecRule ARGS_RAW|ARGS_POST_RAW x 'id:1,phase:2'\nSecArgumentsLimit 1", "/?a=1&b=x", &[], 0),
     ("SecRuleRemoveById 2\nSecAction 'id:2,phase:1'\nSecAction 'id:3,phase:1'", "/", &[3], 0),
     ("SecRule ARGS 1 'id:1,phase:1,deny'\nSecRuleUpdateActionById 1 'pass,nolog'", "/?a=1", &[], 0),
     ("SecRule ARGS 1 'id:1,phase:1'\nSecRuleUpdateTargetById 1 '!ARGS:a'", "/?a=1", &[], 0),

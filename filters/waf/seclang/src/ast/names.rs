@@ -162,8 +162,14 @@ vocabulary! {
         WebAppId = "WEBAPPID",
         WebserverErrorLog = "WEBSERVER_ERROR_LOG",
         Xml = "XML",
+        ArgsGetNamesRaw = "ARGS_GET_NAMES_RAW",
+        ArgsGetRaw = "ARGS_GET_RAW",
+        ArgsNamesRaw = "ARGS_NAMES_RAW",
         ArgsPath = "ARGS_PATH",
         ArgsNamesPath = "ARGS_PATH_NAMES",
+        ArgsPostNamesRaw = "ARGS_POST_NAMES_RAW",
+        ArgsPostRaw = "ARGS_POST_RAW",
+        ArgsRaw = "ARGS_RAW",
         Json = "JSON",
         RequestXml = "REQUEST_XML",
         ResArgs = "RESPONSE_ARGS",
@@ -173,6 +179,7 @@ vocabulary! {
         ResbodyProcessorError = "RES_BODY_PROCESSOR_ERROR",
         ResbodyProcessorErrorMsg = "RES_BODY_PROCESSOR_ERROR_MSG",
         ResponseXml = "RESPONSE_XML",
+        UriParseError = "URI_PARSE_ERROR",
     }
 }
 
@@ -212,9 +219,15 @@ impl VariableName {
             V::Args
                 | V::ArgsGet
                 | V::ArgsGetNames
+                | V::ArgsGetNamesRaw
+                | V::ArgsGetRaw
                 | V::ArgsNames
+                | V::ArgsNamesRaw
                 | V::ArgsPost
                 | V::ArgsPostNames
+                | V::ArgsPostNamesRaw
+                | V::ArgsPostRaw
+                | V::ArgsRaw
                 | V::ArgsPath
                 | V::ArgsNamesPath
                 | V::Env

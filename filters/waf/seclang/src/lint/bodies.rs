@@ -63,6 +63,8 @@ fn of_request(name: VariableName) -> bool {
         name,
         V::ArgsPost
             | V::ArgsPostNames
+            | V::ArgsPostNamesRaw
+            | V::ArgsPostRaw
             | V::Files
             | V::FilesNames
             | V::FilesTmpContent

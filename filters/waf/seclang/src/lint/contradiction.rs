@@ -77,7 +77,10 @@ fn is_collection(name: VariableName) -> bool {
         name,
         V::Args
             | V::ArgsGet
+            | V::ArgsGetRaw
             | V::ArgsPost
+            | V::ArgsPostRaw
+            | V::ArgsRaw
             | V::Files
             | V::RequestCookies
             | V::RequestHeaders

@@ -9,6 +9,8 @@ pub(super) fn first_phase(variable: VariableName) -> Phase {
     match variable {
         V::ArgsPost
         | V::ArgsPostNames
+        | V::ArgsPostNamesRaw
+        | V::ArgsPostRaw
         | V::Files
         | V::FilesCombinedSize
         | V::FilesNames

@@ -82,6 +82,7 @@ impl<'t> Redaction<'t> {
         let name = name.get(1..).unwrap_or_default();
         match collection {
             b"ARGS" | b"ARGS_GET" | b"ARGS_POST" => self.hides_argument(name),
+            b"ARGS_RAW" | b"ARGS_GET_RAW" | b"ARGS_POST_RAW" => self.hides_argument(&decoded(name)),
             b"REQUEST_HEADERS" => self.hides_request_header(&name.to_ascii_lowercase()),
             b"RESPONSE_HEADERS" => self.hides_response_header(&name.to_ascii_lowercase()),
             b"REQUEST_COOKIES" | b"FULL_REQUEST" => true,
