@@ -76,6 +76,16 @@ impl ByteSet {
         Self([a, b & !UPPER | (b & UPPER) << 32, c, d])
     }
 
+    /// The bits of all 256 bytes.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(self.0) {
+            *bytes = word.to_le_bytes();
+        }
+        bytes
+    }
+
     /// How many bytes are in the set.
     #[must_use]
     pub fn len(&self) -> usize {

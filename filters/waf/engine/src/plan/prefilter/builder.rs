@@ -2,7 +2,7 @@
 
 use super::{ByteInfo, CheckId, Conditions, Filed, Prefilter, Scope, Scopes, Triggers, set};
 use crate::operators::{ByteSet, Requirement, byte_frequency};
-use portcullis_collections::sorted;
+use portcullis_collections::{Map, sorted};
 
 /// Collects the operators of a rule set.
 #[derive(Debug, Default)]
@@ -110,16 +110,18 @@ impl PrefilterBuilder {
     #[inline(never)]
     fn add_needed(&mut self) {
         let needed = std::mem::take(&mut self.needed);
-        let wanted = |bytes: ByteSet| needed.iter().filter(|(_, other)| *other == bytes).count();
-        let rarer = |check: u16, bytes: ByteSet| {
-            let of_check = needed.iter().filter(|(other, _)| *other == check);
-            of_check.filter(|(_, other)| frequency_of(*other) < frequency_of(bytes)).count()
-        };
-        let order = needed
-            .iter()
-            .enumerate()
-            .map(|(at, (check, bytes))| (rarer(*check, *bytes), usize::MAX - wanted(*bytes), at));
-        for (.., at) in sorted(order.collect()) {
+        let mut wanted: Map<[u8; 32], usize> = Map::default();
+        needed.iter().for_each(|(_, bytes)| wanted.change(bytes.to_bytes(), |wanted| *wanted += 1));
+        let mut order = Vec::with_capacity(needed.len());
+        for of_check in needed.chunk_by(|(one, _), (other, _)| one == other) {
+            let frequencies: Vec<_> = of_check.iter().map(|(_, bytes)| frequency_of(*bytes)).collect();
+            for ((_, bytes), frequency) in of_check.iter().zip(&frequencies) {
+                let rarer = frequencies.iter().filter(|other| *other < frequency).count();
+                let wanted = wanted.get(&bytes.to_bytes()).copied().unwrap_or_default();
+                order.push((rarer, usize::MAX - wanted, order.len()));
+            }
+        }
+        for (.., at) in sorted(order) {
             let Some((check, bytes)) = needed.get(at).copied() else { continue };
             let Some(class) = self.class(bytes).or_else(|| self.wider_class(bytes)) else { continue };
             if let Some(conditions) = self.conditions.get_mut(usize::from(check)) {
