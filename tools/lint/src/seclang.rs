@@ -81,7 +81,7 @@ pub(crate) fn errors_behind(name: &str, text: &[u8], files: &dyn Loader) -> Vec<
         blank_directive(&mut rest, error.place.span.start as usize);
     }
     let options = Options { known_patterns: KNOWN_PATTERNS, ..Options::default() };
-    let found = Waf::compile(&[Document { name, text: &rest }], files, &options).err().unwrap_or_default();
+    let found = Waf::compile(&[Document { name, text: &rest }], &files, &options).err().unwrap_or_default();
     // What may be so only for want of what was taken out is not said.
     let is_certain = |error: &CompileError| {
         use CompileErrorKind as K;

@@ -47,9 +47,9 @@ pub struct Waf {
 impl Waf {
     /// Parses and compiles documents as one rule set, in their order. `loader` has the files that they include and
     /// that operators read. All errors are collected.
-    pub fn compile(
+    pub fn compile<L: Loader>(
         documents: &[Document<'_>],
-        loader: &dyn Loader,
+        loader: &L,
         options: &Options,
     ) -> Result<Waf, Vec<CompileError>> {
         let mut parser = Parser::new(loader, ParseOptions::default());
@@ -58,10 +58,10 @@ impl Waf {
         }
         match parser.finish() {
             Ok(ruleset) => {
-                let unlinked = compile::compile(&ruleset, loader, options)?;
+                let unlinked = compile::compile(&ruleset, loader, options);
                 // Building the scan takes as much memory as the rules' text and syntax tree do, and a module's memory never shrinks.
-                drop(ruleset);
-                Ok(Waf { plan: Arc::new(unlinked.link()?) })
+                ruleset.discard();
+                Ok(Waf { plan: Arc::new(unlinked?.link()?) })
             }
             Err(errors) => Err(errors
                 .0
@@ -76,9 +76,9 @@ impl Waf {
     }
 
     /// Compiles a rule set that was parsed already.
-    pub fn from_ruleset(
+    pub fn from_ruleset<L: Loader + ?Sized>(
         ruleset: &Ruleset,
-        loader: &dyn Loader,
+        loader: &L,
         options: &Options,
     ) -> Result<Waf, Vec<CompileError>> {
         Ok(Waf { plan: Arc::new(compile::compile(ruleset, loader, options)?.link()?) })

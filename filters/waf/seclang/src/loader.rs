@@ -22,6 +22,16 @@ pub trait Loader {
     fn read(&self, name: &str) -> Result<Vec<u8>, LoadError>;
 }
 
+impl<L: Loader + ?Sized> Loader for &L {
+    fn resolve(&self, path: &str, from: &str) -> Result<Vec<String>, LoadError> {
+        (**self).resolve(path, from)
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
+        (**self).read(name)
+    }
+}
+
 /// Why a file can't be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoadError {

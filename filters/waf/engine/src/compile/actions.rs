@@ -5,6 +5,8 @@ use std::sync::Arc;
 use portcullis_seclang::ast::{self, ActionKind as A, Collection, Ctl as AstCtl, Spanned};
 use portcullis_seclang::source::Span;
 
+use portcullis_seclang::Loader;
+
 use super::rules::{Index, Skips};
 use super::{Compiler, on};
 use crate::actions::{
@@ -14,7 +16,7 @@ use crate::error::CompileErrorKind;
 use crate::plan::{Disruptive, Link, PhasePlan, RuleId, Text};
 use crate::support;
 
-impl Compiler<'_> {
+impl<L: Loader + ?Sized> Compiler<'_, L> {
     /// Adds an action to a link. Disruptive ones go to `disruptive`.
     pub(super) fn action(
         &mut self,

@@ -3,6 +3,8 @@
 use portcullis_seclang::ast::{self, ActionKind as A, Condition, Phase, Spanned};
 use portcullis_seclang::source::Span;
 
+use portcullis_seclang::Loader;
+
 use super::{Compiler, Placed, phase_of};
 use crate::error::CompileErrorKind;
 
@@ -39,7 +41,7 @@ impl Draft<'_> {
     }
 }
 
-impl<'a> Compiler<'a> {
+impl<'a, L: Loader + ?Sized> Compiler<'a, L> {
     #[inline(never)]
     pub(super) fn draft(&mut self, rule: &'a ast::Rule, span: Span) -> Draft<'a> {
         let mut links = vec![link(rule, span)];

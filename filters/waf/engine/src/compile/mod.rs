@@ -30,9 +30,9 @@ use portcullis_collections::{Index, Map};
 
 /// Compiles a parsed rule set, but for the scan.
 #[inline(never)]
-pub(crate) fn compile(
+pub(crate) fn compile<L: Loader + ?Sized>(
     ruleset: &Ruleset,
-    loader: &dyn Loader,
+    loader: &L,
     options: &Options,
 ) -> Result<Unlinked, Vec<CompileError>> {
     let mut compiler = Compiler::new(ruleset, loader, options);
@@ -63,9 +63,10 @@ impl Unlinked {
     }
 }
 
-struct Compiler<'a> {
+/// Generic so that it is compiled in the crate that names the loader, for size where that one is.
+struct Compiler<'a, L: ?Sized> {
     ruleset: &'a Ruleset,
-    loader: &'a dyn Loader,
+    loader: &'a L,
     options: &'a Options,
     errors: Vec<CompileError>,
     warnings: Vec<CompileError>,
@@ -109,9 +110,9 @@ struct Defaults<'a> {
     actions: Option<&'a [ast::Spanned<ast::Action>]>,
 }
 
-impl<'a> Compiler<'a> {
+impl<'a, L: Loader + ?Sized> Compiler<'a, L> {
     #[inline(never)]
-    fn new(ruleset: &'a Ruleset, loader: &'a dyn Loader, options: &'a Options) -> Self {
+    fn new(ruleset: &'a Ruleset, loader: &'a L, options: &'a Options) -> Self {
         Compiler {
             ruleset,
             loader,

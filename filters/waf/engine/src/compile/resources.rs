@@ -7,8 +7,8 @@ use portcullis_seclang::Loader;
 use crate::operators::KnownPatterns;
 
 /// What the operators of one rule may read.
-pub(super) struct Resources<'c> {
-    pub(super) loader: &'c dyn Loader,
+pub(super) struct Resources<'c, L: ?Sized> {
+    pub(super) loader: &'c L,
     /// The file of the rule: relative names start at its directory.
     pub(super) from: &'c str,
     pub(super) known_patterns: KnownPatterns,
@@ -16,7 +16,7 @@ pub(super) struct Resources<'c> {
     pub(super) datasets: &'c [(Vec<u8>, Vec<Vec<u8>>)],
 }
 
-impl crate::operators::Resources for Resources<'_> {
+impl<L: Loader + ?Sized> crate::operators::Resources for Resources<'_, L> {
     fn read(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         let names = self.loader.resolve(name, self.from).ok()?;
         self.loader.read(names.first()?).ok().map(Cow::Owned)

@@ -3,6 +3,8 @@
 use portcullis_seclang::ast::{self, Condition as AstCondition, IdSelection, OperatorName, Spanned};
 use portcullis_seclang::source::Span;
 
+use portcullis_seclang::Loader;
+
 use super::Compiler;
 use super::draft::{Draft, DraftLink};
 use super::resources::Resources;
@@ -52,7 +54,7 @@ impl Skips<'_> {
     }
 }
 
-impl Compiler<'_> {
+impl<L: Loader + ?Sized> Compiler<'_, L> {
     pub(super) fn rule(&mut self, draft: &Draft<'_>, index: &Index<'_>, skips: &Skips<'_>) -> Rule {
         let mut disruptive = None;
         let mut links: Vec<Link> =

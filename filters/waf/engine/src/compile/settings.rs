@@ -6,6 +6,8 @@
 use portcullis_seclang::ast::{self, Directive as D, EngineMode, LimitAction, OnOff, ParseXml};
 use portcullis_seclang::source::Span;
 
+use portcullis_seclang::Loader;
+
 use super::{Compiler, on};
 use crate::error::CompileErrorKind;
 use crate::operators::Operator;
@@ -41,7 +43,7 @@ pub(super) fn defaults() -> Settings {
     }
 }
 
-impl<'a> Compiler<'a> {
+impl<'a, L: Loader + ?Sized> Compiler<'a, L> {
     #[inline(never)]
     pub(super) fn setting(&mut self, directive: &'a D, span: Span) {
         let settings = &mut self.settings;

@@ -3,6 +3,8 @@
 use portcullis_seclang::ast::{self, Selector, VariableName};
 use portcullis_seclang::source::Span;
 
+use portcullis_seclang::Loader;
+
 use super::Compiler;
 use super::draft::DraftLink;
 use crate::body::XPath;
@@ -11,7 +13,7 @@ use crate::plan::{ChainId, Group, GroupId, Select, Source, Target, is_fixed_xpat
 use crate::support;
 use portcullis_collections::hash;
 
-impl Compiler<'_> {
+impl<L: Loader + ?Sized> Compiler<'_, L> {
     #[inline(never)]
     pub(super) fn targets(&mut self, link: &DraftLink<'_>, chain: ChainId, multi_match: bool) -> Vec<Target> {
         let variables = &link.variables;

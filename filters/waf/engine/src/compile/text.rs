@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use portcullis_seclang::ast::{self, Template, VariableName};
 
+use portcullis_seclang::Loader;
+
 use super::Compiler;
 use crate::plan::{KeyName, Part, Select, Source, Text};
 
-impl Compiler<'_> {
+impl<L: Loader + ?Sized> Compiler<'_, L> {
     pub(super) fn text(&mut self, template: &Template) -> Text {
         if let Some(literal) = template.as_literal() {
             if let Some(shared) = self.literals.key(literal) {

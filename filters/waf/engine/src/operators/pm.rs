@@ -36,8 +36,8 @@ impl Pm {
     /// stands before anything else, no escape is read at all, as in ModSecurity.
     pub(super) fn from_phrases(argument: &[u8]) -> Result<Self, OperatorError> {
         match unescape(argument) {
-            Some(phrases) => Self::new(phrases.iter().map(AsRef::as_ref)),
-            None => Self::new(argument.split(|&byte| is_space(byte))),
+            Some(phrases) => Self::new(&mut phrases.iter().map(AsRef::as_ref)),
+            None => Self::new(&mut argument.split(|&byte| is_space(byte))),
         }
     }
 
@@ -45,12 +45,12 @@ impl Pm {
     pub(super) fn from_file(content: &[u8]) -> Result<Self, OperatorError> {
         let lines = content.split(|&byte| byte == b'\n');
         let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-        Self::new(lines.filter(|line| line.iter().find(|&&byte| !is_space(byte)) != Some(&b'#')))
+        Self::new(&mut lines.filter(|line| line.iter().find(|&&byte| !is_space(byte)) != Some(&b'#')))
     }
 
     /// One phrase each.
     pub(super) fn from_items(items: &[Vec<u8>]) -> Result<Self, OperatorError> {
-        Self::new(items.iter().map(Vec::as_slice))
+        Self::new(&mut items.iter().map(Vec::as_slice))
     }
 
     #[inline(never)]
@@ -75,7 +75,7 @@ impl Pm {
     }
 
     #[inline(never)]
-    fn new<'a>(phrases: impl Iterator<Item = &'a [u8]>) -> Result<Self, OperatorError> {
+    fn new(phrases: &mut dyn Iterator<Item = &[u8]>) -> Result<Self, OperatorError> {
         let (mut text, mut ends) = (Vec::new(), Vec::new());
         for phrase in phrases.filter(|phrase| !phrase.is_empty()) {
             text.extend_from_slice(phrase);

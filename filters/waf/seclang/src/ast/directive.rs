@@ -36,9 +36,7 @@ macro_rules! directives {
             /// Reads the arguments of the directive of this name.
             pub(crate) fn read(name: DirectiveName, args: &mut Args<'_>, context: &mut Context) -> Option<Directive> {
                 match name {
-                    $(DirectiveName::$Variant => {
-                        <$Argument as ReadArgument>::read(args, context).map(Directive::$Variant)
-                    })*
+                    $(DirectiveName::$Variant => read::<$Argument>(args, context, Directive::$Variant),)*
                 }
             }
 
@@ -67,6 +65,16 @@ macro_rules! directives {
             }
         }
     };
+}
+
+/// Once for each type of argument, not for each directive: there are a hundred of these, and ten of those.
+#[inline(never)]
+fn read<T: ReadArgument>(
+    args: &mut Args<'_>,
+    context: &mut Context,
+    directive: fn(T) -> Directive,
+) -> Option<Directive> {
+    T::read(args, context).map(directive)
 }
 
 directives! {

@@ -133,44 +133,31 @@ impl Context {
             self.error(ParseErrorKind::MissingActionValue { action: name.as_str() }, span);
             return None;
         }
-        let bytes = || value.bytes.to_vec();
+        if let Some(action) = of_template(name) {
+            return Some(action(self.value_template(value)));
+        }
+        if let Some(action) = of_bytes(name) {
+            return Some(action(value.bytes.to_vec()));
+        }
         Some(match name {
             ActionName::Accuracy => ActionKind::Accuracy(self.number(value, "a number up to 255")?),
             ActionName::Allow => ActionKind::Allow(self.allow_scope(value)?),
-            ActionName::Append => ActionKind::Append(self.value_template(value)),
             ActionName::Ctl => ActionKind::Ctl(self.ctl(value)?),
             ActionName::DeprecateVar => ActionKind::DeprecateVar(self.deprecate_var(value)?),
-            ActionName::Exec => ActionKind::Exec(bytes()),
             ActionName::ExpireVar => ActionKind::ExpireVar(self.expire_var(value)?),
             ActionName::Id => ActionKind::Id(self.number(value, "a number")?),
             ActionName::InitCol => ActionKind::InitCol(self.init_col(value)?),
-            ActionName::LogData => ActionKind::LogData(self.value_template(value)),
             ActionName::Maturity => ActionKind::Maturity(self.number(value, "a number up to 255")?),
-            ActionName::Msg => ActionKind::Msg(self.value_template(value)),
-            ActionName::Pause => ActionKind::Pause(self.value_template(value)),
             ActionName::Phase => ActionKind::Phase(self.vocabulary(value)?),
-            ActionName::Prepend => ActionKind::Prepend(self.value_template(value)),
-            ActionName::Proxy => ActionKind::Proxy(self.value_template(value)),
-            ActionName::Redirect => ActionKind::Redirect(self.value_template(value)),
-            ActionName::Rev => ActionKind::Rev(bytes()),
-            ActionName::SanitiseArg => ActionKind::SanitiseArg(bytes()),
             ActionName::SanitiseMatchedBytes => {
                 ActionKind::SanitiseMatchedBytes(Some(self.kept_bytes(value)?))
             }
-            ActionName::SanitiseRequestHeader => ActionKind::SanitiseRequestHeader(bytes()),
-            ActionName::SanitiseResponseHeader => ActionKind::SanitiseResponseHeader(bytes()),
             ActionName::SetEnv => ActionKind::SetEnv(self.set_env(value)),
-            ActionName::SetRsc => ActionKind::SetRsc(self.value_template(value)),
-            ActionName::SetSid => ActionKind::SetSid(self.value_template(value)),
-            ActionName::SetUid => ActionKind::SetUid(self.value_template(value)),
             ActionName::SetVar => ActionKind::SetVar(self.set_var(value)?),
             ActionName::Severity => ActionKind::Severity(self.vocabulary(value)?),
             ActionName::Skip => ActionKind::Skip(self.number(value, "a number of rules")?),
-            ActionName::SkipAfter => ActionKind::SkipAfter(bytes()),
             ActionName::Status => ActionKind::Status(self.number(value, "an HTTP status")?),
-            ActionName::Tag => ActionKind::Tag(self.value_template(value)),
             ActionName::Transformation => ActionKind::Transformation(self.transformation(value)?),
-            ActionName::Ver => ActionKind::Ver(bytes()),
             ActionName::XmlNs => ActionKind::XmlNs(self.xml_ns(value)?),
             _ => {
                 self.error(ParseErrorKind::UnexpectedActionValue { action: name.as_str() }, value.span());
@@ -284,6 +271,40 @@ impl Context {
         let kind = ParseErrorKind::InvalidValue { value: found, expected: expected.to_owned() };
         self.error(kind, value.span_of(range));
     }
+}
+
+/// The actions whose value is text with macros.
+#[inline(never)]
+fn of_template(name: ActionName) -> Option<fn(Template) -> ActionKind> {
+    Some(match name {
+        ActionName::Append => ActionKind::Append,
+        ActionName::LogData => ActionKind::LogData,
+        ActionName::Msg => ActionKind::Msg,
+        ActionName::Pause => ActionKind::Pause,
+        ActionName::Prepend => ActionKind::Prepend,
+        ActionName::Proxy => ActionKind::Proxy,
+        ActionName::Redirect => ActionKind::Redirect,
+        ActionName::SetRsc => ActionKind::SetRsc,
+        ActionName::SetSid => ActionKind::SetSid,
+        ActionName::SetUid => ActionKind::SetUid,
+        ActionName::Tag => ActionKind::Tag,
+        _ => return None,
+    })
+}
+
+/// The actions whose value is any text.
+#[inline(never)]
+fn of_bytes(name: ActionName) -> Option<fn(Vec<u8>) -> ActionKind> {
+    Some(match name {
+        ActionName::Exec => ActionKind::Exec,
+        ActionName::Rev => ActionKind::Rev,
+        ActionName::SanitiseArg => ActionKind::SanitiseArg,
+        ActionName::SanitiseRequestHeader => ActionKind::SanitiseRequestHeader,
+        ActionName::SanitiseResponseHeader => ActionKind::SanitiseResponseHeader,
+        ActionName::SkipAfter => ActionKind::SkipAfter,
+        ActionName::Ver => ActionKind::Ver,
+        _ => return None,
+    })
 }
 
 fn decimal(text: &[u8]) -> Option<u64> {
