@@ -40,9 +40,9 @@ impl<K: AsRef<[u8]>, V> Map<K, V> {
         self.entries.get(self.place(key)?).map(|(known, _)| known)
     }
 
-    /// All keys, in the order in which they were added.
-    pub fn keys(&self) -> impl Iterator<Item = &K> {
-        self.entries.iter().map(|(key, _)| key)
+    /// All entries, in the order in which they were added.
+    pub fn iter(&self) -> impl Iterator<Item = &(K, V)> {
+        self.entries.iter()
     }
 
     /// Adds an entry, unless there is one of this key. Whether there was none.
@@ -171,7 +171,7 @@ mod tests {
             map.change(1000_u32.to_le_bytes(), |value| *value += 1);
             let found = |key: u32| map.get(&key.to_le_bytes()).copied();
             assert_eq!([found(0), found(7), found(999), found(1000)], [Some(0), Some(8), Some(999), Some(1)]);
-            assert_eq!((found(1001), map.keys().count()), (None, 1001));
+            assert_eq!((found(1001), map.iter().count()), (None, 1001));
         }
     }
 }

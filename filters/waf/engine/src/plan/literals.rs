@@ -12,7 +12,7 @@
 use std::ops::Range;
 
 use crate::operators::byte_frequency as frequency;
-use portcullis_collections::{Map, sorted};
+use portcullis_collections::Map;
 
 /// The literals, and what each stands for.
 #[derive(Debug)]
@@ -88,9 +88,9 @@ impl Literals {
             }
             runs.change(run_key(size as u8, run_of(run)), |entries| entries.push(entry));
         }
-        found.slots = vec![Slot::default(); (runs.keys().count() * 2).next_power_of_two().max(2)];
-        for key @ [len, run @ ..] in sorted(runs.keys().copied().collect()) {
-            found.file(len, u32::from_be_bytes(run), runs.get(&key).map_or(&[], Vec::as_slice));
+        found.slots = vec![Slot::default(); (runs.iter().count() * 2).next_power_of_two().max(2)];
+        for ([len, run @ ..], entries) in runs.iter() {
+            found.file(*len, u32::from_be_bytes(*run), entries);
         }
         found
     }
@@ -321,7 +321,7 @@ fn run_of(run: &[u8]) -> u32 {
     bytes | 0x2020_2020 >> (32 - 8 * run.len().clamp(1, 4))
 }
 
-/// Sorts by size, and then by the number.
+/// A size and a number.
 fn run_key(size: u8, run: u32) -> [u8; 5] {
     let [a, b, c, d] = run.to_be_bytes();
     [size, a, b, c, d]

@@ -2,13 +2,13 @@
 
 use super::{ByteInfo, CheckId, Conditions, Filed, Prefilter, Scope, Scopes, Triggers, set};
 use crate::operators::{ByteSet, Requirement, byte_frequency};
-use portcullis_collections::{Map, sorted};
+use portcullis_collections::{Map, insert, sorted};
 
 /// Collects the operators of a rule set.
 #[derive(Debug, Default)]
 pub(crate) struct PrefilterBuilder {
-    /// Each with its check.
-    literals: Vec<(Vec<u8>, u16)>,
+    /// Each with its checks.
+    literals: Map<Vec<u8>, Vec<u16>>,
     classes: Vec<Class>,
     base: Vec<u16>,
     /// One for each check.
@@ -81,7 +81,7 @@ impl PrefilterBuilder {
             class.fulfils.push(check);
         }
         for literal in long {
-            self.literals.push((literal.to_ascii_lowercase(), check));
+            self.literals.change(literal.to_ascii_lowercase(), |checks| insert(checks, check));
         }
         self.conditions.push(conditions);
         self.scopes.push(scopes);
@@ -142,15 +142,12 @@ impl PrefilterBuilder {
     pub(crate) fn build(mut self) -> Option<Prefilter> {
         self.add_needed();
         let words = self.conditions.len().div_ceil(64);
-        let mut literals = sorted(self.literals);
-        literals.dedup();
         let file = |scope| {
             let is_in = |check: &u16| {
                 self.scopes.get(usize::from(*check)).is_some_and(|scopes| scopes.contain(scope))
             };
-            let of_scope = literals.chunk_by(|(one, _), (other, _)| one == other).filter_map(|same| {
-                let checks = same.iter().map(|(_, check)| *check).filter(is_in).collect();
-                Some((same.first()?.0.as_slice(), checks))
+            let of_scope = self.literals.iter().map(|(literal, checks)| {
+                (literal.as_slice(), checks.iter().copied().filter(is_in).collect())
             });
             Filed::new(of_scope)
         };
