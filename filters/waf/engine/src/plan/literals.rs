@@ -1,7 +1,7 @@
 //! Finds all of many literals in one pass, ASCII case ignored.
 //!
-//! Every literal is filed under one of its own runs of four bytes (three or two, if it is no longer), the one that
-//! ordinary text holds least often. A pass sorts each byte into one of 64 classes and looks whether the three classes that end
+//! Every literal is filed under one of its own runs of four bytes (three or two, if it is no longer), the one for which
+//! ordinary text is looked at closer least often. A pass sorts each byte into one of 64 classes and looks whether the three classes that end
 //! at each position end such a run: a bit in a table of 32 KiB. If so, a bitmap of whole runs answers for those of four
 //! bytes and a second table for shorter ones, and the few literals that are filed under the run are compared.
 //!
@@ -50,6 +50,11 @@ struct Slot {
     count: u32,
 }
 
+/// Literals of up to so many bytes have only one run.
+const MOST_FIXED: usize = 4;
+/// The most literals under a run, if they have others.
+const MOST_FILED: usize = 16;
+
 impl Literals {
     /// Files the literals, all of two bytes or more and in lower case; others are never found.
     #[inline(never)]
@@ -63,16 +68,24 @@ impl Literals {
             quads: Quads(Box::new([0; QUAD_WORDS])),
         };
         let mut runs: Map<[u8; 5], Vec<Entry>> = Map::default();
-        for (literal, bytes) in literals.iter().copied().enumerate() {
+        // Those first that leave no choice, so that others can be filed where these have values looked at closer anyway.
+        let of_size = |size| {
+            let all = literals.iter().copied().enumerate();
+            all.filter(move |(_, bytes)| bytes.len().min(MOST_FIXED + 1) == size)
+        };
+        for (literal, bytes) in (0..=MOST_FIXED + 1).flat_map(of_size) {
             let size = run_size(bytes);
-            let best = runs_of(bytes).enumerate().min_by(|(_, a), (_, b)| {
-                let cost = |run: &[u8]| {
-                    let filed = runs.get(&run_key(size as u8, run_of(run))).map_or(0, Vec::len);
-                    run.iter().map(|byte| frequency(*byte)).product::<f32>() * (1.0 + filed as f32)
-                };
-                cost(a).total_cmp(&cost(b))
-            });
-            let Some((at, run)) = best else { continue };
+            let cost = |run: &[u8]| {
+                let filed = runs.get(&run_key(size as u8, run_of(run))).map_or(0, Vec::len);
+                let ends: f32 = run.iter().rev().take(3).map(|byte| frequency(*byte)).product();
+                let whole: f32 = run.iter().map(|byte| frequency(*byte)).product();
+                let looked_at = if found.ends.has(run) { 0.0 } else { ends };
+                let full = if filed < MOST_FILED { 0.0 } else { 1.0 };
+                looked_at + whole * (1.0 + 4.0 * filed as f32) + full
+            };
+            let costs = runs_of(bytes).enumerate().map(|(at, run)| (cost(run), at, run));
+            let best = costs.min_by(|(a, ..), (b, ..)| a.total_cmp(b));
+            let Some((_, at, run)) = best else { continue };
             let entry = Entry {
                 start: found.text.len() as u32,
                 len: bytes.len() as u16,
@@ -238,6 +251,14 @@ impl Triples {
         if let Some(row) = self.0.get_mut(row) {
             *row |= if let [.., before, _, _] = run { 1 << class_of(*before) } else { u64::MAX };
         }
+    }
+
+    /// Whether [`Triples::set`] would change nothing.
+    fn has(&self, run: &[u8]) -> bool {
+        let [.., first, second] = run else { return false };
+        let row = usize::from(class_of(*first)) << 6 | usize::from(class_of(*second));
+        let wanted = if let [.., before, _, _] = run { 1 << class_of(*before) } else { u64::MAX };
+        self.0.get(row).is_some_and(|row| row & wanted == wanted)
     }
 
     /// 1 if a run ends with the three classes that are the lowest bits, six for each.

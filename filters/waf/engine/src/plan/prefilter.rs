@@ -6,13 +6,15 @@
 //! be asked.
 
 mod builder;
+mod probe;
 
 use portcullis_seclang::ast::VariableName;
 
-use super::chains::{ALWAYS, NEWLINE, PAIRS, Step, Triggers, of_pairs, of_whole};
+use super::chains::{ALWAYS, NEWLINE, Step, Triggers, of_whole, pairs_of};
 use super::literals::Literals;
 pub(crate) use builder::PrefilterBuilder;
 use builder::bytes_of;
+use probe::Probe;
 
 /// The bit of an operator in the result of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +57,8 @@ pub(crate) struct Prefilter {
     /// The checks that have further conditions, and for each check which.
     conditional: Vec<u64>,
     conditions: Vec<Conditions>,
+    /// By check, in order: for those that look at what rare transformations make of values.
+    probes: Vec<(u16, Probe)>,
 }
 
 /// Literals and their checks.
@@ -188,6 +192,7 @@ impl Default for Prefilter {
             base: Vec::new(),
             conditional: Vec::new(),
             conditions: Vec::new(),
+            probes: Vec::new(),
         }
     }
 }
@@ -224,14 +229,10 @@ impl Prefilter {
     #[inline(never)]
     fn look_at_long(&self, bytes: &[u8]) -> Seen {
         let mut seen = [0; 256];
-        let (mut pairs, mut before) = (0, 0);
         for byte in bytes {
-            let at = usize::from(*byte);
-            seen.get_mut(at).into_iter().for_each(|seen| *seen = 1);
-            pairs |= before & PAIRS.second.get(at).copied().unwrap_or_default();
-            before = PAIRS.first.get(at).copied().unwrap_or_default();
+            seen.get_mut(usize::from(*byte)).into_iter().for_each(|seen| *seen = 1);
         }
-        let (mut classes, mut summary) = (0, ALWAYS | of_pairs(pairs));
+        let (mut classes, mut summary) = (0, ALWAYS | pairs_of(bytes));
         for (seen, infos) in seen.as_chunks::<8>().0.iter().zip(self.bytes.as_chunks::<8>().0) {
             if u64::from_ne_bytes(*seen) == 0 {
                 continue;
@@ -297,6 +298,25 @@ impl Prefilter {
             let min_length = *min_length as usize;
             longest > 0 && longest >= min_length || len >= min_length && classes & needed == *needed
         })
+    }
+
+    /// Whether [`Prefilter::probe`] can tell about a check.
+    pub(crate) fn has_probe(&self, check: CheckId) -> bool {
+        self.find_probe(check).is_some()
+    }
+
+    /// Whether a value without a profile may fulfil a check, by its length and the literals of that check alone. `None`: not known.
+    pub(crate) fn probe(&self, check: CheckId, bytes: &[u8]) -> Option<bool> {
+        let Conditions { min_length, .. } = self.conditions.get(usize::from(check.0))?;
+        if bytes.len() < *min_length as usize {
+            return Some(false);
+        }
+        self.find_probe(check)?.is_in(bytes)
+    }
+
+    fn find_probe(&self, check: CheckId) -> Option<&Probe> {
+        let at = self.probes.binary_search_by_key(&check.0, |(check, _)| *check).ok()?;
+        self.probes.get(at).map(|(_, probe)| probe)
     }
 
     /// Appends the result for a value, whose profile is given, to `results`. It holds for operators that look at values of `scope`.

@@ -461,6 +461,13 @@ pub(super) fn scan_forms(
     if !can_match(values, value, false) {
         return group.multi_match;
     }
+    let may_probe = chain.is_rare && checks.len().wrapping_sub(1) < MOST_PROBES;
+    if may_probe
+        && values.len(value) >= SHORTEST_PROBED
+        && checks.iter().all(|check| prefilter.has_probe(*check))
+    {
+        return probe_forms(values, plan, group, checks, value, &mut on);
+    }
     let mut form = value;
     if group.multi_match {
         for step in chain.scan_steps() {
@@ -483,8 +490,57 @@ pub(super) fn scan_forms(
     form == value
 }
 
+/// So few checks are asked about one after the other.
+const MOST_PROBES: usize = 3;
+/// Values of fewer bytes are scanned as fast.
+const SHORTEST_PROBED: usize = 128;
+
+/// The same for forms that no other group has, and that only the operators of `checks` are asked about: they are searched for
+/// these operators' literals, without a profile.
+#[inline(never)]
+fn probe_forms(
+    values: &mut Values,
+    plan: &Plan,
+    group: &Group,
+    checks: &[CheckId],
+    value: ValueId,
+    on: &mut dyn FnMut(&[u64]),
+) -> bool {
+    let (words, prefilter) = (plan.prefilter.words(), &plan.prefilter);
+    let mut ask = |values: &mut Values, form| {
+        let bytes = values.bytes(form);
+        if values.scan(form, words).is_none()
+            && checks.iter().all(|check| prefilter.probe(*check, bytes) == Some(false))
+        {
+            return;
+        }
+        values.ensure_scan(form, prefilter);
+        on(values.scan(form, words).unwrap_or(&[]));
+    };
+    let mut form = value;
+    for step in plan.chains.get(group.chain).scan_steps() {
+        let next = values.step_unprofiled(form, step);
+        if next != form {
+            form = next;
+            if group.multi_match {
+                ask(values, form);
+            }
+        }
+    }
+    if group.multi_match {
+        return true;
+    }
+    if form != value {
+        ask(values, form);
+    }
+    form == value
+}
+
 fn add(bits: &mut [u64], more: &[u64]) {
     for (bit, more) in bits.iter_mut().zip(more) {
         *bit |= more;
     }
 }
+
+#[cfg(test)]
+mod tests;

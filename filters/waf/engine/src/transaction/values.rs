@@ -371,6 +371,12 @@ impl Values {
         if self.summary(id, prefilter) & step.triggers == 0 { id } else { self.changed_by(id, step) }
     }
 
+    /// The same for a value that need not be profiled for it.
+    pub(crate) fn step_unprofiled(&mut self, id: ValueId, step: &Step) -> ValueId {
+        let summary = self.values.get(id.0 as usize).map_or(0, |value| value.summary);
+        if summary != 0 && summary & step.triggers == 0 { id } else { self.changed_by(id, step) }
+    }
+
     #[inline(never)]
     fn changed_by(&mut self, id: ValueId, step: &Step) -> ValueId {
         let first = self.values.get(id.0 as usize).map_or(NONE, |value| value.first_edge);

@@ -17,16 +17,12 @@ pub(super) fn apply(input: &[u8], out: &mut Vec<u8>) -> bool {
 pub(crate) fn decode(input: &[u8], out: &mut Vec<u8>) -> usize {
     let mut invalid = 0;
     let mut rest = input;
-    while let Some(next) = memchr::memchr2(b'%', b'+', rest) {
+    while let Some(next) = memchr::memchr(b'%', rest) {
         let (plain, escape) = rest.split_at_checked(next).unwrap_or((rest, &[]));
-        out.extend_from_slice(plain);
+        add_without_plus(plain, out);
         rest = match escape {
             [b'%', high, low, tail @ ..] if hex::pair(*high, *low).is_some() => {
                 out.extend(hex::pair(*high, *low));
-                tail
-            }
-            [b'+', tail @ ..] => {
-                out.push(b' ');
                 tail
             }
             [byte, tail @ ..] => {
@@ -37,6 +33,11 @@ pub(crate) fn decode(input: &[u8], out: &mut Vec<u8>) -> usize {
             [] => &[],
         };
     }
-    out.extend_from_slice(rest);
+    add_without_plus(rest, out);
     invalid
+}
+
+/// Appends `plain`, in which each `+` is a space.
+pub(super) fn add_without_plus(plain: &[u8], out: &mut Vec<u8>) {
+    out.extend(plain.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }));
 }

@@ -4,6 +4,7 @@
 use super::UnicodeMap;
 use super::hex;
 use super::scan::keep_if_changed;
+use super::url_decode::add_without_plus;
 
 pub(super) fn apply(input: &[u8], map: UnicodeMap, out: &mut Vec<u8>) -> bool {
     if memchr::memchr2(b'%', b'+', input).is_none() {
@@ -11,9 +12,9 @@ pub(super) fn apply(input: &[u8], map: UnicodeMap, out: &mut Vec<u8>) -> bool {
     }
     let start = out.len();
     let mut rest = input;
-    while let Some(next) = memchr::memchr2(b'%', b'+', rest) {
+    while let Some(next) = memchr::memchr(b'%', rest) {
         let (plain, escape) = rest.split_at_checked(next).unwrap_or((rest, &[]));
-        out.extend_from_slice(plain);
+        add_without_plus(plain, out);
         rest = match escape {
             [b'%', u @ (b'u' | b'U'), tail @ ..] => match unicode(tail, map) {
                 Some((byte, tail)) => {
@@ -29,10 +30,6 @@ pub(super) fn apply(input: &[u8], map: UnicodeMap, out: &mut Vec<u8>) -> bool {
                 out.extend(hex::pair(*high, *low));
                 tail
             }
-            [b'+', tail @ ..] => {
-                out.push(b' ');
-                tail
-            }
             [byte, tail @ ..] => {
                 out.push(*byte);
                 tail
@@ -40,7 +37,7 @@ pub(super) fn apply(input: &[u8], map: UnicodeMap, out: &mut Vec<u8>) -> bool {
             [] => &[],
         };
     }
-    out.extend_from_slice(rest);
+    add_without_plus(rest, out);
     keep_if_changed(input, out, start)
 }
 

@@ -1,6 +1,6 @@
 //! Building the scan: what operators require becomes literals, classes of bytes and conditions.
 
-use super::{ByteInfo, CheckId, Conditions, Filed, Prefilter, Scope, Scopes, Triggers, set};
+use super::{ByteInfo, CheckId, Conditions, Filed, Prefilter, Probe, Scope, Scopes, Triggers, set};
 use crate::operators::{ByteSet, Requirement, byte_frequency};
 use portcullis_collections::{Map, insert, sorted};
 
@@ -16,6 +16,7 @@ pub(crate) struct PrefilterBuilder {
     scopes: Vec<Scopes>,
     /// Sets of which a check needs a byte each.
     needed: Vec<(u16, ByteSet)>,
+    probes: Vec<(u16, Probe)>,
 }
 
 #[derive(Debug)]
@@ -82,6 +83,11 @@ impl PrefilterBuilder {
         }
         for literal in long {
             self.literals.change(literal.to_ascii_lowercase(), |checks| insert(checks, check));
+        }
+        if scopes.contain(Scope::Derived) {
+            let literals: Vec<_> =
+                requirement.literals.iter().map(|text| text.to_ascii_lowercase()).collect();
+            self.probes.extend(Probe::new(&literals).map(|probe| (check, probe)));
         }
         self.conditions.push(conditions);
         self.scopes.push(scopes);
@@ -188,6 +194,7 @@ impl PrefilterBuilder {
             base: bits(&self.base, words),
             conditional: bits(&conditional, words),
             conditions: self.conditions,
+            probes: self.probes,
         })
     }
 }
