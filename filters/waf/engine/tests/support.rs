@@ -55,7 +55,7 @@ const ACTIONS: &[(ActionName, &str)] = &[
     (ActionName::Tag, "x"),
     (ActionName::Transformation, "none"),
     (ActionName::Ver, "1"),
-    (ActionName::XmlNs, "a=b"),
+    (ActionName::XmlNs, "a=urn:b"),
 ];
 
 /// Directives that are refused, with an argument.

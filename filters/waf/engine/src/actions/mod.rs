@@ -103,7 +103,10 @@ impl Action {
                 tx.set_collection_key(plan, "setuid", portcullis_seclang::ast::Collection::User, key)
             }
             Action::SetVar(action) => action.run(tx, plan),
-            Action::Skip(count) => state.skip = *count,
+            Action::Skip(count) => {
+                crate::transaction::debug!(tx, 5, "Skipping the next {count} rules.");
+                state.skip = *count;
+            }
             Action::SkipTo(place) => state.skip_to = Some(*place),
             Action::Status(status) => state.status = Some(*status),
             Action::Tag(tag) => {

@@ -79,7 +79,10 @@ impl Transaction {
         }
         self.allow = None;
         for (id, directive) in &plan.phase(phase).removed {
-            debug!(self, 9, "Skipped rule id '{id}'. Removed by a {directive} directive.");
+            // In ModSecurity's words.
+            let by = if *directive == "SecRuleRemoveById" { "an SecRuleRemove" } else { directive };
+            let article = if by == *directive { "a " } else { "" };
+            debug!(self, 9, "Skipped rule id '{id}'. Removed by {article}{by} directive.");
         }
         self.begin_phase(plan, plan.phase(phase));
         self.run_segments(plan, phase);

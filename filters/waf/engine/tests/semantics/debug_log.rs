@@ -22,6 +22,15 @@ fn says_what_modsecurity_says() {
         ),
         (xml, "<a>b</a>", &["[4] XML: Initialising parser.", "[4] XML: Parsing complete (well_formed 1)."]),
         (xml, "<a>", &["[4] XML: Initialising parser.", "[4] XML: Parsing complete (well_formed 0)."]),
+        (
+            "SecRuleRemoveById 2\nSecRuleRemoveByTag t\nSecAction 'id:2,phase:1'\nSecAction 'id:3,phase:1,tag:t'\nSecAction 'id:4,phase:1,skip:1'",
+            "",
+            &[
+                "[9] Skipped rule id '2'. Removed by an SecRuleRemove directive.",
+                "[9] Skipped rule id '3'. Removed by a SecRuleRemoveByTag directive.",
+                "[5] Skipping the next 1 rules.",
+            ],
+        ),
         // A variable that nothing has set is there, and empty.
         (
             "SecRule AUTH_TYPE '@streq Basic' 'id:1,phase:1'",

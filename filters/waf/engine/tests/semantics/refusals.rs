@@ -20,8 +20,12 @@ fn refusals_name_the_place() {
             "inline:1:9: SecRule: XPath /p:a: offset 1: the prefix is bound by no xmlns",
         ),
         (
-            "SecRule XML:/p:a x id:1,xmlns:p=u\nSecRule XML:/p:a x id:2,xmlns:p=v\n",
+            "SecRule XML:/p:a x id:1,xmlns:p=urn:u\nSecRule XML:/p:a x id:2,xmlns:p=urn:v\n",
             "inline:2:9: SecRule: XPath /p:a: another rule has the same expression with other namespaces",
+        ),
+        (
+            "SecRule XML:/p:a x id:1,xmlns:p=www.example.com/p\n",
+            "inline:1:31: SecRule: found `p=www.example.com/p`, expected `prefix=namespace`, an absolute URI",
         ),
         (
             "SecRule PERF_ALL x id:1\n",

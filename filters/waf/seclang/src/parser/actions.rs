@@ -191,9 +191,13 @@ impl Context {
         pair.or_else(|| self.invalid(value, 0..value.bytes.len(), "two numbers, as in `4/2`"))
     }
 
+    /// `soap='http://schemas.xmlsoap.org/soap/envelope/'`. A namespace without a scheme is a mistake: ModSecurity v3, `xmlns.cc`
+    /// (which takes `http://` only); Namespaces in XML 1.0, section 2.2.
     fn xml_ns(&mut self, value: &Value<'_>) -> Option<XmlNs> {
-        let Some(equals) = value.bytes.iter().position(|&byte| byte == b'=') else {
-            return self.invalid(value, 0..value.bytes.len(), "`prefix=namespace`");
+        let equals = value.bytes.iter().position(|&byte| byte == b'=').filter(|equals| *equals > 0);
+        let has_scheme = value.bytes.contains(&b':');
+        let Some(equals) = equals.filter(|_| has_scheme) else {
+            return self.invalid(value, 0..value.bytes.len(), "`prefix=namespace`, an absolute URI");
         };
         let (prefix, uri) = value.bytes.split_at(equals);
         let (uri, uri_quote) = match uri.get(1..).unwrap_or_default() {

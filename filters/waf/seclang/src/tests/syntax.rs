@@ -199,7 +199,7 @@ const REFUSED: &[(&str, &[&str])] = &[
             "1:44: SecAction: unknown variable in macro `MATCHED_VR`; did you mean `MATCHED_VAR`?",
             "1:65: SecAction: found `all`, expected `phase` or `request`",
             "1:90: SecAction: found `4`, expected two numbers, as in `4/2`",
-            "1:98: SecAction: found `a`, expected `prefix=namespace`",
+            "1:98: SecAction: found `a`, expected `prefix=namespace`, an absolute URI",
         ],
     ),
     ("SecRequestBodyLimit 1k", &["1:21: SecRequestBodyLimit: found `1k`, expected a number"]),
