@@ -4,8 +4,9 @@
 
 use std::process::Command;
 
-const CORES: [&str; 13] = [
+const CORES: [&str; 14] = [
     "portcullis-trace",
+    "portcullis-bodies",
     "portcullis-collections",
     "portcullis-patterns",
     "portcullis-xml",

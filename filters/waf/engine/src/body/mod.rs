@@ -1,64 +1,20 @@
-//! Request body processors: bytes in, named values out.
-//!
-//! Each takes the whole body as one slice and hands what it finds to a sink, in the order of the body, without storing
-//! it. What was found before an error has been handed over: an error never hides it from the rules.
-//!
-//! Source of the semantics: ModSecurity v3, `src/request_body_processor/` and `Transaction::extractArguments`.
+//! Request body processors: bytes in, named values out. Those of JSON and of forms are here; multipart bodies and what all have in common
+//! are in `portcullis-bodies`, XML is in `portcullis-xml`.
 
-mod error;
 mod json;
-mod multipart;
 mod urlencoded;
 
 #[cfg(test)]
 mod tests;
 
-use std::ops::ControlFlow;
-
-pub use error::{BodyError, DispositionError};
 pub use json::parse as json;
-pub(crate) use multipart::offset_in;
-pub use multipart::{
-    File, MultipartFlags, MultipartNote, MultipartSink, UnmatchedBoundary, parse as multipart,
+pub use portcullis_bodies::{
+    ArgumentSink, BodyError, DispositionError, File, Limits, MultipartFlags, MultipartNote, MultipartSink,
+    UnmatchedBoundary, multipart,
 };
+pub(crate) use portcullis_bodies::{Budget, offset_in};
 pub use portcullis_xml::{XPath, XPathError, XPathProblem, XmlSink, XmlTree};
 pub use urlencoded::{parse as urlencoded, raw as urlencoded_raw};
-
-/// Takes the arguments of a body or a query string.
-pub trait ArgumentSink {
-    /// One argument. Both slices are only valid during the call. `Break` ends the parsing with
-    /// [`BodyError::Stopped`].
-    fn argument(&mut self, name: &[u8], value: &[u8]) -> ControlFlow<()>;
-}
-
-/// Bounds on what one body may yield.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// The most arguments (for XML, text pieces and attributes are no arguments). Default 1000, the
-    /// `SecArgumentsLimit` that ModSecurity recommends.
-    pub arguments: usize,
-    /// The deepest nesting of JSON containers or XML elements. Default 512, the `SecRequestBodyJsonDepthLimit` that
-    /// ModSecurity recommends.
-    pub depth: usize,
-    /// The most bytes in all names and values together, beyond as many as the body itself has: JSON can spell out a long
-    /// name again and again, XML an entity. Default 64 KiB, 64 bytes for each argument.
-    pub bytes: usize,
-    /// The most files in a multipart body before `MULTIPART_FILE_LIMIT_EXCEEDED` is set. Default 100, as
-    /// `SecUploadFileLimit`.
-    pub files: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { arguments: 1000, depth: 512, bytes: 64 << 10, files: 100 }
-    }
-}
-
-impl Limits {
-    pub(crate) fn of_xml(&self) -> portcullis_xml::Limits {
-        portcullis_xml::Limits { depth: self.depth, bytes: self.bytes }
-    }
-}
 
 /// Hands the text and the attributes of an XML body to `sink`. An empty body holds none.
 ///
@@ -67,39 +23,4 @@ impl Limits {
 /// The body is not well formed, a limit is exceeded, or the sink stopped the parser.
 pub fn xml(input: &[u8], limits: &Limits, sink: &mut dyn XmlSink) -> Result<(), BodyError> {
     Ok(portcullis_xml::parse(input, &limits.of_xml(), sink)?)
-}
-
-/// Counts against the limits on the way to a sink.
-struct Budget {
-    arguments: usize,
-    bytes: usize,
-}
-
-impl Budget {
-    fn new(limits: &Limits, body: usize) -> Self {
-        Self { arguments: limits.arguments, bytes: limits.bytes.saturating_add(body) }
-    }
-
-    fn argument(
-        &mut self,
-        sink: &mut (impl ArgumentSink + ?Sized),
-        name: &[u8],
-        value: &[u8],
-    ) -> Result<(), BodyError> {
-        self.arguments = self.arguments.checked_sub(1).ok_or(BodyError::TooManyArguments)?;
-        self.spend(name.len().saturating_add(value.len()))?;
-        stopped(sink.argument(name, value))
-    }
-
-    fn spend(&mut self, bytes: usize) -> Result<(), BodyError> {
-        self.bytes = self.bytes.checked_sub(bytes).ok_or(BodyError::TooManyBytes)?;
-        Ok(())
-    }
-}
-
-fn stopped(flow: ControlFlow<()>) -> Result<(), BodyError> {
-    match flow {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(BodyError::Stopped),
-    }
 }

@@ -72,7 +72,7 @@ impl Transaction {
                 String::from_utf8_lossy(name),
                 String::from_utf8_lossy(value)
             );
-            self.write_debug(4, &line);
+            self.write_debug(4, line);
         }
         let limit = plan.settings.arguments_limit;
         if self.members(V::Args).len() >= limit {

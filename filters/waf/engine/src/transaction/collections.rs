@@ -142,7 +142,7 @@ impl Transaction {
                 String::from_utf8_lossy(name),
                 String::from_utf8_lossy(value)
             );
-            self.write_debug(8, &line);
+            self.write_debug(8, line);
         }
         if collection != Collection::Tx {
             let record = self.collection_key(collection);
@@ -199,7 +199,7 @@ impl Transaction {
                 "setrsc" => format!("RESOURCE initiated with value: '{value}'."),
                 _ => format!("Collection `{}' initialized with value: {value}", collection.as_str()),
             };
-            self.write_debug(5, &line);
+            self.write_debug(5, line);
         }
         let variable = match collection {
             Collection::Session => Some(VariableName::SessionId),

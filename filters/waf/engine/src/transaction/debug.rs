@@ -20,8 +20,8 @@ impl<F: FnMut(u8, &str)> DebugSink for F {
 macro_rules! debug {
     ($tx:expr, $level:expr, $($argument:tt)*) => {
         if $tx.debugs($level) {
-            let line = format!($($argument)*);
-            $tx.write_debug($level, &line);
+            let line = $crate::transaction::Transaction::debug_line(format_args!($($argument)*));
+            $tx.write_debug($level, line);
         }
     };
 }
@@ -32,10 +32,19 @@ impl Transaction {
         self.debug.is_some() && level <= self.debug_level
     }
 
-    pub(crate) fn write_debug(&mut self, level: u8, line: &str) {
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn write_debug(&mut self, level: u8, line: String) {
         if let Some(sink) = &mut self.debug {
-            sink.line(level, line);
+            sink.line(level, &line);
         }
+    }
+
+    /// `format!` apart, of which parts are inlined where it stands.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn debug_line(text: fmt::Arguments<'_>) -> String {
+        fmt::format(text)
     }
 }
 

@@ -396,7 +396,7 @@ impl Transaction {
         };
         let name = String::from_utf8_lossy(&name);
         let line = format!("Target value: \"{}{dots}\" (Variable: {name})", Hex(cut));
-        self.write_debug(9, &line);
+        self.write_debug(9, line);
     }
 
     /// The actions that do not wait for the rest of the chain.
@@ -479,6 +479,6 @@ impl Transaction {
         };
         let operator = condition.operator_name;
         let line = format!("(Rule: {rule_id}) Executing operator \"{operator}\"{param} against {targets}.");
-        self.write_debug(4, &line);
+        self.write_debug(4, line);
     }
 }

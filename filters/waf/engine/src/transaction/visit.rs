@@ -240,7 +240,7 @@ impl Transaction {
                     "Skipped rule id '{}' as request trough the utilization of an `allow' action.",
                     rule.id
                 );
-                self.write_debug(9, &line);
+                self.write_debug(9, line);
             }
         }
     }
@@ -276,7 +276,7 @@ impl Transaction {
                 && let Some(rule) = plan.rules.get(*rule as usize)
             {
                 let line = format!("Skipped rule id '{}' due to a SecMarker", rule.id);
-                self.write_debug(9, &line);
+                self.write_debug(9, line);
             }
         }
     }

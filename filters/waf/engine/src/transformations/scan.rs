@@ -1,9 +1,6 @@
 //! The scans that decide whether a value stays as it is, and the common tails of the transformations.
 
-/// C's `isspace` in the "C" locale: space, `\t`, `\n`, vertical tab, form feed, `\r`.
-pub(crate) const fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t'..=b'\r')
-}
+pub(crate) use portcullis_bodies::is_space;
 
 /// Whether `wanted` holds for any byte. Tests blocks without branches in between, which the compiler turns into SIMD.
 pub(super) fn any(input: &[u8], wanted: impl Fn(u8) -> bool) -> bool {

@@ -14,8 +14,7 @@ use std::ops::ControlFlow;
 
 use memchr::memmem;
 
-use super::{ArgumentSink, BodyError, Budget, Limits, stopped};
-use crate::transformations::is_space;
+use crate::{ArgumentSink, BodyError, Budget, Limits, is_space, stopped};
 
 /// The longest header line of a part, ModSecurity's `MULTIPART_BUF_SIZE`.
 const MAX_HEADER_LINE: usize = 4096;
@@ -139,7 +138,7 @@ pub fn parse(
     body: &[u8],
     limits: &Limits,
     flags: &mut MultipartFlags,
-    sink: &mut (impl MultipartSink + ?Sized),
+    sink: &mut dyn MultipartSink,
 ) -> Result<(), BodyError> {
     *flags = MultipartFlags::default();
     let result = match content_type::boundary(content_type, flags) {
@@ -173,7 +172,7 @@ pub fn parse(
     result
 }
 
-struct Parser<'b, 'p, S: ?Sized> {
+struct Parser<'b, 'p> {
     body: &'b [u8],
     /// Where the current line starts.
     at: usize,
@@ -186,7 +185,7 @@ struct Parser<'b, 'p, S: ?Sized> {
     max_files: usize,
     budget: Budget,
     flags: &'p mut MultipartFlags,
-    sink: &'p mut S,
+    sink: &'p mut dyn MultipartSink,
 }
 
 #[derive(Default)]
@@ -199,7 +198,7 @@ struct Part<'b> {
     data: Option<usize>,
 }
 
-impl<'b, S: MultipartSink + ?Sized> Parser<'b, '_, S> {
+impl<'b> Parser<'b, '_> {
     fn parse(&mut self) -> Result<(), BodyError> {
         while !self.complete
             && let Some(line) = self.next_line()
@@ -401,7 +400,8 @@ impl<'b, S: MultipartSink + ?Sized> Parser<'b, '_, S> {
 }
 
 /// Where a part of a text that is a slice of it starts.
-pub(crate) fn offset_in(text: &[u8], part: &[u8]) -> Option<usize> {
+#[must_use]
+pub fn offset_in(text: &[u8], part: &[u8]) -> Option<usize> {
     let offset = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
     (offset + part.len() <= text.len()).then_some(offset)
 }

@@ -1,8 +1,7 @@
 //! The boundary in a Content-Type header. Source: `Multipart::init`.
 
 use super::MultipartFlags;
-use crate::body::BodyError;
-use crate::transformations::is_space;
+use crate::{BodyError, is_space};
 
 /// The longest Content-Type header that is read.
 const MAX_LENGTH: usize = 1024;

@@ -1,7 +1,7 @@
 //! The parameters of a part's Content-Disposition header. Source: `Multipart::parse_content_disposition`.
 
 use super::MultipartFlags;
-use crate::body::{BodyError, DispositionError};
+use crate::{BodyError, DispositionError};
 
 /// What was read, up to the error if there is one.
 #[derive(Debug, PartialEq, Eq)]
