@@ -216,9 +216,9 @@ pub fn operator(name: OperatorName) -> Support {
         O::IpMatchFromFile | O::PmFromFile => But("files of the Core Rule Set and of its plugins; no URLs"),
         O::IpMatchFromDataset | O::PmFromDataset => But("Coraza's"),
         O::Pm => But("bytes over 127 match themselves"),
-        O::Rx | O::RxGlobal => {
-            But("without recursion, conditionals, `\\K`, `\\p` and callouts, which are refused at load")
-        }
+        O::Rx | O::RxGlobal => But(
+            "without recursion, conditionals, branch resets, verbs, `\\K`, `\\p` and callouts, which are refused at load",
+        ),
         _ => Full,
     }
 }

@@ -177,6 +177,7 @@ fn secrets_are_hidden_wherever_they_stand() {
             "\"data\":\"[redacted]\"",
         ),
         (log("REQUEST_URI"), get("/?password=hun%74er2"), "\"data\":\"[redacted]\""),
+        (log("ARGS_RAW:%70assword"), get("/?%70assword=hun%74er2"), "\"data\":\"[redacted]\""),
         (log("ARGS:copy"), get("/?password=hunter2&copy=hunter2"), "\"data\":\"of [redacted]\""),
         // By the rules.
         (sanitise("sanitiseArg:pin"), get("/?pin=hunter2"), "/?pin=[redacted]"),
