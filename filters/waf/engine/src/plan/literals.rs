@@ -138,44 +138,40 @@ impl Literals {
             let [a, b, c, d] = [18, 12, 6, 0].map(|behind| self.ends.bit(classes >> behind));
             // One branch for four.
             if a | b | c | d != 0 {
-                self.look(text, from + index * 4, classes, 4, &mut on);
+                self.look(text, from + index * 4 + 4, classes, a << 3 | b << 2 | c << 1 | d, &mut on);
             }
         }
         for (index, byte) in rest.iter().enumerate() {
             classes = after(classes, byte);
             if self.ends.bit(classes) != 0 {
-                self.look(text, from + fours.len() * 4 + index, classes, 1, &mut on);
+                self.look(text, from + fours.len() * 4 + index + 1, classes, 1, &mut on);
             }
         }
     }
 
-    /// Compares the literals of the runs that end in the `count` bytes at `start`, whose classes are the last ones. Apart, to keep the loop
-    /// above small.
+    /// Compares the literals of the runs that end at `end` and so many bytes before as bits of `runs` are set; `classes` are those
+    /// of the last bytes before `end`. Apart, to keep the loop above small.
     #[inline(never)]
     fn look(
         &self,
         text: &[u8],
-        start: usize,
+        end: usize,
         classes: u64,
-        count: usize,
+        mut runs: u64,
         on: &mut impl FnMut(usize, Range<usize>),
     ) {
-        for at in 1..=count {
-            let classes = classes >> (6 * (count - at));
-            if self.ends.bit(classes) != 0 {
-                self.compare_at(text, start + at, classes, on);
+        while runs != 0 {
+            let behind = runs.trailing_zeros();
+            runs &= runs - 1;
+            let (end, classes) = (end - behind as usize, classes >> (6 * behind));
+            let run = run_of(text.get(end.saturating_sub(4)..end).unwrap_or_default());
+            if self.quads.has(run) {
+                self.compare(text, end, 4, run, on);
             }
-        }
-    }
-
-    fn compare_at(&self, text: &[u8], end: usize, classes: u64, on: &mut impl FnMut(usize, Range<usize>)) {
-        let run = run_of(text.get(end.saturating_sub(4)..end).unwrap_or_default());
-        if self.quads.has(run) {
-            self.compare(text, end, 4, run, on);
-        }
-        if self.short_ends.bit(classes) != 0 {
-            self.compare(text, end, 3, run & 0x00ff_ffff, on);
-            self.compare(text, end, 2, run & 0xffff, on);
+            if self.short_ends.bit(classes) != 0 {
+                self.compare(text, end, 3, run & 0x00ff_ffff, on);
+                self.compare(text, end, 2, run & 0xffff, on);
+            }
         }
     }
 

@@ -300,9 +300,9 @@ impl Prefilter {
         })
     }
 
-    /// Whether [`Prefilter::probe`] can tell about a check.
-    pub(crate) fn has_probe(&self, check: CheckId) -> bool {
-        self.find_probe(check).is_some()
+    /// Whether [`Prefilter::probe`] can tell about a check and a form of a value of so many bytes, and takes less than a scan.
+    pub(crate) fn has_probe(&self, check: CheckId, len: usize) -> bool {
+        self.find_probe(check).is_some_and(|probe| len >= probe.shortest())
     }
 
     /// Whether a value without a profile may fulfil a check, by its length and the literals of that check alone. `None`: not known.

@@ -228,15 +228,25 @@ impl Transaction {
             Some(source) if plan.recurrence.covers(source.variable) => {
                 let mut known = std::mem::take(&mut self.memory.candidates.found_known);
                 known.resize(start, KnownId::FRESH);
-                let wanted = |member: &Member| !only_fresh || member.known == KnownId::FRESH;
-                self.each_member(source, wanted, |of, member| {
+                let mut add = |of, member: &Member| {
                     found.push(of);
                     known.push(member.known);
-                });
+                };
+                let members = self.members(source.variable);
+                if only_fresh {
+                    let places = self.memory.candidates.known.fresh_places(source.variable).iter();
+                    let fresh = places.filter_map(|place| members.get(*place as usize));
+                    // What was set anew since is told with the next phase.
+                    let fresh = fresh.filter(|member| member.known == KnownId::FRESH);
+                    self.each_of(source, fresh, &mut add);
+                } else {
+                    self.each_of(source, members.iter(), &mut add);
+                }
                 self.memory.candidates.found_known = known;
             }
             Some(source) if is_kept_as_it_is(source.variable) => {
-                self.each_member(source, |_| true, |of, _| found.push(of));
+                let members = self.members(source.variable).iter();
+                self.each_of(source, members, |of, _| found.push(of));
             }
             _ => self.resolve(plan, id, &mut found),
         }
@@ -462,10 +472,7 @@ pub(super) fn scan_forms(
         return group.multi_match;
     }
     let may_probe = chain.is_rare && checks.len().wrapping_sub(1) < MOST_PROBES;
-    if may_probe
-        && values.len(value) >= SHORTEST_PROBED
-        && checks.iter().all(|check| prefilter.has_probe(*check))
-    {
+    if may_probe && checks.iter().all(|check| prefilter.has_probe(*check, values.len(value))) {
         return probe_forms(values, plan, group, checks, value, &mut on);
     }
     let mut form = value;
@@ -492,8 +499,6 @@ pub(super) fn scan_forms(
 
 /// So few checks are asked about one after the other.
 const MOST_PROBES: usize = 3;
-/// Values of fewer bytes are scanned as fast.
-const SHORTEST_PROBED: usize = 128;
 
 /// The same for forms that no other group has, and that only the operators of `checks` are asked about: they are searched for
 /// these operators' literals, without a profile.

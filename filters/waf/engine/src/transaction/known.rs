@@ -15,8 +15,9 @@ pub(crate) struct Known {
     all: Vec<u64>,
     /// The time, by the clock of [`Memory`](super::Memory), of what is known of members.
     at: u64,
-    /// For each variable whether it has members that are judged by themselves, if some recur.
-    fresh: Vec<bool>,
+    /// For each variable, if members of it recur, the places of those among its members that are judged by themselves: a range of the other.
+    fresh: Vec<(u32, u32)>,
+    fresh_places: Vec<u32>,
 }
 
 /// A member's place in what is known, times the number of words.
@@ -39,7 +40,8 @@ impl Known {
         self.all.resize(words, 0);
         self.at = 0;
         self.fresh.clear();
-        self.fresh.resize(VariableName::ALL.len(), false);
+        self.fresh.resize(VariableName::ALL.len(), (0, 0));
+        self.fresh_places.clear();
     }
 
     /// The conditions that recurring members may meet.
@@ -49,7 +51,13 @@ impl Known {
 
     /// Whether a recurring variable has members that are judged by themselves.
     pub(super) fn has_fresh(&self, variable: VariableName) -> bool {
-        self.fresh.get(variable as usize).is_some_and(|fresh| *fresh)
+        self.fresh.get(variable as usize).is_some_and(|(start, end)| start != end)
+    }
+
+    /// The places of these members.
+    pub(super) fn fresh_places(&self, variable: VariableName) -> &[u32] {
+        let (start, end) = self.fresh.get(variable as usize).copied().unwrap_or_default();
+        self.fresh_places.get(start as usize..end as usize).unwrap_or(&[])
     }
 
     /// Whether a member can't meet a condition.
@@ -74,9 +82,9 @@ impl Transaction {
                 continue;
             }
             let Memory { values, members, candidates, .. } = &mut *self.memory;
-            let Known { bits, all, fresh, .. } = &mut candidates.known;
+            let Known { bits, all, fresh, fresh_places, .. } = &mut candidates.known;
             let members = members.get_mut(*variable as usize).map_or(&mut [][..], Vec::as_mut_slice);
-            let mut has_fresh = false;
+            let first_fresh = fresh_places.len() as u32;
             for (index, member) in members.iter_mut().enumerate() {
                 if member.known == KnownId::UNSEEN {
                     member.known = KnownId::FRESH;
@@ -98,9 +106,12 @@ impl Transaction {
                         }
                     }
                 }
-                has_fresh |= member.known == KnownId::FRESH;
+                if member.known == KnownId::FRESH {
+                    fresh_places.push(index as u32);
+                }
             }
-            fresh.get_mut(*variable as usize).into_iter().for_each(|fresh| *fresh = has_fresh);
+            let found = (first_fresh, fresh_places.len() as u32);
+            fresh.get_mut(*variable as usize).into_iter().for_each(|fresh| *fresh = found);
         }
         drop(places);
         for (variable, uses, index) in to_find_out {

@@ -81,21 +81,22 @@ impl Transaction {
     }
 
     fn resolve_members(&self, source: &Source, out: &mut Vec<Found>) {
-        self.each_member(source, |_| true, |found, _| out.push(found));
+        let members = self.members(source.variable).iter();
+        self.each_of(source, members, |found, _| out.push(found));
     }
 
-    /// Goes through those members of a variable that are wanted and belong to a source.
+    /// Goes through those of some members of its variable that belong to a source.
     #[inline]
-    pub(super) fn each_member(
+    pub(super) fn each_of<'m>(
         &self,
         source: &Source,
-        wanted: impl Fn(&Member) -> bool,
+        members: impl Iterator<Item = &'m Member>,
         mut each: impl FnMut(Found, &Member),
     ) {
         let variable = source.variable;
         let is_keyed = variable.is_collection();
         let is_plain = !is_keyed || matches!(source.select, Select::All) && source.exclude.is_empty();
-        for member in self.members(variable).iter().filter(|member| wanted(member)) {
+        for member in members {
             if is_plain || source.contains(self.memory.values.bytes(member.key)) {
                 let key = is_keyed.then_some(member.key);
                 each(Found { variable, key, value: member.value }, member);

@@ -84,7 +84,9 @@ impl PrefilterBuilder {
         for literal in long {
             self.literals.change(literal.to_ascii_lowercase(), |checks| insert(checks, check));
         }
-        if scopes.contain(Scope::Derived) {
+        // Responses have one scope, whatever makes their forms, and most of what looks at them has hundreds of literals.
+        let is_one_of_few = scopes.contain(Scope::Response) && requirement.literals.len() <= 4;
+        if scopes.contain(Scope::Derived) || is_one_of_few {
             let literals: Vec<_> =
                 requirement.literals.iter().map(|text| text.to_ascii_lowercase()).collect();
             self.probes.extend(Probe::new(&literals).map(|probe| (check, probe)));

@@ -60,6 +60,11 @@ impl Probe {
         open.is_empty().then_some(Probe { anchors })
     }
 
+    /// The fewest bytes of a value that are not scanned as fast.
+    pub(super) fn shortest(&self) -> usize {
+        10 * self.anchors.len()
+    }
+
     /// Whether one of the literals is in `text`, case ignored. `None` if `text` has so many of their bytes that a scan takes less.
     pub(super) fn is_in(&self, text: &[u8]) -> Option<bool> {
         let mut left = 64 + text.len() / 4;
