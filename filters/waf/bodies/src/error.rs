@@ -39,7 +39,7 @@ pub enum BodyError {
     XmlOutsideRoot,
     /// XML: an encoding that is no superset of ASCII.
     XmlEncoding,
-    /// XML: more nodes or namespaces than an [`XmlTree`](super::XmlTree) holds.
+    /// XML: more nodes or namespaces than an [`XmlTree`](portcullis_xml::XmlTree) holds.
     XmlTooLarge,
     /// XML: an entity that is neither predefined nor declared in the document.
     XmlEntity,

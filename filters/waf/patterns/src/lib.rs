@@ -1,7 +1,7 @@
 //! Patterns with PCRE's syntax: everything that is done with one before it is compared with anything.
 //!
 //! [`parse`](mod@parse) reads a pattern into a [tree](ast), from which follow what every matching input must have
-//! ([`required`]), the [program](program) of a backtracking matcher, and the [NFA](nfa) of a regular pattern. The matchers
+//! ([`required`]), the [program] of a backtracking matcher, and the [NFA](nfa) of a regular pattern. The matchers
 //! themselves are the engine's.
 //!
 //! A crate of its own because none of this runs for a request, or once for many: it is compiled for size, the engine for speed.

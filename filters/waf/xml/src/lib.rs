@@ -1,4 +1,4 @@
-//! XML bodies: all text for `XML:/*`, all attribute values for `XML://@*`, the elements around them for [XPath](XPath), and
+//! XML bodies: all text for `XML:/*`, all attribute values for `XML://@*`, the elements around them for [`XPath`], and
 //! whether they break a [DTD](Dtd).
 //!
 //! Nothing outside the document is ever read. Entities that it declares itself are expanded, within limits, as libxml2

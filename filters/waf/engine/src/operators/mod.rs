@@ -82,6 +82,39 @@ pub(crate) type Place = (usize, usize);
 /// How many places of one value are told, at most.
 const MOST_PLACES: usize = 64;
 
+type Compares = fn(argument: &[u8], input: &[u8]) -> bool;
+type Checks = fn(input: &[u8]) -> bool;
+type Places = fn(argument: &[u8], input: &[u8]) -> Option<Place>;
+
+/// Operators that compare texts, by their names in lower case: whether they match, where, and whether a matching input holds the
+/// argument.
+const COMPARISONS: [(&str, Compares, Places, bool); 7] = [
+    ("beginswith", begins_with::matches, begins_with::place, true),
+    ("contains", contains::matches, contains::place, true),
+    ("containsword", contains_word::matches, contains_word::place, true),
+    ("endswith", ends_with::matches, ends_with::place, true),
+    ("streq", str_eq::matches, |_, _| None, true),
+    ("strmatch", str_match::matches, |_, _| None, true),
+    ("within", within::matches, within::place, false),
+];
+
+/// Operators that compare numbers.
+const NUMBER_COMPARISONS: [(&str, number::Comparison); 5] = [
+    ("eq", eq::COMPARISON),
+    ("ge", ge::COMPARISON),
+    ("gt", gt::COMPARISON),
+    ("le", le::COMPARISON),
+    ("lt", lt::COMPARISON),
+];
+
+/// Operators that look for numbers with check digits.
+const VERIFIERS: [(&str, Checks); 4] = [
+    ("verifycc", verify_cc::is_valid),
+    ("verifycpf", verify_cpf::is_valid),
+    ("verifyssn", verify_ssn::is_valid),
+    ("verifysvnr", verify_svnr::is_valid),
+];
+
 /// A compiled operator. Negation (`!@`) is the caller's.
 #[derive(Clone, Debug)]
 pub struct Operator(Kind);
@@ -90,15 +123,15 @@ pub struct Operator(Kind);
 enum Kind {
     /// Compares the input with the argument, which may hold macros.
     Compare {
-        matches: fn(argument: &[u8], input: &[u8]) -> bool,
+        matches: Compares,
         argument: Box<[u8]>,
         /// Where the match is.
-        place: fn(argument: &[u8], input: &[u8]) -> Option<Place>,
+        place: Places,
         /// Whether a matching input holds the argument.
         holds_argument: bool,
     },
     /// Looks at the input alone.
-    Check(fn(input: &[u8]) -> bool),
+    Check(Checks),
     /// Finds a place in the input that is not as it should be, for which it needs one of these bytes.
     Find(fn(input: &[u8]) -> Option<Place>, ByteSet),
     DetectSqli,
@@ -123,25 +156,20 @@ impl Operator {
     /// The name is unknown or needs what a WebAssembly filter does not have, the argument is not valid, or a file that
     /// it names is missing.
     pub fn compile(name: &str, argument: &[u8], resources: &dyn Resources) -> Result<Self, OperatorError> {
-        type Compares = fn(&[u8], &[u8]) -> bool;
-        type Places = fn(&[u8], &[u8]) -> Option<Place>;
-        let compare = |matches: Compares, place: Places, holds_argument| Kind::Compare {
-            matches,
-            argument: argument.into(),
-            place,
-            holds_argument,
-        };
         let lower = name.to_ascii_lowercase();
+        if let Some((_, matches, place, holds_argument)) = COMPARISONS.iter().find(|known| known.0 == lower) {
+            let (matches, place, holds_argument) = (*matches, *place, *holds_argument);
+            return Ok(Self(Kind::Compare { matches, argument: argument.into(), place, holds_argument }));
+        }
+        if let Some((_, comparison)) = NUMBER_COMPARISONS.iter().find(|known| known.0 == lower) {
+            return Ok(Self(Kind::Number(comparison.with(argument))));
+        }
+        if let Some((_, is_valid)) = VERIFIERS.iter().find(|known| known.0 == lower) {
+            return Ok(Self(Kind::Verify(verify_cc::Verify::new(argument, *is_valid)?)));
+        }
         Ok(Self(match lower.as_str() {
-            "beginswith" => compare(begins_with::matches, begins_with::place, true),
-            "contains" => compare(contains::matches, contains::place, true),
-            "containsword" => compare(contains_word::matches, contains_word::place, true),
             "detectsqli" => Kind::DetectSqli,
             "detectxss" => Kind::DetectXss,
-            "endswith" => compare(ends_with::matches, ends_with::place, true),
-            "eq" => Kind::Number(eq::COMPARISON.with(argument)),
-            "ge" => Kind::Number(ge::COMPARISON.with(argument)),
-            "gt" => Kind::Number(gt::COMPARISON.with(argument)),
             "ipmatch" => Kind::IpMatch(ip_match::Networks::from_list(argument)?),
             "ipmatchfromdataset" => {
                 Kind::IpMatch(ip_match::Networks::from_items(dataset(argument, resources)?)?)
@@ -149,26 +177,17 @@ impl Operator {
             "ipmatchf" | "ipmatchfromfile" => {
                 Kind::IpMatch(ip_match::Networks::from_file(&file(argument, resources)?)?)
             }
-            "le" => Kind::Number(le::COMPARISON.with(argument)),
-            "lt" => Kind::Number(lt::COMPARISON.with(argument)),
             "nomatch" => Kind::Check(|_| false),
             "pm" => Kind::Pm(pm::Pm::from_phrases(argument)?),
             "pmfromdataset" => Kind::Pm(pm::Pm::from_items(dataset(argument, resources)?)?),
             "pmf" | "pmfromfile" => Kind::Pm(pm::Pm::from_file(&file(argument, resources)?)?),
             "rx" => Kind::Rx(rx::Rx::new(argument, resources.known_patterns())?),
             "rxglobal" => Kind::Rx(rx::Rx::global(argument, resources.known_patterns())?),
-            "streq" => compare(str_eq::matches, |_, _| None, true),
-            "strmatch" => compare(str_match::matches, |_, _| None, true),
             "unconditionalmatch" => Kind::Check(|_| true),
             "validatebyterange" => Kind::ValidateByteRange(validate_byte_range::parse(argument)?),
             "validatedtd" => Kind::ValidateDtd(Box::new(Dtd::parse(&file(argument, resources)?)?)),
             "validateurlencoding" => Kind::Find(validate_url_encoding::place, ByteSet::of(b"%")),
             "validateutf8encoding" => Kind::Find(validate_utf8_encoding::place, ByteSet::range(0x80, 0xff)),
-            "verifycc" => Kind::Verify(verify_cc::Verify::new(argument, verify_cc::is_valid)?),
-            "verifycpf" => Kind::Verify(verify_cc::Verify::new(argument, verify_cpf::is_valid)?),
-            "verifyssn" => Kind::Verify(verify_cc::Verify::new(argument, verify_ssn::is_valid)?),
-            "verifysvnr" => Kind::Verify(verify_cc::Verify::new(argument, verify_svnr::is_valid)?),
-            "within" => compare(within::matches, within::place, false),
             _ => return Err(error::refusal(name)),
         }))
     }
