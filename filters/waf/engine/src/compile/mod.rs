@@ -84,6 +84,7 @@ struct Compiler<'a, L: ?Sized> {
     groups: Vec<Group>,
     group_index: Index,
     xpaths: Vec<(Vec<u8>, XPath)>,
+    namespaces: Vec<[Vec<u8>; 3]>,
     /// Expressions in exclusions, with directive and place.
     excluded_xpaths: Vec<(&'static str, Span, Vec<u8>)>,
     validates_xml: bool,
@@ -132,6 +133,7 @@ impl<'a, L: Loader + ?Sized> Compiler<'a, L> {
             groups: Vec::new(),
             group_index: Index::default(),
             xpaths: Vec::new(),
+            namespaces: Vec::new(),
             excluded_xpaths: Vec::new(),
             validates_xml: false,
             tx: TxNames::new(),
@@ -281,6 +283,7 @@ impl<'a, L: Loader + ?Sized> Compiler<'a, L> {
             chains: self.chains,
             groups: self.groups,
             xpaths: self.xpaths,
+            namespaces: self.namespaces,
             validates_xml: self.validates_xml,
             uses_raw_arguments,
             tx: self.tx,

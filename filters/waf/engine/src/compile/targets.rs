@@ -89,14 +89,20 @@ impl<L: Loader + ?Sized> Compiler<'_, L> {
 
     /// Has the XML processor evaluate an expression.
     fn xpath(&mut self, expression: &[u8], link: &DraftLink<'_>, span: Span) {
-        if is_fixed_xpath(expression) {
-            return;
-        }
         let namespaces = link.actions.iter().filter_map(|action| match &action.kind {
             ast::ActionKind::XmlNs(xmlns) => Some((xmlns.prefix.as_slice(), xmlns.uri.as_slice())),
             _ => None,
         });
         let namespaces: Vec<_> = namespaces.collect();
+        for (prefix, uri) in &namespaces {
+            let namespace = [expression, prefix, uri].map(<[u8]>::to_vec);
+            if !self.namespaces.contains(&namespace) {
+                self.namespaces.push(namespace);
+            }
+        }
+        if is_fixed_xpath(expression) {
+            return;
+        }
         let problem = match XPath::compile(expression, &namespaces) {
             Ok(xpath) => match self.xpaths.iter().find(|(known, _)| known == expression) {
                 None => return self.xpaths.push((expression.to_vec(), xpath)),

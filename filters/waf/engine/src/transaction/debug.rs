@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Transaction;
+use crate::plan::{Condition, Plan, Select};
 
 /// Takes the lines of the debug log.
 pub trait DebugSink {
@@ -37,6 +38,20 @@ impl Transaction {
     pub(crate) fn write_debug(&mut self, level: u8, line: String) {
         if let Some(sink) = &mut self.debug {
             sink.line(level, &line);
+        }
+    }
+
+    /// The namespaces that a rule binds for its expressions. ModSecurity v3, `XML::evaluate`.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn debug_namespaces(&mut self, plan: &Plan, condition: &Condition) {
+        for target in &condition.targets {
+            let select = plan.sources.get(target.source).map(|source| &source.select);
+            let Some(Select::XPath(expression)) = select else { continue };
+            for [_, prefix, uri] in plan.namespaces.iter().filter(|[known, ..]| **known == **expression) {
+                let (prefix, uri) = (String::from_utf8_lossy(prefix), String::from_utf8_lossy(uri));
+                debug!(self, 4, "Registered XML namespace href \"{uri}\" prefix \"{prefix}\"");
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Phases and rules. ModSecurity v3, `src/rules_set.cc`, `src/rule_with_operator.cc`, `src/rule_with_actions.cc`.
 
-use portcullis_seclang::ast::{AllowScope, EngineMode, Phase, Severity};
+use portcullis_seclang::ast::{AllowScope, BodyProcessor, EngineMode, Phase, Severity};
 
 use super::known::KnownId;
 use super::reference::Match;
@@ -480,5 +480,8 @@ impl Transaction {
         let operator = condition.operator_name;
         let line = format!("(Rule: {rule_id}) Executing operator \"{operator}\"{param} against {targets}.");
         self.write_debug(4, line);
+        if self.body_processor == Some(BodyProcessor::Xml) {
+            self.debug_namespaces(plan, condition);
+        }
     }
 }

@@ -31,6 +31,14 @@ fn says_what_modsecurity_says() {
                 "[5] Skipping the next 1 rules.",
             ],
         ),
+        (
+            "SecAction 'id:1,phase:1,ctl:requestBodyProcessor=XML'\nSecRule XML:/p:a x 'id:2,xmlns:p=http://a.b/'",
+            "<a xmlns='http://a.b/'>x</a>",
+            &[
+                "[4] Registered XML namespace href \"http://a.b/\" prefix \"p\"",
+                "[9] Target value: \"x\" (Variable: XML:/p:a)",
+            ],
+        ),
         // A variable that nothing has set is there, and empty.
         (
             "SecRule AUTH_TYPE '@streq Basic' 'id:1,phase:1'",
