@@ -54,9 +54,14 @@ pub(super) struct Key<T: Measured + 'static> {
 impl<T: Measured> Key<T> {
     /// `expected`: how many bytes the matcher will take at first, about.
     pub(super) fn new(store: &'static LocalKey<RefCell<Store<T>>>, expected: usize) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         store.with_borrow_mut(|store| store.expected = store.expected.saturating_add(expected));
         Self { number: NEXT.fetch_add(1, Ordering::Relaxed), expected, store }
+    }
+
+    /// What no other entry of the store has, and never 0.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
     /// Searches with the matcher, which is made if it is not there. `None` if it can't be made.

@@ -7,6 +7,7 @@
 
 use std::ops::Range;
 
+use crate::beginnings::common;
 use crate::plan::{Prefilter, Profile, Scope, Seen};
 use crate::transformations::Transformation;
 
@@ -223,14 +224,6 @@ impl Line {
         self.marks.pop();
         self.states.truncate(self.marks.len() * size);
     }
-}
-
-/// How many bytes two values begin with that are the same.
-fn common(one: &[u8], other: &[u8]) -> usize {
-    let ((ones, _), (others, _)) = (one.as_chunks::<16>(), other.as_chunks::<16>());
-    let same = ones.iter().zip(others).take_while(|(one, other)| one == other).count() * 16;
-    let rest = one.get(same..).unwrap_or(b"").iter().zip(other.get(same..).unwrap_or(b""));
-    same + rest.take_while(|(one, other)| one == other).count()
 }
 
 #[cfg(test)]

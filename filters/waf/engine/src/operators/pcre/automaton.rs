@@ -3,6 +3,7 @@
 //! Of that crate only the lazy DFA and the PikeVM are used. Its `meta` engine has eight ways to search, which are a fifth of
 //! the module's code; what they gain is mostly in finding literals, and the scan has done that before a pattern is asked.
 
+use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson::NFA;
 use regex_automata::nfa::thompson::pikevm::PikeVM;
@@ -11,6 +12,7 @@ use regex_automata::{Anchored, Input, MatchKind};
 use super::ast::{Assertion, Ast, Mode, Node};
 use super::nfa::{self, Purpose};
 use super::program;
+use super::recent::Marks;
 use super::stages::{Part, Stages};
 use super::{GROUPS, Groups, LimitExceeded, parse};
 use crate::operators::ByteSet;
@@ -49,6 +51,7 @@ struct Captures {
 struct Searcher {
     dfa: DFA,
     cache: Cache,
+    marks: Marks<LazyStateID>,
     /// Bytes of all but the cache.
     fixed_memory: usize,
 }
@@ -82,14 +85,23 @@ impl Automaton {
         Some(Self { stages, whole, captures: None })
     }
 
-    /// Whether it matches anywhere. `pattern` is this automaton's.
-    pub(super) fn is_match(&mut self, pattern: &[u8], input: &[u8]) -> Result<bool, LimitExceeded> {
-        if let Some(stages) = &mut self.stages
-            && let Ok(found) = stages.is_match(input)
-        {
-            return Ok(found);
+    /// Whether it matches anywhere. `pattern` is this automaton's. `shared`: so many bytes begin the input for which this was given last,
+    /// too.
+    pub(super) fn is_match(
+        &mut self,
+        pattern: &[u8],
+        input: &[u8],
+        shared: Option<usize>,
+    ) -> Result<bool, LimitExceeded> {
+        let mut shared = shared;
+        if let Some(stages) = &mut self.stages {
+            if let Ok(found) = stages.is_match(input, shared) {
+                return Ok(found);
+            }
+            // The whole was not asked about the last one.
+            shared = shared.map(|_| 0);
         }
-        Ok(self.whole(pattern)?.end(&Input::new(input).earliest(true))?.is_some())
+        self.whole(pattern)?.is_match(input, shared)
     }
 
     fn whole(&mut self, pattern: &[u8]) -> Result<&mut Searcher, LimitExceeded> {
@@ -198,7 +210,44 @@ impl Searcher {
         let dfa = DFA::builder().configure(config).build_from_nfa(nfa).ok()?;
         let cache = dfa.create_cache();
         let fixed_memory = dfa.memory_usage() + dfa.get_nfa().memory_usage();
-        Some(Self { dfa, cache, fixed_memory })
+        Some(Self { dfa, cache, marks: Marks::NONE, fixed_memory })
+    }
+
+    /// Whether there is a match. `shared`: see [`Automaton::is_match`].
+    fn is_match(&mut self, input: &[u8], shared: Option<usize>) -> Result<bool, LimitExceeded> {
+        match shared {
+            None => {}
+            Some(0) => self.marks.forget(),
+            Some(shared) => return self.is_match_alike(input, shared),
+        }
+        Ok(self.end(&Input::new(input).earliest(true))?.is_some())
+    }
+
+    #[inline(never)]
+    fn is_match_alike(&mut self, input: &[u8], shared: usize) -> Result<bool, LimitExceeded> {
+        let Self { dfa, cache, marks, .. } = self;
+        let (start, mut state) = match marks.last(shared, cache.clear_count()) {
+            Some(known) => *known,
+            None => (0, dfa.start_state_forward(cache, &Input::new(input)).map_err(|_| LimitExceeded)?),
+        };
+        if state.is_dead() {
+            return Ok(false);
+        }
+        for (at, byte) in input.iter().enumerate().skip(start) {
+            if at == shared && at > start {
+                marks.push(at, state, cache.clear_count());
+            }
+            let mut next = dfa.next_state_untagged(cache, state, *byte);
+            if next.is_tagged() {
+                next = dfa.next_state(cache, state, *byte).map_err(|_| LimitExceeded)?;
+                if next.is_match() || next.is_dead() {
+                    return Ok(next.is_match());
+                }
+            }
+            state = next;
+        }
+        let last = dfa.next_eoi_state(cache, state).map_err(|_| LimitExceeded)?;
+        Ok(last.is_match())
     }
 
     /// Where the match ends that a search finds. A lazy DFA that may clear its cache as often as it likes does not fail.

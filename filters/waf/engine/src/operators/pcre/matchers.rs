@@ -9,7 +9,7 @@ use super::ast::Ast;
 use super::automaton::Automaton;
 use super::program::{self, Program};
 use super::vm::Backtrack;
-use super::{Groups, LimitExceeded, MATCH_LIMIT, PatternErrorKind, empty, parse, required};
+use super::{Groups, LimitExceeded, MATCH_LIMIT, PatternErrorKind, empty, parse, recent, required};
 use crate::operators::Requirement;
 use crate::operators::known_patterns::{Known, KnownPatterns};
 use crate::operators::on_demand::{Key, Measured, Store};
@@ -89,7 +89,10 @@ impl Matcher {
         }
         self.search(|compiled| match compiled.is_inexact_for(input) {
             true => Ok(compiled.program(&self.pattern)?.search(input, 0)?.is_some()),
-            false => compiled.automaton.is_match(&self.pattern, input),
+            false => {
+                let shared = recent::shared(self.key.number(), input);
+                compiled.automaton.is_match(&self.pattern, input, shared)
+            }
         })
     }
 

@@ -10,6 +10,7 @@
 
 mod automaton;
 mod matchers;
+mod recent;
 mod stages;
 mod vm;
 

@@ -15,6 +15,7 @@ use regex_automata::{Anchored, Input, MatchKind};
 
 use super::ast::Node;
 use super::nfa::{self, Purpose};
+use super::recent::Marks;
 use crate::operators::ByteSet;
 
 /// A search that has more work than this for each byte of the input, on average, is left to another matcher.
@@ -30,7 +31,13 @@ pub(super) struct Part<'n> {
 
 /// The parts of a pattern.
 #[derive(Debug)]
-pub(super) struct Stages(Vec<Stage>);
+pub(super) struct Stages {
+    stages: Vec<Stage>,
+    marks: Marks<Places>,
+}
+
+/// Where the first stage is, and the threads of the others, each with its stage's number.
+type Places = (LazyStateID, Vec<(usize, Thread)>);
 
 /// The search took too much work.
 #[derive(Debug)]
@@ -48,6 +55,8 @@ struct Stage {
     moved: Vec<Thread>,
     /// Bytes of all but the cache.
     fixed_memory: usize,
+    /// How often it was cleared, as `step` does it.
+    clears: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,21 +72,53 @@ impl Stages {
     /// Of parts that follow each other. `cache`: how many bytes the table of one may take.
     pub(super) fn new(parts: &[Part<'_>], cache: usize) -> Option<Self> {
         let stage = |(index, part): (usize, &Part<'_>)| Stage::new(part, cache, index > 0);
-        parts.iter().enumerate().map(stage).collect::<Option<_>>().map(Self)
+        parts
+            .iter()
+            .enumerate()
+            .map(stage)
+            .collect::<Option<_>>()
+            .map(|stages| Self { stages, marks: Marks::NONE })
     }
 
-    pub(super) fn is_match(&mut self, input: &[u8]) -> Result<bool, GaveUp> {
-        let [first, rest @ ..] = self.0.as_mut_slice() else { return Ok(true) };
+    /// Whether there is a match. `shared`: so many bytes begin the input for which this was given last, too.
+    pub(super) fn is_match(&mut self, input: &[u8], shared: Option<usize>) -> Result<bool, GaveUp> {
+        let clears = self.clears();
+        let Self { stages, marks } = self;
+        let mut known = None;
+        match shared {
+            None => {}
+            Some(0) => marks.forget(),
+            Some(shared) => known = marks.last(shared, clears),
+        }
+        let [first, rest @ ..] = stages.as_mut_slice() else { return Ok(true) };
         for stage in &mut *rest {
             stage.threads.clear();
             stage.moved.clear();
         }
-        let mut state = first.start(input, 0, Anchored::No)?;
+        let (mut state, mut at) = match known {
+            Some((at, (state, threads))) => {
+                for (stage, thread) in threads {
+                    if let Some(stage) = rest.get_mut(*stage) {
+                        stage.threads.push(*thread);
+                    }
+                }
+                (*state, *at)
+            }
+            None => (first.start(input, 0, Anchored::No)?, 0),
+        };
+        let mut mark = shared.filter(|shared| *shared > at);
         let mut steps = STEPS_FOR_EACH_BYTE.saturating_mul(input.len().saturating_add(256));
-        let (mut at, mut is_idle) = (0, true);
+        let mut is_idle = rest.iter().all(|stage| stage.threads.is_empty());
         loop {
             if is_idle {
-                (state, at) = first.skip(state, input, at);
+                (state, at) = first.skip(state, input, at, mark.unwrap_or(input.len()));
+            }
+            if mark == Some(at) {
+                mark = None;
+                let threads = rest.iter().enumerate();
+                let threads = threads.flat_map(|(stage, it)| it.threads.iter().map(move |it| (stage, *it)));
+                let clears = first.cache.clear_count() + rest.iter().map(|stage| stage.clears).sum::<usize>();
+                marks.push(at, (state, threads.collect()), clears);
             }
             state = first.next(state, input, at)?;
             let mut ends = state.is_match();
@@ -103,7 +144,9 @@ impl Stages {
 
     /// Where the leftmost match starts that starts at `start` or later.
     pub(super) fn start_of(&mut self, input: &[u8], start: usize) -> Result<Option<usize>, GaveUp> {
-        for stage in &mut self.0 {
+        // The first stage may be cleared here.
+        self.marks.forget();
+        for stage in &mut self.stages {
             stage.threads.clear();
             stage.moved.clear();
         }
@@ -112,7 +155,7 @@ impl Stages {
         for at in start..=input.len() {
             let mut ends = if found.is_none() { Some(at) } else { None };
             let mut is_idle = true;
-            for stage in &mut self.0 {
+            for stage in &mut self.stages {
                 let begins = ends.filter(|_| stage.can_begin(input, at));
                 ends = None;
                 if begins.is_some() || !stage.threads.is_empty() {
@@ -135,9 +178,15 @@ impl Stages {
         Ok(found)
     }
 
+    /// How often what is known of states has become wrong.
+    fn clears(&self) -> usize {
+        let first = self.stages.first().map_or(0, |first| first.cache.clear_count());
+        first + self.stages.iter().map(|stage| stage.clears).sum::<usize>()
+    }
+
     /// Bytes of memory.
     pub(super) fn memory(&self) -> usize {
-        self.0.iter().map(|stage| stage.fixed_memory + stage.cache.memory_usage()).sum()
+        self.stages.iter().map(|stage| stage.fixed_memory + stage.cache.memory_usage()).sum()
     }
 }
 
@@ -154,7 +203,7 @@ impl Stage {
         let cache = dfa.create_cache();
         let fixed_memory = dfa.memory_usage() + dfa.get_nfa().memory_usage();
         let first = part.first;
-        Some(Self { dfa, cache, first, threads: Vec::new(), moved: Vec::new(), fixed_memory })
+        Some(Self { dfa, cache, first, threads: Vec::new(), moved: Vec::new(), fixed_memory, clears: 0 })
     }
 
     fn can_begin(&self, input: &[u8], at: usize) -> bool {
@@ -166,12 +215,12 @@ impl Stage {
         self.dfa.start_state_forward(&mut self.cache, &input).map_err(|_| GaveUp)
     }
 
-    /// Goes on from `at` as long as there is nothing but to take a byte.
-    fn skip(&self, mut state: LazyStateID, input: &[u8], mut at: usize) -> (LazyStateID, usize) {
+    /// Goes on from `at` to `end` at most, as long as there is nothing but to take a byte.
+    fn skip(&self, mut state: LazyStateID, input: &[u8], mut at: usize, end: usize) -> (LazyStateID, usize) {
         if state.is_tagged() {
             return (state, at);
         }
-        for byte in input.get(at..).unwrap_or_default() {
+        for byte in input.get(at..end).unwrap_or_default() {
             let next = self.dfa.next_state_untagged(&self.cache, state, *byte);
             if next.is_tagged() {
                 break;
@@ -251,6 +300,7 @@ impl Stage {
     #[cold]
     fn clear(&mut self, input: &[u8], at: usize, waiting: &mut [Thread]) -> Result<(), GaveUp> {
         self.cache.reset(&self.dfa);
+        self.clears += 1;
         let mut moved = std::mem::take(&mut self.moved);
         for thread in waiting {
             thread.state = self.run(input, thread.from, at)?;

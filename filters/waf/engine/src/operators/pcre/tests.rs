@@ -119,6 +119,34 @@ fn the_two_engines_agree() {
     }
 }
 
+/// Long inputs that begin alike, of which patterns are asked in turn, and of some twice.
+#[test]
+fn what_was_asked_last_is_not_mistaken() {
+    const PATTERNS: [&str; 3] = ["(?i)union.{1,100}?select", r"^[^;]+$", r"\bcat\b.*;"];
+    const PIECES: [&str; 7] = ["union", "select", ";", "cat ", "x", "-", "key."];
+    let patterns = PATTERNS.map(|pattern| Pattern::new(pattern.as_bytes()).expect(pattern));
+    let beginnings = ["a-long-key.", "another.union "].map(|text| text.repeat(30));
+    let mut random = 1_usize;
+    let mut below = |bound: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % bound
+    };
+    let mut matches = 0;
+    for _ in 0..400 {
+        let beginning = &beginnings[below(2)];
+        let known = &beginning[..beginning.len() - below(2) * below(beginning.len())];
+        let rest: String = (0..below(8)).map(|_| PIECES[below(PIECES.len())]).collect();
+        let input = format!("{known}{rest}");
+        for _ in 0..2 {
+            let (pattern, text) = patterns.iter().zip(PATTERNS).nth(below(3)).expect("one of three");
+            let fresh = Pattern::new(text.as_bytes()).expect(text).is_match(input.as_bytes());
+            assert_eq!(pattern.is_match(input.as_bytes()), fresh, "{text} in {input}");
+            matches += u32::from(fresh == Ok(true));
+        }
+    }
+    assert!((200..600).contains(&matches), "{matches}");
+}
+
 #[test]
 fn refuses_with_the_place() {
     const CASES: &[(&str, usize, PatternErrorKind)] = &[

@@ -1,7 +1,7 @@
 use portcullis_seclang::ast::Transformation as T;
 
 use super::super::values::Values;
-use super::{SHORTEST, common};
+use super::SHORTEST;
 use crate::operators::Operator;
 use crate::plan::{Chains, Prefilter, PrefilterBuilder, Scope, Scopes};
 use crate::random::Random;
@@ -154,19 +154,6 @@ fn literals_straddle_the_place_where_values_part() {
         let alone: Vec<_> = texts.iter().flat_map(|text| found(std::slice::from_ref(text))).collect();
         assert_eq!(found(&texts), alone, "cut at {at}");
         assert_eq!(alone[3] != alone[0], at < literal.len(), "the literal is found, cut at {at}");
-    }
-}
-
-#[test]
-fn values_have_so_many_bytes_in_common() {
-    for length in 0..70 {
-        let one = vec![b'a'; length];
-        for at in 0..=length {
-            let other = [&one[..at], b"b"].concat();
-            assert_eq!(common(&one, &other), at);
-            assert_eq!(common(&other, &one), at);
-            assert_eq!(common(&one[..at], &one), at);
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::super::vm::Backtrack;
 use super::*;
+use crate::beginnings::common;
 
 /// Cut wherever they can be, these say what they say as a whole.
 const PATTERNS: [&str; 9] = [
@@ -37,8 +38,8 @@ fn stages_match_what_the_whole_matches() {
             }
             let expected = whole.end(&Input::new(&input).earliest(true)).expect(text).is_some();
             let shown = input.escape_ascii();
-            assert_eq!(stages.is_match(&input).expect(text), expected, "{text} in {shown}");
-            if let Ok(found) = small.is_match(&input) {
+            assert_eq!(stages.is_match(&input, None).expect(text), expected, "{text} in {shown}");
+            if let Ok(found) = small.is_match(&input, None) {
                 assert_eq!(found, expected, "{text} in {shown}, with a small table");
                 kept_up += 1;
             }
@@ -63,6 +64,59 @@ fn stages_match_what_the_whole_matches() {
         assert!(kept_up > 300, "{text}: {kept_up}");
     }
     assert!((4_000..14_000).contains(&matches), "{matches}");
+}
+
+/// A search that goes on from where an input parts from the one before it finds what one from the start finds.
+#[test]
+fn what_begins_alike_is_searched_from_there() {
+    let mut random = 1;
+    let mut matches = 0;
+    for text in PATTERNS {
+        let ast = parse::parse(text.as_bytes()).expect(text);
+        let mut fresh = Searcher::whole(&ast.root).expect(text);
+        let parts = parts(&ast.root, 1).expect(text);
+        let wholes = &mut [CACHE_LIMIT, 0].map(|cache| with_table(&ast.root, cache));
+        let stages = &mut [CACHE_LIMIT, 0].map(|cache| Stages::new(&parts, cache).expect(text));
+        let mut last: Vec<u8> = Vec::new();
+        for _ in 0..1_500 {
+            // As names come: longer, back, beside each other, the same again.
+            let mut input = last.clone();
+            if next(&mut random).is_multiple_of(3) {
+                input.truncate(next(&mut random) % (input.len() + 1));
+            }
+            for _ in 0..next(&mut random) % 4 {
+                input.push(b"aaabbbcc \n"[next(&mut random) % 10]);
+            }
+            if input.len() > 50 {
+                input.clear();
+            }
+            let shared = common(&last, &input);
+            let expected = fresh.end(&Input::new(&input).earliest(true)).expect(text).is_some();
+            let what = || format!("{text} in {} after {}", input.escape_ascii(), last.escape_ascii());
+            for whole in &mut *wholes {
+                assert_eq!(whole.is_match(&input, Some(shared)).expect(text), expected, "{}", what());
+            }
+            for stages in &mut *stages {
+                if next(&mut random).is_multiple_of(50) {
+                    let _ = stages.start_of(&input, 0);
+                }
+                if let Ok(found) = stages.is_match(&input, Some(shared)) {
+                    assert_eq!(found, expected, "{}", what());
+                }
+            }
+            matches += u32::from(expected);
+            last = input;
+        }
+    }
+    assert!((3_000..10_500).contains(&matches), "{matches}");
+}
+
+fn with_table(root: &Node, cache: usize) -> Searcher {
+    let nfa = nfa::build(std::slice::from_ref(root), Purpose::End).expect("a regular pattern");
+    let config = DFA::config().cache_capacity(cache).skip_cache_capacity_check(true);
+    let dfa = DFA::builder().configure(config).build_from_nfa(nfa).expect("an automaton");
+    let cache = dfa.create_cache();
+    Searcher { dfa, cache, marks: Marks::NONE, fixed_memory: 0 }
 }
 
 /// What the patterns of shell commands look for, and what stands around it.
@@ -116,7 +170,11 @@ fn stages_match_what_the_whole_matches_in_the_core_rule_set() {
         for round in 0..300 {
             let input: String = (0..round % 20).map(|_| PIECES[next(&mut random) % PIECES.len()]).collect();
             let expected = whole.end(&Input::new(&input).earliest(true)).expect("no limit").is_some();
-            assert_eq!(stages.is_match(input.as_bytes()).expect("few steps"), expected, "{line} in {input}");
+            assert_eq!(
+                stages.is_match(input.as_bytes(), None).expect("few steps"),
+                expected,
+                "{line} in {input}"
+            );
             matches += u32::from(expected);
             let found = program.search(input.as_bytes(), 0).expect("few steps").and_then(|groups| groups[0]);
             let start = stages.start_of(input.as_bytes(), 0).expect("few steps");

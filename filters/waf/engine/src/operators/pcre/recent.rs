@@ -1,0 +1,85 @@
+//! What a pattern was asked about last, so that a search of what begins alike need not begin anew.
+//!
+//! JSON spells a long key out in the name of each value under it, and a rule is asked about these names one after the other. Where an
+//! automaton is at a place depends on the bytes before it alone.
+
+use std::cell::RefCell;
+
+use crate::beginnings::common;
+
+/// Inputs of fewer bytes are not kept, nor of more: memory.
+const SHORTEST: usize = 128;
+const LONGEST: usize = 64 << 10;
+/// Fewer bytes are not worth it, nor a smaller part of the input.
+const LEAST: usize = 64;
+const LEAST_PART: usize = 4;
+/// The most states that are kept.
+const MOST: usize = 16;
+
+thread_local! {
+    static LAST: RefCell<Last> = const { RefCell::new(Last { text: Vec::new(), of: 0 }) };
+}
+
+/// The long input of the last search.
+struct Last {
+    text: Vec<u8>,
+    /// The number of the matcher that searched it.
+    of: u64,
+}
+
+/// With how many bytes an input begins that are those of the last one, if it was searched by the matcher of that number, which is not
+/// 0. `None` for an input that is not kept: the last one is the last one still.
+pub(super) fn shared(of: u64, input: &[u8]) -> Option<usize> {
+    if !(SHORTEST..=LONGEST).contains(&input.len()) {
+        return None;
+    }
+    LAST.with_borrow_mut(|last| {
+        let shared = if last.of == of { common(&last.text, input) } else { 0 };
+        last.of = of;
+        last.text.truncate(shared);
+        last.text.extend_from_slice(input.get(shared..).unwrap_or(b""));
+        Some(if shared < LEAST.max(input.len() / LEAST_PART) { 0 } else { shared })
+    })
+}
+
+/// States of an automaton at places of the last input.
+#[derive(Debug)]
+pub(super) struct Marks<T> {
+    places: Vec<(usize, T)>,
+    /// How often the automaton's table had been cleared.
+    clears: usize,
+}
+
+impl<T> Marks<T> {
+    pub(super) const NONE: Self = Self { places: Vec::new(), clears: 0 };
+
+    /// The last one within the first `shared` bytes, which the next input has, too. Others are forgotten, and all if the table has been
+    /// cleared since.
+    pub(super) fn last(&mut self, shared: usize, clears: usize) -> Option<&(usize, T)> {
+        self.know(clears);
+        while self.places.last().is_some_and(|(at, _)| *at > shared) {
+            self.places.pop();
+        }
+        self.places.last()
+    }
+
+    /// Adds the last one.
+    pub(super) fn push(&mut self, at: usize, state: T, clears: usize) {
+        self.know(clears);
+        if self.places.len() == MOST {
+            self.places.pop();
+        }
+        self.places.push((at, state));
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.places.clear();
+    }
+
+    fn know(&mut self, clears: usize) {
+        if self.clears != clears {
+            self.places.clear();
+            self.clears = clears;
+        }
+    }
+}
