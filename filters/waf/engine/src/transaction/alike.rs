@@ -52,14 +52,22 @@ struct Line {
     states: Vec<u64>,
 }
 
-/// Values of fewer bytes cost no more than looking for what they share.
-pub(super) const SHORTEST: usize = 64;
+/// Values of fewer bytes cost no more than looking for what they share, if there are few; and so many are not few.
+const SHORTEST: usize = 64;
+const SHORTEST_OF_MANY: usize = 48;
+const MANY: usize = 512;
 /// The most lineages and marks that are kept, some 4 KB for each lineage of which values begin alike; how many marks come at once at the
 /// most; and how far they are apart at least.
 const MOST_LINEAGES: usize = 256;
 const MOST_MARKS: usize = 24;
 const NEW_MARKS: usize = 8;
-const APART: usize = 32;
+const APART: usize = 24;
+
+/// Whether a value of that length is to share what it can, among so many.
+#[inline]
+pub(super) fn is_long(len: usize, values: usize) -> bool {
+    len >= SHORTEST_OF_MANY && (len >= SHORTEST || values >= MANY)
+}
 
 impl Alike {
     pub(super) fn reset(&mut self) {

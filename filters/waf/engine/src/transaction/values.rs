@@ -317,7 +317,8 @@ impl Values {
             return *known;
         }
         let range = value.range();
-        let shared = if range.len() < alike::SHORTEST { None } else { self.shared_profile(id, prefilter) };
+        let is_long = alike::is_long(range.len(), self.values.len());
+        let shared = if is_long { self.shared_profile(id, prefilter) } else { None };
         let profile = shared.unwrap_or_else(|| prefilter.profile(self.arena.get(range).unwrap_or(b"")));
         if let Some(value) = self.values.get_mut(id.0 as usize) {
             value.profile = self.profiles.len() as u32;
@@ -391,7 +392,7 @@ impl Values {
         buffer.clear();
         self.work.transformed_bytes += self.len(id) as u64;
         let what = || format!("t:{}", step.name);
-        let is_long = self.len(id) >= alike::SHORTEST;
+        let is_long = alike::is_long(self.len(id), self.values.len());
         let lineage = if is_long { self.lineage_by(id, step) } else { LineageId::NONE };
         let changed = measure(what, || match lineage {
             LineageId::NONE => step.transformation.apply(self.bytes(id), &mut buffer),
@@ -514,7 +515,7 @@ impl Values {
         prefilter: &Prefilter,
         profile: Profile,
     ) -> Option<usize> {
-        if value.len as usize >= alike::SHORTEST
+        if alike::is_long(value.len as usize, self.values.len())
             && let Some(from) = self.shared_scan(id, value.scope, prefilter, profile)
         {
             return Some(from);

@@ -29,8 +29,14 @@ struct Last {
 
 /// With how many bytes an input begins that are those of the last one, if it was searched by the matcher of that number, which is not
 /// 0. `None` for an input that is not kept: the last one is the last one still.
+#[inline]
 pub(super) fn shared(of: u64, input: &[u8]) -> Option<usize> {
-    if !(SHORTEST..=LONGEST).contains(&input.len()) {
+    if input.len() < SHORTEST { None } else { shared_by_long(of, input) }
+}
+
+#[inline(never)]
+fn shared_by_long(of: u64, input: &[u8]) -> Option<usize> {
+    if input.len() > LONGEST {
         return None;
     }
     LAST.with_borrow_mut(|last| {

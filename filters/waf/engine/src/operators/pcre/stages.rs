@@ -82,43 +82,38 @@ impl Stages {
 
     /// Whether there is a match. `shared`: so many bytes begin the input for which this was given last, too.
     pub(super) fn is_match(&mut self, input: &[u8], shared: Option<usize>) -> Result<bool, GaveUp> {
-        let clears = self.clears();
         let Self { stages, marks } = self;
-        let mut known = None;
-        match shared {
-            None => {}
-            Some(0) => marks.forget(),
-            Some(shared) => known = marks.last(shared, clears),
-        }
         let [first, rest @ ..] = stages.as_mut_slice() else { return Ok(true) };
         for stage in &mut *rest {
             stage.threads.clear();
             stage.moved.clear();
         }
-        let (mut state, mut at) = match known {
-            Some((at, (state, threads))) => {
-                for (stage, thread) in threads {
-                    if let Some(stage) = rest.get_mut(*stage) {
-                        stage.threads.push(*thread);
-                    }
-                }
-                (*state, *at)
-            }
-            None => (first.start(input, 0, Anchored::No)?, 0),
+        let (mut at, mut is_idle, mut mark) = (0, true, usize::MAX);
+        let known = match shared {
+            None => None,
+            Some(shared) => resume(marks, first, rest, shared),
         };
-        let mut mark = shared.filter(|shared| *shared > at);
+        let mut state = match known {
+            Some((place, state)) => {
+                at = place;
+                is_idle = rest.iter().all(|stage| stage.threads.is_empty());
+                state
+            }
+            None => first.start(input, 0, Anchored::No)?,
+        };
+        if let Some(shared) = shared
+            && shared > at
+        {
+            mark = shared;
+        }
         let mut steps = STEPS_FOR_EACH_BYTE.saturating_mul(input.len().saturating_add(256));
-        let mut is_idle = rest.iter().all(|stage| stage.threads.is_empty());
         loop {
             if is_idle {
-                (state, at) = first.skip(state, input, at, mark.unwrap_or(input.len()));
+                (state, at) = first.skip(state, input, at, mark.min(input.len()));
             }
-            if mark == Some(at) {
-                mark = None;
-                let threads = rest.iter().enumerate();
-                let threads = threads.flat_map(|(stage, it)| it.threads.iter().map(move |it| (stage, *it)));
-                let clears = first.cache.clear_count() + rest.iter().map(|stage| stage.clears).sum::<usize>();
-                marks.push(at, (state, threads.collect()), clears);
+            if at == mark {
+                mark = usize::MAX;
+                note(marks, first, rest, at, state);
             }
             state = first.next(state, input, at)?;
             let mut ends = state.is_match();
@@ -178,16 +173,40 @@ impl Stages {
         Ok(found)
     }
 
-    /// How often what is known of states has become wrong.
-    fn clears(&self) -> usize {
-        let first = self.stages.first().map_or(0, |first| first.cache.clear_count());
-        first + self.stages.iter().map(|stage| stage.clears).sum::<usize>()
-    }
-
     /// Bytes of memory.
     pub(super) fn memory(&self) -> usize {
         self.stages.iter().map(|stage| stage.fixed_memory + stage.cache.memory_usage()).sum()
     }
+}
+
+/// Where the first stage was at the last mark within the first `shared` bytes, where the others have their threads again.
+#[inline(never)]
+fn resume(
+    marks: &mut Marks<Places>,
+    first: &Stage,
+    rest: &mut [Stage],
+    shared: usize,
+) -> Option<(usize, LazyStateID)> {
+    let (at, (state, threads)) = marks.last(shared, clears(first, rest))?;
+    for (stage, thread) in threads {
+        if let Some(stage) = rest.get_mut(*stage) {
+            stage.threads.push(*thread);
+        }
+    }
+    Some((*at, *state))
+}
+
+/// Notes where all stages are.
+#[inline(never)]
+fn note(marks: &mut Marks<Places>, first: &Stage, rest: &[Stage], at: usize, state: LazyStateID) {
+    let threads = rest.iter().enumerate();
+    let threads = threads.flat_map(|(stage, it)| it.threads.iter().map(move |thread| (stage, *thread)));
+    marks.push(at, (state, threads.collect()), clears(first, rest));
+}
+
+/// How often what was known of states has become wrong.
+fn clears(first: &Stage, rest: &[Stage]) -> usize {
+    first.cache.clear_count() + rest.iter().map(|stage| stage.clears).sum::<usize>()
 }
 
 impl Stage {
