@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use crate::beginnings::common;
 
 /// Inputs of fewer bytes are not kept, nor of more: memory.
-const SHORTEST: usize = 128;
+const SHORTEST: usize = 256;
 const LONGEST: usize = 64 << 10;
 /// Fewer bytes are not worth it, nor a smaller part of the input.
 const LEAST: usize = 64;

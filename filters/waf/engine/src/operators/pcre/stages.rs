@@ -21,6 +21,9 @@ use crate::operators::ByteSet;
 /// A search that has more work than this for each byte of the input, on average, is left to another matcher.
 const STEPS_FOR_EACH_BYTE: usize = 16;
 
+/// No place in an input.
+const NOWHERE: usize = usize::MAX;
+
 /// A part of a sequence.
 #[derive(Clone, Debug)]
 pub(super) struct Part<'n> {
@@ -123,7 +126,7 @@ impl Stages {
                 ends = false;
                 if begins || !stage.threads.is_empty() {
                     steps = steps.checked_sub(stage.threads.len() + 1).ok_or(GaveUp)?;
-                    ends = stage.step(input, at, begins.then_some(at))?.is_some();
+                    ends = stage.step(input, at, if begins { at } else { NOWHERE })? != NOWHERE;
                     is_idle &= stage.threads.is_empty();
                 }
             }
@@ -146,31 +149,29 @@ impl Stages {
             stage.moved.clear();
         }
         let mut steps = STEPS_FOR_EACH_BYTE.saturating_mul(input.len().saturating_add(256));
-        let mut found: Option<usize> = None;
+        let mut found = NOWHERE;
         for at in start..=input.len() {
-            let mut ends = if found.is_none() { Some(at) } else { None };
+            let mut ends = if found == NOWHERE { at } else { NOWHERE };
             let mut is_idle = true;
             for stage in &mut self.stages {
-                let begins = ends.filter(|_| stage.can_begin(input, at));
-                ends = None;
-                if begins.is_some() || !stage.threads.is_empty() {
+                let begins = if ends != NOWHERE && stage.can_begin(input, at) { ends } else { NOWHERE };
+                ends = NOWHERE;
+                if begins != NOWHERE || !stage.threads.is_empty() {
                     steps = steps.checked_sub(stage.threads.len() + 1).ok_or(GaveUp)?;
                     ends = stage.step(input, at, begins)?;
                     // What began later is of no interest any more.
-                    if let Some(found) = found {
+                    if found != NOWHERE {
                         stage.threads.retain(|thread| thread.origin < found);
                     }
                     is_idle &= stage.threads.is_empty();
                 }
             }
-            if let Some(origin) = ends {
-                found = Some(found.map_or(origin, |found| found.min(origin)));
-            }
-            if found.is_some() && is_idle {
+            found = found.min(ends);
+            if found != NOWHERE && is_idle {
                 break;
             }
         }
-        Ok(found)
+        Ok(Some(found).filter(|found| *found != NOWHERE))
     }
 
     /// Bytes of memory.
@@ -258,50 +259,45 @@ impl Stage {
         next.map_err(|_| GaveUp)
     }
 
-    /// Where the part is at `to` if it began at `from`.
+    /// Where the part is at `to` if it began at `from`, without the table being cleared.
     fn run(&mut self, input: &[u8], from: usize, to: usize) -> Result<LazyStateID, GaveUp> {
-        self.uncleared(|stage| {
-            let mut state = stage.start(input, from, Anchored::Yes)?;
-            for at in from..to {
-                state = stage.next(state, input, at)?;
-            }
-            Ok(state)
-        })
-    }
-
-    /// Has the states that are known stay so.
-    fn uncleared<T>(&mut self, on: impl FnOnce(&mut Self) -> Result<T, GaveUp>) -> Result<T, GaveUp> {
-        let before = self.cache.clear_count();
-        let found = on(self)?;
-        if self.cache.clear_count() == before { Ok(found) } else { Err(GaveUp) }
+        let clears = self.cache.clear_count();
+        let mut state = self.start(input, from, Anchored::Yes)?;
+        for at in from..to {
+            state = self.next(state, input, at)?;
+        }
+        if self.cache.clear_count() == clears { Ok(state) } else { Err(GaveUp) }
     }
 
     /// Has all threads take the byte at `at`, or the end, and one more if the part can begin there, which is given where the parts before
-    /// it began. If the part can end at `at`, where the first that does began with those.
-    fn step(&mut self, input: &[u8], at: usize, begins: Option<usize>) -> Result<Option<usize>, GaveUp> {
-        let mut ends: Option<usize> = None;
+    /// it began, or [`NOWHERE`]. If the part can end at `at`, where the first that does began with those.
+    fn step(&mut self, input: &[u8], at: usize, begins: usize) -> Result<usize, GaveUp> {
+        let mut ends = NOWHERE;
         let mut threads = std::mem::take(&mut self.threads);
-        if let Some(origin) = begins {
-            let state = match self.run(input, at, at) {
-                Ok(state) => state,
-                Err(GaveUp) => {
+        let mut clears = self.cache.clear_count();
+        if begins != NOWHERE {
+            let state = match self.start(input, at, Anchored::Yes) {
+                Ok(state) if self.cache.clear_count() == clears => state,
+                _ => {
                     self.clear(input, at, &mut threads)?;
+                    clears = self.cache.clear_count();
                     self.run(input, at, at)?
                 }
             };
-            threads.push(Thread { state, from: at, origin });
+            threads.push(Thread { state, from: at, origin: begins });
         }
         for index in 0..threads.len() {
             let Some(Thread { state, from, origin }) = threads.get(index).copied() else { break };
-            let state = match self.uncleared(|stage| stage.next(state, input, at)) {
-                Ok(state) => state,
-                Err(GaveUp) => {
+            let state = match self.next(state, input, at) {
+                Ok(state) if self.cache.clear_count() == clears => state,
+                _ => {
                     self.clear(input, at, &mut threads)?;
+                    clears = self.cache.clear_count();
                     self.run(input, from, at + 1)?
                 }
             };
             if state.is_match() {
-                ends = Some(ends.map_or(origin, |ends| ends.min(origin)));
+                ends = ends.min(origin);
             }
             if !state.is_dead() {
                 match self.moved.iter_mut().find(|thread| thread.state == state) {

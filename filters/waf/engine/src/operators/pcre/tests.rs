@@ -119,13 +119,26 @@ fn the_two_engines_agree() {
     }
 }
 
+/// What a pattern was asked about before another was asked is not what it was asked about last.
+#[test]
+fn what_another_pattern_was_asked_is_not_shared() {
+    let [cat, other] = [r"\bcat\b.*;", "select"].map(|text| Pattern::new(text.as_bytes()).expect(text));
+    let text = |start: &str, end: &str| [start, &" a-long-key.".repeat(30), end].concat().into_bytes();
+    assert_eq!(cat.is_match(&text("bat", "1")), Ok(false));
+    assert_eq!(cat.is_match(&text("bat", "2")), Ok(false));
+    assert_eq!(other.is_match(&text("cat", "1")), Ok(false));
+    assert_eq!(cat.is_match(&text("cat", ";")), Ok(true));
+}
+
 /// Long inputs that begin alike, of which patterns are asked in turn, and of some twice.
 #[test]
 fn what_was_asked_last_is_not_mistaken() {
     const PATTERNS: [&str; 3] = ["(?i)union.{1,100}?select", r"^[^;]+$", r"\bcat\b.*;"];
     const PIECES: [&str; 7] = ["union", "select", ";", "cat ", "x", "-", "key."];
     let patterns = PATTERNS.map(|pattern| Pattern::new(pattern.as_bytes()).expect(pattern));
-    let beginnings = ["a-long-key.", "another.union "].map(|text| text.repeat(30));
+    // Only the start of the second one says whether there was a `cat`.
+    let beginnings = [("", "a-long-key."), ("cat ", "another-key.")];
+    let beginnings = beginnings.map(|(start, text)| [start, &text.repeat(30)].concat());
     let mut random = 1_usize;
     let mut below = |bound: usize| {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
