@@ -25,6 +25,7 @@ pub enum Purpose {
 
 /// The NFA of nodes that follow each other. `None` for what is not regular, and where there would be too many states.
 #[must_use]
+#[inline(never)]
 pub fn build(nodes: &[Node], purpose: Purpose) -> Option<NFA> {
     let mut compiler = Compiler { builder: Builder::new(), purpose };
     compiler.builder.set_reverse(purpose == Purpose::Start);
@@ -43,7 +44,13 @@ pub fn build(nodes: &[Node], purpose: Purpose) -> Option<NFA> {
     compiler.patch(whole.end, found)?;
     compiler.builder.finish_pattern(whole.start).ok()?;
     compiler.patch(prefix.end, whole.start)?;
-    compiler.builder.build(whole.start, prefix.start).ok()
+    finish(&compiler.builder, whole.start, prefix.start)
+}
+
+// Apart: LLVM puts both of these large functions into one, which V8 needs half a megabyte more to compile.
+#[inline(never)]
+fn finish(builder: &Builder, anchored: StateID, unanchored: StateID) -> Option<NFA> {
+    builder.build(anchored, unanchored).ok()
 }
 
 struct Compiler {
