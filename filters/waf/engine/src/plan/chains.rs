@@ -211,22 +211,26 @@ pub(super) struct Triggers {
     pub(super) second: u32,
 }
 
-/// The bits of a summary for the pairs of a value, as [`Triggers`] has them. Without a table, so that the compiler makes SIMD of it.
-pub(super) fn pairs_of(bytes: &[u8]) -> u32 {
-    let is_blank = |byte: u8| byte == b' ' || byte.wrapping_sub(b'\t') < 5;
-    let bit = |is: bool, pair: u32| if is { (pair >> PAIRS_FROM) as u8 } else { 0 };
-    let pairs = bytes.iter().zip(bytes.get(1..).unwrap_or_default()).fold(0, |pairs, (&first, &second)| {
-        let slash = second == b'/';
-        let blank = is_blank(first);
-        pairs
-            | bit(blank & is_blank(second), BLANKS)
-            | bit(blank & (slash | (second == b'(')), BLANK_BEFORE)
-            | bit((first == b'/') & (second == b'*'), COMMENT)
-            | bit((first == b'*') & slash, COMMENT_END)
-            | bit((first == b'-') & (second == b'-'), DASHES)
-            | bit(((first == b'/') | (first == b'.')) & slash, PATH)
-            | bit((first == b'0') & (second | 0x20 == b'x'), HEX)
-    });
+/// For each byte the pairs that it is the first of, and those that it is the second of; see [`of_pairs`].
+pub(super) struct Pairs {
+    pub(super) first: [u8; 256],
+    pub(super) second: [u8; 256],
+}
+
+pub(super) static PAIRS: Pairs = {
+    let mut pairs = Pairs { first: [0; 256], second: [0; 256] };
+    let mut byte = 0;
+    #[expect(clippy::indexing_slicing, reason = "when it is compiled")]
+    while byte < 256 {
+        let Triggers { first, second, .. } = Triggers::of(byte as u8);
+        (pairs.first[byte], pairs.second[byte]) = ((first >> PAIRS_FROM) as u8, (second >> PAIRS_FROM) as u8);
+        byte += 1;
+    }
+    pairs
+};
+
+/// The bits of a summary for pairs that [`PAIRS`] tells of.
+pub(super) fn of_pairs(pairs: u8) -> u32 {
     u32::from(pairs) << PAIRS_FROM
 }
 

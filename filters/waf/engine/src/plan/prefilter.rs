@@ -10,7 +10,7 @@ mod probe;
 
 use portcullis_seclang::ast::VariableName;
 
-use super::chains::{ALWAYS, NEWLINE, Step, Triggers, of_whole, pairs_of};
+use super::chains::{ALWAYS, NEWLINE, PAIRS, Step, Triggers, of_pairs, of_whole};
 use super::literals::Literals;
 pub(crate) use builder::PrefilterBuilder;
 use builder::bytes_of;
@@ -229,10 +229,14 @@ impl Prefilter {
     #[inline(never)]
     fn look_at_long(&self, bytes: &[u8]) -> Seen {
         let mut seen = [0; 256];
+        let (mut pairs, mut before) = (0, 0);
         for byte in bytes {
-            seen.get_mut(usize::from(*byte)).into_iter().for_each(|seen| *seen = 1);
+            let at = usize::from(*byte);
+            seen.get_mut(at).into_iter().for_each(|seen| *seen = 1);
+            pairs |= before & PAIRS.second.get(at).copied().unwrap_or_default();
+            before = PAIRS.first.get(at).copied().unwrap_or_default();
         }
-        let (mut classes, mut summary) = (0, ALWAYS | pairs_of(bytes));
+        let (mut classes, mut summary) = (0, ALWAYS | of_pairs(pairs));
         for (seen, infos) in seen.as_chunks::<8>().0.iter().zip(self.bytes.as_chunks::<8>().0) {
             if u64::from_ne_bytes(*seen) == 0 {
                 continue;

@@ -39,5 +39,8 @@ pub(crate) fn decode(input: &[u8], out: &mut Vec<u8>) -> usize {
 
 /// Appends `plain`, in which each `+` is a space.
 pub(super) fn add_without_plus(plain: &[u8], out: &mut Vec<u8>) {
-    out.extend(plain.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }));
+    match memchr::memchr(b'+', plain) {
+        Some(_) => out.extend(plain.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte })),
+        None => out.extend_from_slice(plain),
+    }
 }
