@@ -75,16 +75,23 @@ impl Literals {
         };
         for (literal, bytes) in (0..=MOST_FIXED + 1).flat_map(of_size) {
             let size = run_size(bytes);
-            let cost = |run: &[u8]| {
-                let filed = runs.get(&run_key(size as u8, run_of(run))).map_or(0, Vec::len);
+            let mut best: Option<(f32, usize, &[u8])> = None;
+            for (at, run) in runs_of(bytes).enumerate() {
                 let ends: f32 = run.iter().rev().take(3).map(|byte| frequency(*byte)).product();
                 let whole: f32 = run.iter().map(|byte| frequency(*byte)).product();
                 let looked_at = if found.ends.has(run) { 0.0 } else { ends };
+                let is_less = |cost: f32| best.is_none_or(|(least, ..)| cost < least);
+                // As if none were filed there, which is not looked up in vain.
+                if !is_less(looked_at + whole) {
+                    continue;
+                }
+                let filed = runs.get(&run_key(size as u8, run_of(run))).map_or(0, Vec::len);
                 let full = if filed < MOST_FILED { 0.0 } else { 1.0 };
-                looked_at + whole * (1.0 + 4.0 * filed as f32) + full
-            };
-            let costs = runs_of(bytes).enumerate().map(|(at, run)| (cost(run), at, run));
-            let best = costs.min_by(|(a, ..), (b, ..)| a.total_cmp(b));
+                let cost = looked_at + whole * (1.0 + 4.0 * filed as f32) + full;
+                if is_less(cost) {
+                    best = Some((cost, at, run));
+                }
+            }
             let Some((_, at, run)) = best else { continue };
             let entry = Entry {
                 start: found.text.len() as u32,
