@@ -83,9 +83,14 @@ impl<'a, L: Loader + ?Sized> Compiler<'a, L> {
         use ast::Directive as D;
         for update in std::mem::take(&mut self.updates) {
             match &update.node {
-                D::RuleRemoveById(ids) => self.remove(update.name(), |draft| ids.contains(draft.id)),
-                D::RuleRemoveByMsg(msg) => self.remove(update.name(), |draft| draft.has_msg(&msg.value)),
-                D::RuleRemoveByTag(tag) => self.remove(update.name(), |draft| draft.has_tag(&tag.value)),
+                // Named as ModSecurity's debug log does.
+                D::RuleRemoveById(ids) => self.remove("an SecRuleRemove", |draft| ids.contains(draft.id)),
+                D::RuleRemoveByMsg(msg) => {
+                    self.remove("a SecRuleRemoveByMsg", |draft| draft.has_msg(&msg.value))
+                }
+                D::RuleRemoveByTag(tag) => {
+                    self.remove("a SecRuleRemoveByTag", |draft| draft.has_tag(&tag.value))
+                }
                 D::RuleUpdateActionById(update) => {
                     for draft in self.drafts().filter(|draft| draft.id == update.id) {
                         if let Some(link) = draft.links.get_mut(update.chain_offset as usize) {

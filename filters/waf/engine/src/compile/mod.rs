@@ -84,7 +84,7 @@ struct Compiler<'a, L: ?Sized> {
     groups: Vec<Group>,
     group_index: Index,
     xpaths: Vec<(Vec<u8>, XPath)>,
-    namespaces: Vec<[Vec<u8>; 3]>,
+    namespaces: Vec<(Vec<u8>, String)>,
     /// Expressions in exclusions, with directive and place.
     excluded_xpaths: Vec<(&'static str, Span, Vec<u8>)>,
     validates_xml: bool,

@@ -95,10 +95,9 @@ impl<L: Loader + ?Sized> Compiler<'_, L> {
         });
         let namespaces: Vec<_> = namespaces.collect();
         for (prefix, uri) in &namespaces {
-            let namespace = [expression, prefix, uri].map(<[u8]>::to_vec);
-            if !self.namespaces.contains(&namespace) {
-                self.namespaces.push(namespace);
-            }
+            let name = |bytes| String::from_utf8_lossy(bytes);
+            let line = format!("Registered XML namespace href \"{}\" prefix \"{}\"", name(uri), name(prefix));
+            self.namespaces.push((expression.to_vec(), line));
         }
         if is_fixed_xpath(expression) {
             return;

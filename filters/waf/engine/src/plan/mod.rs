@@ -61,8 +61,8 @@ pub(crate) struct Plan {
     pub(crate) group_checks: Vec<Vec<CheckId>>,
     /// XPath expressions but the fixed ones, each with its text, by which rules find what it found.
     pub(crate) xpaths: Vec<(Vec<u8>, XPath)>,
-    /// Of rules with `xmlns` an expression, a prefix and its namespace, for the debug log.
-    pub(crate) namespaces: Vec<[Vec<u8>; 3]>,
+    /// What the debug log says of the namespaces that `xmlns` binds, by expression.
+    pub(crate) namespaces: Vec<(Vec<u8>, String)>,
     /// A rule validates XML bodies, so they are kept as they are.
     pub(crate) validates_xml: bool,
     /// Whether a rule looks at `ARGS_RAW` or its kin.

@@ -48,9 +48,8 @@ impl Transaction {
         for target in &condition.targets {
             let select = plan.sources.get(target.source).map(|source| &source.select);
             let Some(Select::XPath(expression)) = select else { continue };
-            for [_, prefix, uri] in plan.namespaces.iter().filter(|[known, ..]| **known == **expression) {
-                let (prefix, uri) = (String::from_utf8_lossy(prefix), String::from_utf8_lossy(uri));
-                debug!(self, 4, "Registered XML namespace href \"{uri}\" prefix \"{prefix}\"");
+            for (_, line) in plan.namespaces.iter().filter(|(known, _)| **known == **expression) {
+                self.write_debug(4, line.clone());
             }
         }
     }

@@ -79,10 +79,7 @@ impl Transaction {
         }
         self.allow = None;
         for (id, directive) in &plan.phase(phase).removed {
-            // In ModSecurity's words.
-            let by = if *directive == "SecRuleRemoveById" { "an SecRuleRemove" } else { directive };
-            let article = if by == *directive { "a " } else { "" };
-            debug!(self, 9, "Skipped rule id '{id}'. Removed by {article}{by} directive.");
+            debug!(self, 9, "Skipped rule id '{id}'. Removed by {directive} directive.");
         }
         self.begin_phase(plan, plan.phase(phase));
         self.run_segments(plan, phase);
