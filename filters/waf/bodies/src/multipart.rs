@@ -192,6 +192,8 @@ struct Parser<'b, 'p> {
 struct Part<'b> {
     /// Header lines without their ends, folded lines joined.
     headers: Vec<Cow<'b, [u8]>>,
+    /// Hashes of their names, by their first five bits, in order: a body can have thousands.
+    names: [Vec<u64>; 32],
     name: Vec<u8>,
     filename: Vec<u8>,
     /// Where its data starts, once its headers have ended.
@@ -318,8 +320,7 @@ impl<'b> Parser<'b, '_> {
             header.extend_from_slice(folded);
             return Ok(());
         }
-        let is_duplicate =
-            name_of(text).is_some_and(|name| part.headers.iter().any(|header| is_named(header, name)));
+        let is_duplicate = name_of(text).is_some_and(|name| part.has_header(name));
         part.headers.push(Cow::Borrowed(text));
         match name_of(text) {
             None => return self.refuse(BodyError::MultipartHeaderColon),
@@ -408,6 +409,25 @@ pub fn offset_in(text: &[u8], part: &[u8]) -> Option<usize> {
 
 fn name_of(header: &[u8]) -> Option<&[u8]> {
     header.get(..memchr::memchr(b':', header)?)
+}
+
+impl Part<'_> {
+    /// Whether a header of that name came before. From now on one did.
+    fn has_header(&mut self, name: &[u8]) -> bool {
+        // FNV-1a.
+        let add = |hash: u64, byte: &u8| {
+            (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x100_0000_01b3)
+        };
+        let hash = name.iter().fold(0xcbf2_9ce4_8422_2325, add);
+        let Some(known) = self.names.get_mut((hash >> 59) as usize) else { return false };
+        match known.binary_search(&hash) {
+            Ok(_) => self.headers.iter().any(|header| is_named(header, name)),
+            Err(at) => {
+                known.insert(at, hash);
+                false
+            }
+        }
+    }
 }
 
 fn is_named(header: &[u8], name: &[u8]) -> bool {

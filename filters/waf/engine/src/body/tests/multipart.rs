@@ -133,6 +133,7 @@ fn multipart_errors() {
         ("--0000\r\nA\0: b\r\n", BodyError::MultipartHeaderNul),
         ("--0000\r\nA\x0e: b\r\n", BodyError::MultipartHeaderCharacter),
         ("--0000\r\nA: b\r\na: c\r\n", BodyError::MultipartDuplicateHeader),
+        ("--0000\r\nB: b\r\nX-A: b\r\nC: d\r\nx-a: c\r\n", BodyError::MultipartDuplicateHeader),
     ];
     for (body, error) in bodies {
         let (_, flags, result) = multipart(TYPE, body.as_bytes());
