@@ -2,7 +2,7 @@
 
 use portcullis_seclang::ast::VariableName;
 
-use super::candidates::scan_forms;
+use super::candidates::forms::scan_forms;
 use super::{Found, Member, Memory, Transaction, ValueId, Values};
 use crate::plan::{Bits, CheckId, Plan, Recurring, SourceUse, recurs};
 

@@ -7,6 +7,7 @@ mod body;
 mod candidates;
 mod collections;
 mod debug;
+mod decimal;
 mod evaluate;
 mod known;
 mod listed;
@@ -47,10 +48,11 @@ pub(crate) use arguments::RAW_ARGUMENTS;
 pub use audit::{FiredRule, UploadedFile};
 pub use debug::DebugSink;
 pub(crate) use debug::{Hex, debug};
+pub(crate) use decimal::decimal;
 pub(crate) use evaluate::RuleState;
 pub use request::Connection;
 pub(crate) use tx::Place;
-pub(crate) use values::{ValueId, Values, decimal};
+pub(crate) use values::{ValueId, Values};
 pub use work::Work;
 
 /// One request and its response under inspection.

@@ -1,11 +1,14 @@
 //! The memory of a transaction: one growing byte arena and the values that point into it.
 
+mod interned;
+
 use std::ops::Range;
 
-use super::Work;
 use super::alike::{self, Alike, LineageId};
+use super::{Work, decimal};
 use crate::plan::{Chain, CheckId, Hit, Prefilter, Profile, Scanned, Scope, Step};
 use crate::profile::measure;
+use interned::Interned;
 use portcullis_collections::hash;
 
 /// A value of the current transaction.
@@ -51,9 +54,8 @@ pub(crate) struct Values {
     wholes: Vec<Whole>,
     hits: Vec<Hit>,
     alike: Alike,
-    /// Open hash table of the values that [`Values::intern`] made: a part of the hash, and the value; 0 is a free place.
-    interned: Vec<(u32, u32)>,
-    interned_count: usize,
+    /// The values that [`Values::intern`] made.
+    interned: Interned,
     buffer: Vec<u8>,
     limit: usize,
     exhausted: bool,
@@ -122,8 +124,7 @@ impl Values {
             wholes: Vec::new(),
             hits: Vec::new(),
             alike: Alike::default(),
-            interned: Vec::new(),
-            interned_count: 0,
+            interned: Interned::default(),
             buffer: Vec::new(),
             limit: usize::MAX,
             exhausted: false,
@@ -143,12 +144,7 @@ impl Values {
         self.wholes.clear();
         self.hits.clear();
         self.alike.reset();
-        // As large as the last transactions needed it, so that it need not grow again.
-        if self.interned_count * 8 < self.interned.len() {
-            self.interned.truncate(self.interned.len() / 2);
-        }
-        self.interned.fill((0, 0));
-        self.interned_count = 0;
+        self.interned.reset();
         self.limit = limit.min(u32::MAX as usize - 1);
         self.exhausted = false;
         self.work = Work::default();
@@ -162,9 +158,7 @@ impl Values {
         self.edges.shrink_to(keep / size_of::<Edge>());
         self.profiles.shrink_to(keep / size_of::<Profile>());
         self.scans.shrink_to(keep / size_of::<u64>());
-        if self.interned.len() > keep / size_of::<(u32, u32)>() {
-            self.interned = Vec::new();
-        }
+        self.interned.shrink(keep);
         self.buffer.shrink_to(keep);
     }
 
@@ -215,39 +209,14 @@ impl Values {
         if bytes.is_empty() {
             return ValueId::EMPTY;
         }
-        if self.interned_count * 2 >= self.interned.len() {
-            self.grow_interned();
-        }
+        self.interned.make_room();
         let hash = (hash(bytes) >> 32) as u32;
-        let mask = self.interned.len().wrapping_sub(1);
-        let mut at = hash as usize & mask;
-        while let Some(&(tag, known)) = self.interned.get(at) {
-            if known == 0 {
-                break;
-            }
-            if tag == hash && self.bytes(ValueId(known)) == bytes {
-                return ValueId(known);
-            }
-            at = (at + 1) & mask;
-        }
-        let id = self.push(bytes);
-        if let Some(place) = self.interned.get_mut(at) {
-            *place = (hash, id.0);
-            self.interned_count += 1;
-        }
-        id
-    }
-
-    fn grow_interned(&mut self) {
-        let size = (self.interned.len() * 2).max(64);
-        let old = std::mem::replace(&mut self.interned, vec![(0, 0); size]);
-        for (hash, id) in old.into_iter().filter(|(_, id)| *id != 0) {
-            let mut at = hash as usize & (size - 1);
-            while self.interned.get(at).is_some_and(|(_, id)| *id != 0) {
-                at = (at + 1) & (size - 1);
-            }
-            if let Some(place) = self.interned.get_mut(at) {
-                *place = (hash, id);
+        match self.interned.find(hash, |known| self.bytes(ValueId(known)) == bytes) {
+            Ok(known) => ValueId(known),
+            Err(place) => {
+                let id = self.push(bytes);
+                self.interned.note(place, hash, id.0);
+                id
             }
         }
     }
@@ -554,25 +523,4 @@ impl Values {
             check.take_from(bits);
         }
     }
-}
-
-/// The decimal digits of a number.
-pub(crate) fn decimal(number: i64, digits: &mut [u8; 20]) -> &[u8] {
-    let mut at = digits.len();
-    let mut rest = number.unsigned_abs();
-    for slot in digits.iter_mut().rev() {
-        *slot = b'0' + (rest % 10) as u8;
-        at -= 1;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if number < 0 && at > 0 {
-        at -= 1;
-        if let Some(slot) = digits.get_mut(at) {
-            *slot = b'-';
-        }
-    }
-    digits.get(at..).unwrap_or(b"0")
 }

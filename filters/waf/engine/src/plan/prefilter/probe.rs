@@ -97,22 +97,18 @@ impl Probe {
 #[cfg(test)]
 mod tests {
     use super::Probe;
+    use crate::random::Random;
 
     /// Finds what a search for each literal by itself finds, or says that it does not know.
     #[test]
     fn finds_what_is_there() {
-        let mut state: u64 = 0x2545_f491_4f6c_dd1d;
-        let mut next = |bound: u64| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state % bound) as usize
-        };
+        let mut random = Random(0x2545_f491_4f6c_dd1d);
+        let mut next = |bound| random.below(bound);
         let (mut found, mut not_found, mut unknown) = (0, 0, 0);
         for _ in 0..400 {
             // Of few bytes, or of many.
             let others = [0, 4][next(2)];
-            let mut word = |longest: u64| -> Vec<u8> {
+            let mut word = |longest: usize| -> Vec<u8> {
                 let bytes = (0..1 + next(longest)).map(|_| match next(5) {
                     other if other < others => next(256) as u8,
                     _ => b"ae(\0\xc3{[zg"[next(9)],

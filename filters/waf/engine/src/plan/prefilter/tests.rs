@@ -95,13 +95,8 @@ fn long_values_have_the_same_profile() {
         );
     }
     let prefilter = builder.build().unwrap();
-    let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut next = |bound: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % bound as u64) as usize
-    };
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut next = |bound| random.below(bound);
     for _ in 0..4_000 {
         // Of two or three bytes that pairs are of, and others.
         const BYTES: &[u8] = b" \n\t\x0b\x0c\r\xa0/.(*-0xX#aZ9";

@@ -1,5 +1,6 @@
 use portcullis_seclang::loader::FileSystem;
 
+use crate::random::Random;
 use crate::{Document, Options, Waf};
 
 /// Chains of rare transformations, of which most rules are alone with theirs.
@@ -23,13 +24,8 @@ fn long_forms_match_as_without_a_scan() {
         Waf::compile(&documents, &FileSystem::new("."), &options).unwrap()
     };
     let (fast, naive) = (compile(true), compile(false));
-    let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut next = |bound: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % bound as u64) as usize
-    };
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut next = |bound| random.below(bound);
     const PIECES: &[&str] = &[
         "Y29uc29sZSAubG9nKDEp",
         "d2hpbGUgLyoqLygx",
