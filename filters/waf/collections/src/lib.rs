@@ -32,12 +32,12 @@ impl<K: AsRef<[u8]>, V> Map<K, V> {
 
     /// The value of a key.
     pub fn get(&self, key: &[u8]) -> Option<&V> {
-        self.entries.get(self.place(key)?).map(|(_, value)| value)
+        self.entries.get(self.place(key, self.hash(key))?).map(|(_, value)| value)
     }
 
     /// The key itself, as it was added.
     pub fn key(&self, key: &[u8]) -> Option<&K> {
-        self.entries.get(self.place(key)?).map(|(known, _)| known)
+        self.entries.get(self.place(key, self.hash(key))?).map(|(known, _)| known)
     }
 
     /// All entries, in the order in which they were added.
@@ -47,10 +47,10 @@ impl<K: AsRef<[u8]>, V> Map<K, V> {
 
     /// Adds an entry, unless there is one of this key. Whether there was none.
     pub fn add(&mut self, key: K, value: V) -> bool {
-        let is_new = self.place(key.as_ref()).is_none();
+        let hash = self.hash(key.as_ref());
+        let is_new = self.place(key.as_ref(), hash).is_none();
         if is_new {
-            self.index.add(hash_of(key.as_ref(), self.secret.as_ref()));
-            self.entries.push((key, value));
+            self.push(key, hash, value);
         }
         is_new
     }
@@ -60,18 +60,29 @@ impl<K: AsRef<[u8]>, V> Map<K, V> {
     where
         V: Default,
     {
-        let place = self.place(key.as_ref()).unwrap_or(self.entries.len());
+        let hash = self.hash(key.as_ref());
+        let place = self.place(key.as_ref(), hash).unwrap_or(self.entries.len());
         if place == self.entries.len() {
-            self.add(key, V::default());
+            self.push(key, hash, V::default());
         }
         if let Some((_, value)) = self.entries.get_mut(place) {
             change(value);
         }
     }
 
-    fn place(&self, key: &[u8]) -> Option<usize> {
+    /// Adds an entry of a key that is not there.
+    fn push(&mut self, key: K, hash: u64, value: V) {
+        self.index.add(hash);
+        self.entries.push((key, value));
+    }
+
+    fn place(&self, key: &[u8], hash: u64) -> Option<usize> {
         let is = |place| self.entries.get(place).is_some_and(|(known, _): &(K, V)| known.as_ref() == key);
-        self.index.find(hash_of(key, self.secret.as_ref()), is)
+        self.index.find(hash, is)
+    }
+
+    fn hash(&self, key: &[u8]) -> u64 {
+        hash_of(key, self.secret.as_ref())
     }
 }
 

@@ -91,7 +91,7 @@ impl Stages {
             stage.threads.clear();
             stage.moved.clear();
         }
-        let (mut at, mut is_idle, mut mark) = (0, true, usize::MAX);
+        let (mut at, mut is_idle, mut mark) = (0, true, NOWHERE);
         let known = match shared {
             None => None,
             Some(shared) => resume(marks, first, rest, shared),
@@ -115,7 +115,7 @@ impl Stages {
                 (state, at) = first.skip(state, input, at, mark.min(input.len()));
             }
             if at == mark {
-                mark = usize::MAX;
+                mark = NOWHERE;
                 note(marks, first, rest, at, state);
             }
             state = first.next(state, input, at)?;

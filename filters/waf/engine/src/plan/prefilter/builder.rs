@@ -87,9 +87,7 @@ impl PrefilterBuilder {
         // Responses have one scope, whatever makes their forms, and most of what looks at them has hundreds of literals.
         let is_one_of_few = scopes.contain(Scope::Response) && requirement.literals.len() <= 4;
         if scopes.contain(Scope::Derived) || is_one_of_few {
-            let literals: Vec<_> =
-                requirement.literals.iter().map(|text| text.to_ascii_lowercase()).collect();
-            self.probes.extend(Probe::new(&literals).map(|probe| (check, probe)));
+            self.probes.extend(Probe::new(&requirement.literals).map(|probe| (check, probe)));
         }
         self.conditions.push(conditions);
         self.scopes.push(scopes);
