@@ -233,6 +233,12 @@ bench-engine-baseline: ## Write down how many instructions the engine takes
 	@tools/crs/install.sh .tools/crs --optional
 	@$(BENCH_ENGINE) --instructions --write
 
+# As Envoy compiles: all of the module at once, by the optimising compiler.
+V8 := node --no-wasm-tier-up --no-liftoff --no-wasm-lazy-compilation
+.PHONY: bench-v8
+bench-v8: modules ## Time modules of the waf in V8 alone, with node (MODULES="a.wasm b.wasm" V8_OPTIONS="--evict 1024")
+	@$(V8) tools/bench/v8.cjs --bodies "$${PORTCULLIS_DATA:-../shared/data}/bench-requests" $(V8_OPTIONS) $(or $(MODULES),dist/waf.wasm)
+
 .PHONY: bench-hostile
 bench-hostile: ## Search for the most expensive request (HOSTILE_OPTIONS="--paranoia 4 --seconds 300 --limit-ms 5")
 	@tools/crs/install.sh .tools/crs --optional
