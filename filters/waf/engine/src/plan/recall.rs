@@ -52,13 +52,27 @@ struct Tag {
     /// A part of the member's hash.
     hash: u32,
     /// The variable, and the lengths of name and value. None while the place is free.
-    kind: Option<(VariableName, u8, u8)>,
+    kind: Option<Kind>,
+    /// It meets no condition.
+    is_idle: bool,
+    /// Where the member is that came behind this one the last time: clients send the like of what they sent before.
+    next: u16,
 }
+
+type Kind = (VariableName, u8, u8);
+
+const FREE: Tag = Tag { hash: 0, kind: None, is_idle: false, next: u16::MAX };
 
 impl Recurring<'_> {
     /// Whether there is room for it.
     pub(crate) fn fits(&self) -> bool {
         self.name.len() + self.value.len() <= MAX_LENGTH
+    }
+
+    /// That of the place that keeps it. `None` if it does not fit.
+    fn kind(&self) -> Option<Kind> {
+        let [name, value] = [self.name, self.value].map(|text| u8::try_from(text.len()).ok());
+        Some((self.variable, name?, value?))
     }
 }
 
@@ -68,13 +82,13 @@ impl Recall {
         self.0.lock().ok()
     }
 
-    /// Keeps what is known of a member that fits.
+    /// Keeps what is known of a member that fits, and came behind the one of the place `before`. Its place.
     #[inline(never)]
-    pub(crate) fn keep(&self, member: Recurring<'_>, bits: &[u64]) {
+    pub(crate) fn keep(&self, before: usize, member: Recurring<'_>, bits: &[u64]) -> usize {
         let Recurring { variable, name, value } = member;
-        let Ok(mut places) = self.0.lock() else { return };
+        let Ok(mut places) = self.0.lock() else { return usize::MAX };
         if places.tags.is_empty() {
-            places.tags.resize(PLACES, Tag { hash: 0, kind: None });
+            places.tags.resize(PLACES, FREE);
             places.bytes.resize(PLACES, [0; MAX_LENGTH]);
             places.bits.resize(PLACES * bits.len(), 0);
         }
@@ -92,35 +106,61 @@ impl Recall {
             && let Some(kept_value) = kept_value.get_mut(..value.len())
             && let Some(found) = all.get_mut(place * bits.len()..(place + 1) * bits.len())
         {
-            *tag = Tag { hash, kind: Some((variable, name.len() as u8, value.len() as u8)) };
+            let kind = Some((variable, name.len() as u8, value.len() as u8));
+            *tag = Tag { hash, kind, is_idle: is_empty(bits), ..FREE };
             kept_name.copy_from_slice(name);
             kept_value.copy_from_slice(value);
             found.copy_from_slice(bits);
         }
+        places.put_behind(before, place);
+        place
     }
 
     /// Notes that a member does not meet a condition, if it is kept.
     pub(crate) fn rule_out(&self, member: Recurring<'_>, words: usize, condition: CheckId) {
         let Ok(mut places) = self.0.lock() else { return };
-        if let Some(place) = places.find(member)
-            && let Some(bits) = places.bits.get_mut(place * words..(place + 1) * words)
-        {
+        let Some(place) = places.find(member) else { return };
+        let Places { tags, bits, .. } = &mut *places;
+        if let Some(bits) = bits.get_mut(place * words..(place + 1) * words) {
             condition.take_from(bits);
+            tags.get_mut(place).into_iter().for_each(|tag| tag.is_idle = is_empty(bits));
         }
     }
 }
 
 impl Places {
-    /// What is known of a member: as many words as there are for conditions.
-    pub(crate) fn get(&self, member: Recurring<'_>, words: usize) -> Option<&[u64]> {
+    /// The place of a member, which came behind the one of the place `before` if there is such a one.
+    pub(crate) fn find_after(&mut self, before: usize, member: Recurring<'_>) -> Option<usize> {
+        let guess = usize::from(self.tags.get(before).map_or(u16::MAX, |tag| tag.next));
+        let kind = Some(member.kind()?);
+        if self.tags.get(guess).is_some_and(|tag| tag.kind == kind) && self.is_kept(guess, member) {
+            return Some(guess);
+        }
         let place = self.find(member)?;
-        self.bits.get(place * words..(place + 1) * words)
+        self.put_behind(before, place);
+        Some(place)
     }
 
+    fn put_behind(&mut self, before: usize, place: usize) {
+        if let Some(tag) = self.tags.get_mut(before) {
+            tag.next = place as u16;
+        }
+    }
+
+    /// Whether the member of a place meets no condition.
+    pub(crate) fn is_idle(&self, place: usize) -> bool {
+        self.tags.get(place).is_some_and(|tag| tag.is_idle)
+    }
+
+    /// What is known of the member of a place: as many words as there are for conditions.
+    pub(crate) fn bits(&self, place: usize, words: usize) -> &[u64] {
+        self.bits.get(place * words..(place + 1) * words).unwrap_or(&[])
+    }
+
+    #[inline(never)]
     fn find(&self, member: Recurring<'_>) -> Option<usize> {
         let (first, hash) = place_of(member);
-        let Recurring { variable, name, value } = member;
-        let kind = Some((variable, u8::try_from(name.len()).ok()?, u8::try_from(value.len()).ok()?));
+        let kind = Some(member.kind()?);
         let tags: &[Tag; CHOICE] = self.tags.get(first..)?.first_chunk()?;
         for (place, tag) in (first..).zip(tags) {
             if tag.hash == hash && tag.kind == kind && self.is_kept(place, member) {
@@ -135,6 +175,10 @@ impl Places {
         let kept = self.bytes.get(place).and_then(|bytes| bytes.split_at_checked(name.len()));
         kept.is_some_and(|(kept_name, rest)| kept_name == name && rest.get(..value.len()) == Some(value))
     }
+}
+
+fn is_empty(bits: &[u64]) -> bool {
+    bits.iter().all(|word| *word == 0)
 }
 
 /// The first of the places for a member, and the hash of its tag.
@@ -157,10 +201,13 @@ mod tests {
     fn knows_what_it_has_kept_and_nothing_else() {
         let recall = Recall::default();
         let header = |name, value| Recurring { variable: VariableName::RequestHeaders, name, value };
-        let bits = |member: Recurring<'_>| recall.lock()?.get(member, 2).map(<[u64]>::to_vec);
+        let bits = |member: Recurring<'_>| {
+            let places = recall.lock()?;
+            Some(places.bits(places.find(member)?, 2).to_vec())
+        };
         let host = header(b"host", b"a.example");
         assert_eq!(bits(host), None);
-        recall.keep(host, &[0b111, 1 << 63]);
+        recall.keep(usize::MAX, host, &[0b111, 1 << 63]);
         assert_eq!(bits(host), Some(vec![0b111, 1 << 63]));
         let others = [
             header(b"host", b"A.example"),
@@ -174,18 +221,38 @@ mod tests {
         recall.rule_out(host, 2, CheckId(127));
         others.iter().for_each(|other| recall.rule_out(*other, 2, CheckId(0)));
         assert_eq!(bits(host), Some(vec![0b101, 0]));
-        recall.keep(header(b"", b""), &[1, 2]);
+        recall.keep(usize::MAX, header(b"", b""), &[1, 2]);
         assert_eq!(bits(header(b"", b"")), Some(vec![1, 2]));
         let long = vec![b'a'; MAX_LENGTH - 1];
         assert!(header(b"b", &long).fits() && !header(b"bc", &long).fits());
-        recall.keep(header(b"b", &long), &[3, 4]);
+        recall.keep(usize::MAX, header(b"b", &long), &[3, 4]);
         assert_eq!(bits(header(b"b", &long)), Some(vec![3, 4]));
         // Of more arguments than there are places for the older ones go, and nothing else does.
         let names: Vec<String> = (0..PLACES * 8).map(|number| format!("name{number}")).collect();
         let argument = |value| Recurring { variable: VariableName::ArgsNames, name: b"", value };
-        names.iter().for_each(|name| recall.keep(argument(name.as_bytes()), &[3, 4]));
+        names.iter().fold(usize::MAX, |before, name| recall.keep(before, argument(name.as_bytes()), &[3, 4]));
         let known = names.iter().filter(|name| bits(argument(name.as_bytes())) == Some(vec![3, 4])).count();
         assert!((FOR_ARGUMENTS / 2..=FOR_ARGUMENTS).contains(&known), "{known}");
         assert_eq!(bits(host), Some(vec![0b101, 0]));
+    }
+
+    /// Whatever came behind a member the last time.
+    #[test]
+    fn finds_a_member_by_itself_and_behind_another() {
+        let recall = Recall::default();
+        let argument = |value| Recurring { variable: VariableName::ArgsNames, name: b"", value };
+        let [a, b, c] = [b"a", b"b", b"c"].map(|name| argument(name));
+        let [at_a, at_b, at_c] = [a, b, c].map(|member| recall.keep(usize::MAX, member, &[0, 0]));
+        let mut places = recall.lock().unwrap();
+        for (before, behind) in [(at_a, b), (at_a, b), (at_a, c), (at_b, c), (at_c, a), (at_a, b)] {
+            assert_eq!(places.find_after(before, behind), places.find(behind));
+            assert_eq!(places.find_after(before, argument(b"d")), None);
+        }
+        assert!(places.is_idle(at_a));
+        drop(places);
+        recall.keep(at_c, a, &[0, 2]);
+        assert!(!recall.lock().unwrap().is_idle(at_a));
+        recall.rule_out(a, 2, CheckId(65));
+        assert!(recall.lock().unwrap().is_idle(at_a));
     }
 }

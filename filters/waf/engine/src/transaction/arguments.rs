@@ -26,8 +26,10 @@ pub(crate) enum Origin {
     Post,
     /// A multipart body.
     Multipart,
-    /// A JSON or XML body.
-    Structured,
+    /// A JSON body.
+    Json,
+    /// An XML body.
+    Xml,
 }
 
 impl Transaction {
@@ -63,8 +65,8 @@ impl Transaction {
                 Origin::Get => "GET",
                 Origin::Post => "POST",
                 Origin::Multipart => "BODY",
-                Origin::Structured if self.body_processor == Some(BodyProcessor::Xml) => "XML",
-                Origin::Structured => "JSON",
+                Origin::Xml => "XML",
+                Origin::Json => "JSON",
             };
             let (name, value) = (self.bytes(name), self.bytes(value));
             let line = format!(
@@ -83,7 +85,7 @@ impl Transaction {
         self.add_member(V::ArgsNames, name, name);
         let (values, names) = match origin {
             Origin::Get => (V::ArgsGet, V::ArgsGetNames),
-            Origin::Post | Origin::Multipart | Origin::Structured => (V::ArgsPost, V::ArgsPostNames),
+            Origin::Post | Origin::Multipart | Origin::Json | Origin::Xml => (V::ArgsPost, V::ArgsPostNames),
         };
         self.add_member(values, name, value);
         if plan.sources.use_variable(names) {

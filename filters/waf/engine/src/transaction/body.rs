@@ -49,7 +49,7 @@ impl Transaction {
             Some(BodyProcessor::Urlencoded) => self.add_urlencoded(plan, body, Origin::Post),
             Some(BodyProcessor::Multipart) => self.parse_multipart(plan, body, &limits),
             Some(BodyProcessor::Json) => {
-                let mut sink = Sink::new(self, plan, Origin::Structured);
+                let mut sink = Sink::new(self, plan, Origin::Json);
                 body::json(body, &limits, &mut sink)
             }
             Some(BodyProcessor::Xml) => {
@@ -164,7 +164,7 @@ impl Transaction {
         debug!(self, 4, "XML: Initialising parser.");
         let mode = self.overrides.parse_xml_into_args.unwrap_or(plan.settings.parse_xml_into_args);
         let mut sink = XmlValues {
-            sink: Sink::new(self, plan, Origin::Structured),
+            sink: Sink::new(self, plan, Origin::Xml),
             text: Vec::new(),
             tree: (mode != ParseXml::OnlyArgs && !plan.xpaths.is_empty()).then(XmlTree::default),
             into_xml: mode != ParseXml::OnlyArgs,
@@ -265,8 +265,10 @@ impl ArgumentSink for Sink<'_> {
             debug!(self.tx, 9, "Multipart: Added data to variable: {}", Hex(value));
         }
         let place = body::offset_in(self.body, value).map(|at| (at, value.len()));
-        let name = self.tx.memory.values.intern(name);
-        let value = self.tx.memory.values.intern(value);
+        let values = &mut self.tx.memory.values;
+        // Those of JSON tell the place, so that hardly any comes twice.
+        let name = if self.origin == Origin::Json { values.push(name) } else { values.intern(name) };
+        let value = values.intern(value);
         if self.tx.add_argument(self.plan, self.origin, name, value) && !self.tx.memory.values.exhausted() {
             if let Some((at, len)) = place {
                 self.place(VariableName::ArgsPost, Some(at), len);

@@ -76,7 +76,8 @@ impl Transaction {
         let words = plan.recurrence.words;
         let since = self.memory.candidates.known.at;
         let mut to_find_out = Vec::new();
-        let places = plan.recall.lock();
+        let mut places = plan.recall.lock();
+        let mut before = usize::MAX;
         for (variable, uses) in &plan.recurrence.variables {
             if self.memory.changed(*variable) <= since {
                 continue;
@@ -91,11 +92,12 @@ impl Transaction {
                     let recurring = recurring(values, *variable, *member);
                     if recurs(*variable, values.bytes(member.key)) && recurring.fits() {
                         member.known = KnownId(bits.len() as u32);
-                        match places.as_ref().and_then(|places| places.get(recurring, words)) {
-                            Some(known) if known.iter().all(|word| *word == 0) => {
-                                member.known = KnownId::IDLE
-                            }
-                            Some(known) => {
+                        let place = places.as_mut().and_then(|places| places.find_after(before, recurring));
+                        before = place.unwrap_or(usize::MAX);
+                        match places.as_ref().zip(place) {
+                            Some((places, place)) if places.is_idle(place) => member.known = KnownId::IDLE,
+                            Some((places, place)) => {
+                                let known = places.bits(place, words);
                                 bits.extend_from_slice(known);
                                 all.iter_mut().zip(known).for_each(|(all, known)| *all |= *known);
                             }
@@ -114,13 +116,14 @@ impl Transaction {
             fresh.get_mut(*variable as usize).into_iter().for_each(|fresh| *fresh = found);
         }
         drop(places);
+        let mut before = usize::MAX;
         for (variable, uses, index) in to_find_out {
             let Some(member) = self.members(variable).get(index).copied() else { continue };
             let mut bits = std::mem::take(&mut self.memory.candidates.known.bits);
             let at = member.known.0 as usize;
             let met = bits.get_mut(at..at + words).unwrap_or(&mut []);
             self.find_out(plan, variable, uses, member, met);
-            plan.recall.keep(recurring(&self.memory.values, variable, member), met);
+            before = plan.recall.keep(before, recurring(&self.memory.values, variable, member), met);
             let all = &mut self.memory.candidates.known.all;
             all.iter_mut().zip(&*met).for_each(|(all, known)| *all |= *known);
             self.memory.candidates.known.bits = bits;
