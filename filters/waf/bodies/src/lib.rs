@@ -77,6 +77,7 @@ impl Budget {
     /// # Errors
     ///
     /// It is one too many, or the sink asked to stop.
+    #[inline]
     pub fn argument(
         &mut self,
         sink: &mut (impl ArgumentSink + ?Sized),

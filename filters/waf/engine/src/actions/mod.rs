@@ -111,7 +111,7 @@ impl Action {
             Action::Status(status) => state.status = Some(*status),
             Action::Tag(tag) => {
                 let tag = tx.expand(plan, tag);
-                state.tags.push(tag);
+                state.texts().tags.push(tag);
             }
         }
     }

@@ -167,6 +167,7 @@ impl<'i> Parser<'i> {
         Ok(())
     }
 
+    #[inline]
     fn close(&mut self) {
         self.at += 1;
         if let Some(container) = self.containers.pop() {
@@ -200,6 +201,7 @@ impl<'i> Parser<'i> {
         Ok(())
     }
 
+    #[inline]
     fn string(&mut self) -> Result<Text<'i>, BodyError> {
         let rest = self.input.get(self.at + 1..).unwrap_or_default();
         // Most have no escapes, and nothing but ASCII.
@@ -278,6 +280,7 @@ impl<'i> Parser<'i> {
         Ok(self.input.get(start..self.at).unwrap_or_default())
     }
 
+    #[inline]
     fn digits(&mut self) -> Result<(), BodyError> {
         let rest = self.input.get(self.at..).unwrap_or_default();
         let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -288,6 +291,7 @@ impl<'i> Parser<'i> {
         Ok(())
     }
 
+    #[inline]
     fn skip_space(&mut self) {
         let rest = self.input.get(self.at..).unwrap_or_default();
         self.at += rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();

@@ -141,6 +141,7 @@ impl<T: Measured> Store<T> {
     }
 
     /// Where a key is, or belongs.
+    #[inline]
     fn place(&self, key: u64) -> Result<usize, usize> {
         self.entries.binary_search_by_key(&key, |(known, _)| *known)
     }

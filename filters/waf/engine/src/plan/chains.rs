@@ -34,6 +34,7 @@ pub(crate) struct Chain {
 impl Chain {
     /// How long a form of a value of this summary can get in which there are bytes that it does not have itself, in
     /// quarters of its length. 0: none of its forms has, but for blanks and case, and none is longer. `None`: any.
+    #[inline]
     pub(crate) fn longest(&self, summary: u32) -> Option<usize> {
         effects::longest(&self.writers, summary)
     }

@@ -140,9 +140,11 @@ impl Literals {
         let mut classes = before.get(before.len().saturating_sub(2)..).unwrap_or(b"").iter().fold(0, after);
         let (fours, rest) = to_scan.as_chunks::<4>();
         for (index, four) in fours.iter().enumerate() {
-            // Those of the two bytes before, too.
-            classes = four.iter().fold(classes & 0xfff, after);
-            let [a, b, c, d] = [18, 12, 6, 0].map(|behind| self.ends.bit(classes >> behind));
+            // Those of the two bytes before, too. Written out, as the engine is compiled for size.
+            let [a, b, c, d] = four;
+            classes = after(after(after(after(classes & 0xfff, a), b), c), d);
+            let at = |behind: u32| self.ends.bit(classes >> behind);
+            let (a, b, c, d) = (at(18), at(12), at(6), at(0));
             // One branch for four.
             if a | b | c | d != 0 {
                 self.look(text, from + index * 4 + 4, classes, a << 3 | b << 2 | c << 1 | d, &mut on);
@@ -196,20 +198,11 @@ impl Literals {
                 for entry in entries.unwrap_or(&[]) {
                     let len = usize::from(entry.len);
                     let Some(start) = end.checked_sub(usize::from(entry.end)) else { continue };
-                    let Some(place) = text.get(start..start + len) else {
-                        if self.may_go_on(entry, text.get(start..).unwrap_or_default()) {
-                            on(entry.literal as usize, start..start + len);
-                        }
-                        continue;
+                    let may_be_there = match text.get(start..start + len) {
+                        Some(place) => self.is_literal(entry, place),
+                        None => self.may_go_on(entry, text.get(start..).unwrap_or_default()),
                     };
-                    let is_it = |byte: Option<&u8>, known| {
-                        byte.is_some_and(|byte| byte.to_ascii_lowercase() == known)
-                    };
-                    if !is_it(place.first(), entry.first) || !is_it(place.last(), entry.last) {
-                        continue;
-                    }
-                    let literal = self.text.get(entry.start as usize..entry.start as usize + len);
-                    if literal.is_some_and(|literal| literal.eq_ignore_ascii_case(place)) {
+                    if may_be_there {
                         on(entry.literal as usize, start..start + len);
                     }
                 }
@@ -217,6 +210,18 @@ impl Literals {
             }
             at = (at + 1) & mask;
         }
+    }
+
+    /// Whether a text as long as a literal is the literal.
+    #[inline]
+    fn is_literal(&self, entry: &Entry, text: &[u8]) -> bool {
+        let is_it = |byte: Option<&u8>, known| byte.is_some_and(|byte| byte.to_ascii_lowercase() == known);
+        if !is_it(text.first(), entry.first) || !is_it(text.last(), entry.last) {
+            return false;
+        }
+        let start = entry.start as usize;
+        let literal = self.text.get(start..start + text.len());
+        literal.is_some_and(|literal| literal.eq_ignore_ascii_case(text))
     }
 
     /// Whether a literal begins with what is left of a text.

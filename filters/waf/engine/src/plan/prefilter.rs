@@ -280,6 +280,7 @@ impl Prefilter {
     /// blanks, and is no longer, unless it has at most so many bytes as [`Chain::longest`] says, whatever they are.
     ///
     /// [`Chain::longest`]: super::Chain::longest
+    #[inline]
     pub(crate) fn can_fulfil(
         &self,
         checks: &[CheckId],
@@ -305,6 +306,7 @@ impl Prefilter {
     }
 
     /// Whether [`Prefilter::probe`] can tell about a check and a form of a value of so many bytes, and takes less than a scan.
+    #[inline]
     pub(crate) fn has_probe(&self, check: CheckId, len: usize) -> bool {
         self.find_probe(check).is_some_and(|probe| len >= probe.shortest())
     }
@@ -318,6 +320,7 @@ impl Prefilter {
         self.find_probe(check)?.is_in(bytes)
     }
 
+    #[inline]
     fn find_probe(&self, check: CheckId) -> Option<&Probe> {
         let at = self.probes.binary_search_by_key(&check.0, |(check, _)| *check).ok()?;
         self.probes.get(at).map(|(_, probe)| probe)
@@ -404,6 +407,7 @@ impl Filed {
         Some(Filed { literals: Literals::new(&texts), ends, checks })
     }
 
+    #[inline]
     fn add_checks(&self, literal: usize, words: &mut [u64]) {
         let start =
             literal.checked_sub(1).and_then(|last| self.ends.get(last)).map_or(0, |end| *end as usize);

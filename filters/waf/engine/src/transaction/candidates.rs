@@ -169,6 +169,7 @@ impl Transaction {
     }
 
     /// The values of a source that does not change during a phase, as a range for [`Transaction::static_value`].
+    #[inline]
     pub(crate) fn static_values(&mut self, plan: &Plan, source: SourceId) -> std::ops::Range<usize> {
         let since = plan.sources.get(source).map_or(u64::MAX, |source| self.memory.changed(source.variable));
         if let Some(Resolved { values: (start, end), values_at, .. }) =
@@ -187,12 +188,14 @@ impl Transaction {
     }
 
     /// Whether a source that does not change during a phase surely has no value.
+    #[inline]
     fn has_none(&self, variable: VariableName) -> bool {
         !self.memory.has.get(variable as usize).is_some_and(|has| *has)
             && variable != VariableName::ModsecBuild
     }
 
     /// Whether a source of the variable may have other members than those of which it is known what conditions they may meet.
+    #[inline]
     fn may_be_fresh(&self, plan: &Plan, variable: VariableName) -> bool {
         !self.has_none(variable)
             && (!plan.recurrence.covers(variable) || self.memory.candidates.known.has_fresh(variable))
@@ -231,19 +234,16 @@ impl Transaction {
             Some(source) if plan.recurrence.covers(source.variable) => {
                 let mut known = std::mem::take(&mut self.memory.candidates.found_known);
                 known.resize(start, KnownId::FRESH);
-                let mut add = |of, member: &Member| {
-                    found.push(of);
-                    known.push(member.known);
-                };
                 let members = self.members(source.variable);
                 if only_fresh {
                     let places = self.memory.candidates.known.fresh_places(source.variable).iter();
                     let fresh = places.filter_map(|place| members.get(*place as usize));
                     // What was set anew since is told with the next phase.
                     let fresh = fresh.filter(|member| member.known == KnownId::FRESH);
-                    self.each_of(source, fresh, &mut add);
+                    self.each_of(source, fresh, |of, member| add_known(&mut found, &mut known, of, member));
                 } else {
-                    self.each_of(source, members.iter(), &mut add);
+                    let members = members.iter();
+                    self.each_of(source, members, |of, member| add_known(&mut found, &mut known, of, member));
                 }
                 self.memory.candidates.found_known = known;
             }
@@ -258,6 +258,7 @@ impl Transaction {
         start..end
     }
 
+    #[inline]
     pub(crate) fn static_value(&self, index: usize) -> Option<Found> {
         self.memory.candidates.found.get(index).copied()
     }
@@ -425,10 +426,17 @@ impl Transaction {
     }
 
     /// Whether this value can match the operator of `check`.
+    #[inline]
     pub(crate) fn value_is_candidate(&mut self, plan: &Plan, id: ValueId, check: CheckId) -> bool {
         self.memory.values.ensure_scan(id, &plan.prefilter);
         self.memory.values.scan(id, plan.prefilter.words()).is_none_or(|bits| check.is_in(bits))
     }
+}
+
+#[inline]
+fn add_known(found: &mut Vec<Found>, known: &mut Vec<KnownId>, of: Found, member: &Member) {
+    found.push(of);
+    known.push(member.known);
 }
 
 /// Whether the values of a variable, which does not change during a phase, are its members.
@@ -437,6 +445,7 @@ fn is_kept_as_it_is(variable: VariableName) -> bool {
 }
 
 /// Marks the places of those of `checks` whose bits are set.
+#[inline]
 fn mark(plan: &Plan, bits: &[u64], from: usize, checks: &[Bits], visit: &mut [u64]) {
     for checks in checks {
         let mut hits = bits.get(from + checks.word as usize).map_or(u64::MAX, |word| *word) & checks.bits;

@@ -40,6 +40,7 @@ impl Transaction {
         self.memory.members.get(variable as usize).map_or(&[], Vec::as_slice)
     }
 
+    #[inline]
     pub(crate) fn add_member(&mut self, variable: VariableName, key: ValueId, value: ValueId) {
         if let Some(members) = self.memory.members.get_mut(variable as usize) {
             members.push(Member { key, value, known: KnownId::UNSEEN });
@@ -69,6 +70,7 @@ impl Transaction {
         }
     }
 
+    #[inline]
     fn note_change(&mut self, variable: VariableName) {
         self.memory.clock += 1;
         self.note_presence(variable);

@@ -16,9 +16,6 @@ pub(crate) struct RuleState {
     pub(crate) status: Option<u16>,
     pub(crate) skip: u32,
     pub(crate) skip_to: Option<usize>,
-    pub(crate) tags: Vec<Vec<u8>>,
-    pub(crate) message: Vec<u8>,
-    pub(crate) data: Vec<u8>,
     pub(crate) severity: Option<Severity>,
     pub(crate) disruptive: bool,
     /// The link and the value, before transformations, that matched last.
@@ -29,7 +26,16 @@ pub(crate) struct RuleState {
     pub(crate) silent: bool,
     /// What has matched.
     pub(crate) places: Vec<Match>,
-    /// The same as text.
+    texts: Option<Box<Texts>>,
+}
+
+/// What is logged of a rule that matched. Apart, as most rules that are run don't match, and leave nothing to be freed then.
+#[derive(Debug, Default)]
+pub(crate) struct Texts {
+    pub(crate) tags: Vec<Vec<u8>>,
+    pub(crate) message: Vec<u8>,
+    pub(crate) data: Vec<u8>,
+    /// [`RuleState::places`] as text.
     pub(crate) reference: Vec<u8>,
 }
 
@@ -41,16 +47,28 @@ impl RuleState {
             status: None,
             skip: 0,
             skip_to: None,
-            tags: Vec::new(),
-            message: Vec::new(),
-            data: Vec::new(),
             severity: None,
             disruptive: false,
             last: None,
             uncaptured: None,
             silent,
             places: Vec::new(),
-            reference: Vec::new(),
+            texts: None,
+        }
+    }
+
+    #[cfg(feature = "trace")]
+    pub(super) fn message(&self) -> &[u8] {
+        self.texts.as_ref().map_or(b"", |texts| &texts.message)
+    }
+
+    pub(crate) fn texts(&mut self) -> &mut Texts {
+        self.texts.get_or_insert_default()
+    }
+
+    pub(crate) fn set_text(&mut self, text: Vec<u8>, which: fn(&mut Texts) -> &mut Vec<u8>) {
+        if self.texts.is_some() || !text.is_empty() {
+            *which(self.texts()) = text;
         }
     }
 }

@@ -182,6 +182,7 @@ impl Transaction {
     }
 }
 
+#[inline]
 fn recurring(values: &Values, variable: VariableName, member: Member) -> Recurring<'_> {
     let name = if member.key == member.value { b"" } else { values.bytes(member.key) };
     Recurring { variable, name, value: values.bytes(member.value) }

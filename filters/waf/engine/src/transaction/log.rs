@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::evaluate::Texts;
 use super::{Hex, RuleState, Transaction, debug};
 use crate::matched::MatchedRule;
 use crate::plan::{Plan, Rule};
@@ -45,15 +46,16 @@ impl Transaction {
         for tag in rule.links.iter().flat_map(|link| &link.meta.tags) {
             let tag = self.expand(plan, tag);
             debug!(self, 9, "Rule tag: {}", String::from_utf8_lossy(&tag));
-            state.tags.push(tag);
+            state.texts().tags.push(tag);
         }
         let details = self.details(plan, rule, state, &variable);
+        let Texts { tags, message, data, reference } = std::mem::take(state.texts());
         self.matches.push(MatchedRule {
             id: rule.id,
             phase: rule.phase,
-            message: cut(std::mem::take(&mut state.message)),
-            data: cut(std::mem::take(&mut state.data)),
-            tags: std::mem::take(&mut state.tags).into_iter().map(cut).collect(),
+            message: cut(message),
+            data: cut(data),
+            tags: tags.into_iter().map(cut).collect(),
             severity: state.severity,
             revision: meta(|meta| &meta.rev),
             version: meta(|meta| &meta.ver),
@@ -64,7 +66,7 @@ impl Transaction {
             variable: cut(variable),
             value,
             details,
-            reference: std::mem::take(&mut state.reference),
+            reference,
             disruptive: state.disruptive,
             log: state.log,
             audit_log: state.audit_log,

@@ -43,12 +43,15 @@ impl Transaction {
             }
         }
         // After the other actions: a message is needed only if nolog did not stand among them.
+        let log = state.log;
         if let Some(text) = &link.meta.log_data {
-            state.data = self.text_if_logged(plan, text, state, &rule.disruptive);
+            let data = self.text_if_logged(plan, text, log, &rule.disruptive);
+            state.set_text(data, |texts| &mut texts.data);
         }
         if let Some(text) = &link.meta.msg {
-            state.message = self.text_if_logged(plan, text, state, &rule.disruptive);
-            debug!(self, 9, "Saving msg: {}", String::from_utf8_lossy(&state.message));
+            let message = self.text_if_logged(plan, text, log, &rule.disruptive);
+            debug!(self, 9, "Saving msg: {}", String::from_utf8_lossy(&message));
+            state.set_text(message, |texts| &mut texts.message);
         }
         if link.block
             && let Some(disruptive) = &plan.phase(rule.phase).default_disruptive
@@ -62,11 +65,11 @@ impl Transaction {
         &mut self,
         plan: &Plan,
         text: &Text,
-        state: &RuleState,
+        log: bool,
         disruptive: &Option<Disruptive>,
     ) -> Vec<u8> {
         let stops = matches!(disruptive, Some(Disruptive::Deny | Disruptive::Drop | Disruptive::Redirect(_)));
-        if state.log || stops || self.debug.is_some() { self.expand(plan, text) } else { Vec::new() }
+        if log || stops || self.debug.is_some() { self.expand(plan, text) } else { Vec::new() }
     }
 
     #[inline(never)]

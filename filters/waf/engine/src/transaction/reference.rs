@@ -109,7 +109,7 @@ impl Transaction {
                 text.extend_from_slice(step.name.as_bytes());
             }
         }
-        state.reference = text;
+        state.set_text(text, |texts| &mut texts.reference);
     }
 
     fn operator_places(&mut self, condition: &Condition, place: &Match) -> Vec<Place> {

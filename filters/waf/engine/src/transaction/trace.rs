@@ -112,7 +112,7 @@ impl Transaction {
         step.incomplete = !matched;
         if let Some(state) = state {
             step.logged = state.log;
-            step.message = text(&state.message);
+            step.message = text(state.message());
             step.severity = state.severity.map(|severity| format!("{severity:?}").to_uppercase());
             step.stopped = state.disruptive;
         }

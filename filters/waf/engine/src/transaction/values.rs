@@ -167,6 +167,7 @@ impl Values {
         self.exhausted
     }
 
+    #[inline]
     pub(crate) fn bytes(&self, id: ValueId) -> &[u8] {
         let Some(value) = self.values.get(id.0 as usize) else { return b"" };
         self.arena.get(value.range()).unwrap_or(b"")
@@ -185,12 +186,19 @@ impl Values {
         (offset + part.len <= whole.len).then_some(offset as usize)
     }
 
+    #[inline]
     pub(crate) fn len(&self, id: ValueId) -> usize {
         self.values.get(id.0 as usize).map_or(0, |value| value.len as usize)
     }
 
     /// Copies `bytes` in. When the arena is full the value is empty and [`Values::exhausted`] says so.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> ValueId {
+        self.push_here(bytes)
+    }
+
+    /// The same, for those who are called often.
+    #[inline(always)]
+    fn push_here(&mut self, bytes: &[u8]) -> ValueId {
         if bytes.is_empty() {
             return ValueId::EMPTY;
         }
@@ -214,7 +222,7 @@ impl Values {
         match self.interned.find(hash, |known| self.bytes(ValueId(known)) == bytes) {
             Ok(known) => ValueId(known),
             Err(place) => {
-                let id = self.push(bytes);
+                let id = self.push_here(bytes);
                 self.interned.note(place, hash, id.0);
                 id
             }
@@ -249,6 +257,7 @@ impl Values {
         self.add(value.start as usize + range.start, range.end - range.start)
     }
 
+    #[inline]
     fn add(&mut self, start: usize, len: usize) -> ValueId {
         // The arena is limited to u32, and there are at most as many values as the limits on arguments allow.
         let id = ValueId(self.values.len() as u32);
@@ -304,6 +313,7 @@ impl Values {
     }
 
     /// The classes of bytes and pairs that transformations ask for.
+    #[inline]
     pub(crate) fn summary(&mut self, id: ValueId, prefilter: &Prefilter) -> u32 {
         match self.values.get(id.0 as usize) {
             Some(value) if value.summary != 0 => value.summary,

@@ -230,6 +230,7 @@ impl Stage {
         self.first.is_none_or(|first| input.get(at).is_some_and(|&byte| first.contains(byte)))
     }
 
+    #[inline]
     fn start(&mut self, input: &[u8], at: usize, anchored: Anchored) -> Result<LazyStateID, GaveUp> {
         let input = Input::new(input).range(at..).anchored(anchored);
         self.dfa.start_state_forward(&mut self.cache, &input).map_err(|_| GaveUp)

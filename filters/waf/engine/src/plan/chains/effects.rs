@@ -48,6 +48,7 @@ pub(super) fn writers(steps: &[Step]) -> Vec<Writer> {
 }
 
 /// See [`Chain::longest`](super::Chain::longest).
+#[inline]
 pub(super) fn longest(writers: &[Writer], summary: u32) -> Option<usize> {
     let fired = writers.iter().filter(|writer| writer.triggers & summary != 0);
     fired.map(|writer| writer.quarters).try_fold(0, |most, quarters| Some(most.max(quarters?)))
