@@ -9,24 +9,36 @@
 //! of 1.6; and it is built in a tenth of the time. What an attacker
 //! can gain is bounded: the more literals are filed under a run, the less likely the next one goes there too.
 
+mod few;
+
 use std::ops::Range;
 
 use crate::operators::byte_frequency as frequency;
+pub(crate) use few::Few;
 use portcullis_collections::Map;
 
 /// The literals, and what each stands for.
 #[derive(Debug)]
 pub(crate) struct Literals {
-    /// All literals one after the other.
-    text: Vec<u8>,
-    entries: Vec<Entry>,
-    /// Open hash table from a run to its entries.
-    slots: Vec<Slot>,
+    filing: Filing,
     /// The ends of all runs, and those of runs shorter than four bytes.
     ends: Triples,
     short_ends: Triples,
     quads: Quads,
 }
+
+/// Literals by their runs.
+#[derive(Debug, Default)]
+struct Filing {
+    /// All literals one after the other.
+    text: Vec<u8>,
+    entries: Vec<Entry>,
+    /// Open hash table from a run to its entries.
+    slots: Vec<Slot>,
+}
+
+/// The literals of each run, see [`run_key`].
+type Runs = Map<[u8; 5], Vec<Entry>>;
 
 /// A literal under its run.
 #[derive(Debug, Clone, Copy)]
@@ -60,14 +72,12 @@ impl Literals {
     #[inline(never)]
     pub(crate) fn new(literals: &[&[u8]]) -> Self {
         let mut found = Literals {
-            text: Vec::new(),
-            entries: Vec::new(),
-            slots: Vec::new(),
+            filing: Filing::default(),
             ends: Triples::new(),
             short_ends: Triples::new(),
             quads: Quads(Box::new([0; QUAD_WORDS])),
         };
-        let mut runs: Map<[u8; 5], Vec<Entry>> = Map::default();
+        let mut runs = Runs::default();
         // Those first that leave no choice, so that others can be filed where these have values looked at closer anyway.
         let of_size = |size| {
             let all = literals.iter().copied().enumerate();
@@ -93,42 +103,17 @@ impl Literals {
                 }
             }
             let Some((_, at, run)) = best else { continue };
-            let entry = Entry {
-                start: found.text.len() as u32,
-                len: bytes.len() as u16,
-                end: (at + size) as u16,
-                first: bytes.first().copied().unwrap_or(0),
-                last: bytes.last().copied().unwrap_or(0),
-                literal: literal as u32,
-            };
-            found.text.extend_from_slice(bytes);
+            let entry = found.filing.add(bytes, at + size, literal);
             found.ends.set(run);
             if size < 4 {
                 found.short_ends.set(run);
+            } else {
+                found.quads.set(run_of(run));
             }
             runs.change(run_key(size as u8, run_of(run)), |entries| entries.push(entry));
         }
-        found.slots = vec![Slot::default(); (runs.iter().count() * 2).next_power_of_two().max(2)];
-        for ([len, run @ ..], entries) in runs.iter() {
-            found.file(*len, u32::from_be_bytes(*run), entries);
-        }
+        found.filing.file(&runs);
         found
-    }
-
-    fn file(&mut self, len: u8, run: u32, entries: &[Entry]) {
-        if len == 4 {
-            self.quads.set(run);
-        }
-        let slot = Slot { run, len, start: self.entries.len() as u32, count: entries.len() as u32 };
-        self.entries.extend_from_slice(entries);
-        let mask = self.slots.len() - 1;
-        let mut at = (hash(run) >> 12) as usize & mask;
-        while self.slots.get(at).is_some_and(|slot| slot.count != 0) {
-            at = (at + 1) & mask;
-        }
-        if let Some(place) = self.slots.get_mut(at) {
-            *place = slot;
-        }
     }
 
     /// Calls `on` with the number of each literal that occurs in `text` and whose run ends behind `from`, and where; once for each
@@ -175,12 +160,54 @@ impl Literals {
             let (end, classes) = (end - behind as usize, classes >> (6 * behind));
             let run = run_of(text.get(end.saturating_sub(4)..end).unwrap_or_default());
             if self.quads.has(run) {
-                self.compare(text, end, 4, run, on);
+                self.filing.compare(text, end, 4, run, on);
             }
             if self.short_ends.bit(classes) != 0 {
-                self.compare(text, end, 3, run & 0x00ff_ffff, on);
-                self.compare(text, end, 2, run & 0xffff, on);
+                self.filing.compare(text, end, 3, run & 0x00ff_ffff, on);
+                self.filing.compare(text, end, 2, run & 0xffff, on);
             }
+        }
+    }
+
+    /// Bytes of memory.
+    pub(crate) fn memory(&self) -> usize {
+        self.filing.memory() + 2 * size_of::<[u64; ROWS]>() + size_of::<[u64; QUAD_WORDS]>()
+    }
+}
+
+impl Filing {
+    /// Adds the text of a literal, whose run ends at `end` in it.
+    fn add(&mut self, bytes: &[u8], end: usize, literal: usize) -> Entry {
+        let entry = Entry {
+            start: self.text.len() as u32,
+            len: bytes.len() as u16,
+            end: end as u16,
+            first: bytes.first().copied().unwrap_or(0),
+            last: bytes.last().copied().unwrap_or(0),
+            literal: literal as u32,
+        };
+        self.text.extend_from_slice(bytes);
+        entry
+    }
+
+    /// Files what was added.
+    fn file(&mut self, runs: &Runs) {
+        self.slots = vec![Slot::default(); (runs.iter().count() * 2).next_power_of_two().max(2)];
+        for ([len, run @ ..], entries) in runs.iter() {
+            self.file_run(*len, u32::from_be_bytes(*run), entries);
+        }
+    }
+
+    fn file_run(&mut self, len: u8, run: u32, entries: &[Entry]) {
+        let slot = Slot { run, len, start: self.entries.len() as u32, count: entries.len() as u32 };
+        self.entries.extend_from_slice(entries);
+        let mask = self.slots.len() - 1;
+        let mut at = (hash(run) >> 12) as usize & mask;
+        while self.slots.get(at).is_some_and(|slot| slot.count != 0) {
+            at = (at + 1) & mask;
+        }
+        if let Some(place) = self.slots.get_mut(at) {
+            *place = slot;
         }
     }
 
@@ -231,13 +258,8 @@ impl Literals {
         self.text.get(start..start + rest.len()).is_some_and(|literal| literal.eq_ignore_ascii_case(rest))
     }
 
-    /// Bytes of memory.
-    pub(crate) fn memory(&self) -> usize {
-        self.text.len()
-            + self.entries.len() * size_of::<Entry>()
-            + self.slots.len() * size_of::<Slot>()
-            + 2 * size_of::<[u64; ROWS]>()
-            + size_of::<[u64; QUAD_WORDS]>()
+    fn memory(&self) -> usize {
+        self.text.len() + self.entries.len() * size_of::<Entry>() + self.slots.len() * size_of::<Slot>()
     }
 }
 

@@ -8,10 +8,12 @@
 mod builder;
 mod probe;
 
+use std::ops::Range;
+
 use portcullis_seclang::ast::VariableName;
 
 use super::chains::{ALWAYS, NEWLINE, PAIRS, Step, Triggers, of_pairs, of_whole};
-use super::literals::Literals;
+use super::literals::{Few, Literals};
 pub(crate) use builder::PrefilterBuilder;
 use builder::bytes_of;
 use probe::Probe;
@@ -65,6 +67,8 @@ pub(crate) struct Prefilter {
 #[derive(Debug)]
 struct Filed {
     literals: Literals,
+    /// The same, if there are so few that most bytes of a value need not be looked at.
+    few: Option<Few>,
     /// For each literal the end of its checks in `checks`; they start where the last ones end.
     ends: Vec<u32>,
     checks: Vec<u16>,
@@ -267,11 +271,7 @@ impl Prefilter {
                 next = next.min(place.start);
                 return;
             }
-            filed.add_checks(literal, words);
-            if hits.len() <= most {
-                let (start, end) = ((start + place.start) as u32, (start + place.end) as u32);
-                hits.push(Hit { literal: literal as u32, start, end });
-            }
+            filed.note(literal, place, start, words, (hits, most));
         });
         next
     }
@@ -347,7 +347,13 @@ impl Prefilter {
         }
         match value {
             Scanned::Whole { bytes, start, hits } => {
-                self.find_literals((bytes, start), 0, scope, words, hits);
+                let filed = self.scopes.get(scope as usize);
+                if let Some((filed, few)) = filed.and_then(|filed| Some((filed, filed.few.as_ref()?))) {
+                    let most = hits.len() + Hit::MOST;
+                    few.scan(bytes, |literal, place| filed.note(literal, place, start, words, (hits, most)));
+                } else {
+                    self.find_literals((bytes, start), 0, scope, words, hits);
+                }
             }
             Scanned::Known { checks, .. } => {
                 words.iter_mut().zip(checks).for_each(|(word, checks)| *word |= checks);
@@ -404,7 +410,23 @@ impl Filed {
             checks.extend(wanted);
             ends.push(u32::try_from(checks.len()).ok()?);
         }
-        Some(Filed { literals: Literals::new(&texts), ends, checks })
+        Some(Filed { literals: Literals::new(&texts), few: Few::new(&texts), ends, checks })
+    }
+
+    /// Notes a literal: its checks in `words`, and where it is, with `start` added, in `hits`, of which there are no more than `most` and one.
+    fn note(
+        &self,
+        literal: usize,
+        place: Range<usize>,
+        start: usize,
+        words: &mut [u64],
+        (hits, most): (&mut Vec<Hit>, usize),
+    ) {
+        self.add_checks(literal, words);
+        if hits.len() <= most {
+            let (start, end) = ((start + place.start) as u32, (start + place.end) as u32);
+            hits.push(Hit { literal: literal as u32, start, end });
+        }
     }
 
     #[inline]
@@ -418,7 +440,8 @@ impl Filed {
     }
 
     fn memory(&self) -> usize {
-        self.literals.memory() + self.ends.len() * 4 + self.checks.len() * 2
+        let few = self.few.as_ref().map_or(0, Few::memory);
+        self.literals.memory() + few + self.ends.len() * 4 + self.checks.len() * 2
     }
 }
 
