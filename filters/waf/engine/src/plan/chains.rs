@@ -39,6 +39,11 @@ impl Chain {
         effects::longest(&self.writers, summary)
     }
 
+    /// Whether a step changes nothing unless a pair of bytes occurs.
+    pub(crate) fn waits_for_pairs(&self) -> bool {
+        self.triggers & of_pairs(0x7f) != 0
+    }
+
     /// The steps that a scan takes notice of.
     pub(crate) fn scan_steps(&self) -> &[Step] {
         self.steps.get(..self.scan_steps).unwrap_or(&self.steps)

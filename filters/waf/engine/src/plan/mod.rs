@@ -177,8 +177,30 @@ impl Plan {
         self.find_listed();
         self.recurrence = Recurrence::number(&mut self.rules, &open, &self.sources, builder.len());
         self.prefilter = builder.build()?;
+        self.prefilter.paired = self.paired_scopes();
         self.group_checks = self.checks_of_groups();
         Some(())
+    }
+
+    /// The scopes of values in which some transformation waits for a pair of bytes.
+    #[inline(never)]
+    fn paired_scopes(&self) -> Scopes {
+        use VariableName as V;
+        let mut scopes = Scopes::default();
+        // What rare transformations make of values, which others follow.
+        scopes.insert(Scope::Derived);
+        let links = self.rules.iter().flat_map(|rule| &rule.links);
+        let conditions = links.filter_map(|link| link.condition.as_ref());
+        for condition in conditions.filter(|condition| self.chains.get(condition.chain).waits_for_pairs()) {
+            for target in &condition.targets {
+                match self.sources.get(target.source).map(|source| source.variable) {
+                    // These are values of others.
+                    None | Some(V::MatchedVar | V::MatchedVars) => return Scopes::ALL,
+                    Some(variable) => scopes.insert(Scope::of(variable)),
+                }
+            }
+        }
+        scopes
     }
 
     #[inline(never)]

@@ -59,6 +59,8 @@ pub(crate) struct Prefilter {
     /// The checks that have further conditions, and for each check which.
     conditional: Vec<u64>,
     conditions: Vec<Conditions>,
+    /// Those whose values are looked at for pairs of bytes; of others no transformation waits for one.
+    pub(super) paired: Scopes,
     /// By check, in order: for those that look at what rare transformations make of values.
     probes: Vec<(u16, Probe)>,
 }
@@ -196,6 +198,7 @@ impl Default for Prefilter {
             base: Vec::new(),
             conditional: Vec::new(),
             conditions: Vec::new(),
+            paired: Scopes::ALL,
             probes: Vec::new(),
         }
     }
@@ -207,12 +210,14 @@ impl Prefilter {
         self.words
     }
 
-    /// Looks at every byte once.
-    pub(crate) fn profile(&self, bytes: &[u8]) -> Profile {
-        if bytes.len() < LONG {
-            return self.look(Seen::default(), bytes).profile(bytes);
-        }
-        self.look_at_long(bytes).profile(bytes)
+    /// Looks at every byte of a value of `scope` once.
+    pub(crate) fn profile(&self, bytes: &[u8], scope: Scope) -> Profile {
+        let seen = match (bytes.len() < LONG, self.paired.contain(scope)) {
+            (true, _) => self.look(Seen::default(), bytes),
+            (false, true) => self.look_at_long::<true>(bytes),
+            (false, false) => self.look_at_long::<false>(bytes),
+        };
+        seen.profile(bytes)
     }
 
     /// Looks at every byte of what follows what was seen.
@@ -231,14 +236,16 @@ impl Prefilter {
     /// The same, for values in which most bytes were there before: notes them, and gathers afterwards what each is. What the last byte
     /// begins is not told.
     #[inline(never)]
-    fn look_at_long(&self, bytes: &[u8]) -> Seen {
+    fn look_at_long<const PAIRED: bool>(&self, bytes: &[u8]) -> Seen {
         let mut seen = [0; 256];
         let (mut pairs, mut before) = (0, 0);
         for byte in bytes {
             let at = usize::from(*byte);
             seen.get_mut(at).into_iter().for_each(|seen| *seen = 1);
-            pairs |= before & PAIRS.second.get(at).copied().unwrap_or_default();
-            before = PAIRS.first.get(at).copied().unwrap_or_default();
+            if PAIRED {
+                pairs |= before & PAIRS.second.get(at).copied().unwrap_or_default();
+                before = PAIRS.first.get(at).copied().unwrap_or_default();
+            }
         }
         let (mut classes, mut summary) = (0, ALWAYS | of_pairs(pairs));
         for (seen, infos) in seen.as_chunks::<8>().0.iter().zip(self.bytes.as_chunks::<8>().0) {
@@ -471,6 +478,8 @@ impl Scope {
 }
 
 impl Scopes {
+    pub(crate) const ALL: Self = Scopes(u8::MAX);
+
     pub(crate) fn insert(&mut self, scope: Scope) {
         self.0 |= 1 << scope as u8;
     }

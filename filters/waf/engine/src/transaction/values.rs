@@ -290,14 +290,17 @@ impl Values {
 
     /// The profile of a value, found once.
     pub(super) fn profile(&mut self, id: ValueId, prefilter: &Prefilter) -> Profile {
-        let Some(value) = self.values.get(id.0 as usize) else { return prefilter.profile(b"") };
+        let Some(value) = self.values.get(id.0 as usize) else {
+            return prefilter.profile(b"", Scope::Request);
+        };
         if let Some(known) = self.profiles.get(value.profile as usize) {
             return *known;
         }
-        let range = value.range();
+        let (range, scope) = (value.range(), value.scope);
         let is_long = alike::is_long(range.len(), self.values.len());
         let shared = if is_long { self.shared_profile(id, prefilter) } else { None };
-        let profile = shared.unwrap_or_else(|| prefilter.profile(self.arena.get(range).unwrap_or(b"")));
+        let profile =
+            shared.unwrap_or_else(|| prefilter.profile(self.arena.get(range).unwrap_or(b""), scope));
         if let Some(value) = self.values.get_mut(id.0 as usize) {
             value.profile = self.profiles.len() as u32;
             value.summary = profile.summary;

@@ -182,7 +182,8 @@ mod tests {
     #[test]
     fn is_for_few_literals_that_are_long_or_rare() {
         assert!(Few::new(&[b"runtime", b"%uff", b"__"]).is_some());
-        for literals in [&[&b"or"[..]][..], &[b"~a", b"^a", b"{a", b"|a"], &[b"union_"; 257]] {
+        let many = vec![&b"union_"[..]; 257];
+        for literals in [&[&b"or"[..]][..], &[b"~a", b"^a", b"{a", b"|a"], &many] {
             assert!(Few::new(literals).is_none(), "{literals:?}");
         }
         let nothing = Few::new(&[]).unwrap();

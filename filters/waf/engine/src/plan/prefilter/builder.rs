@@ -194,6 +194,7 @@ impl PrefilterBuilder {
             base: bits(&self.base, words),
             conditional: bits(&conditional, words),
             conditions: self.conditions,
+            paired: Scopes::ALL,
             probes: self.probes,
         })
     }

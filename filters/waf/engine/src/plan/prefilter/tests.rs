@@ -60,7 +60,7 @@ fn no_match_is_lost() {
         let scan = |value: &[u8]| {
             let mut words = Vec::new();
             let scanned = Scanned::Whole { bytes: value, start: 0, hits: &mut Vec::new() };
-            prefilter.scan(scanned, scope, prefilter.profile(value), &mut words);
+            prefilter.scan(scanned, scope, prefilter.profile(value, scope), &mut words);
             words
         };
         let words = scan(&value);
@@ -104,8 +104,9 @@ fn long_values_have_the_same_profile() {
         let any = next(3) == 0;
         let value: Vec<u8> =
             (0..next(60)).map(|_| if any { next(256) as u8 } else { few[next(3)] }).collect();
-        let [by_byte, at_once] = [prefilter.look(Seen::default(), &value), prefilter.look_at_long(&value)]
-            .map(|seen| seen.profile(&value));
+        let [by_byte, at_once] =
+            [prefilter.look(Seen::default(), &value), prefilter.look_at_long::<true>(&value)]
+                .map(|seen| seen.profile(&value));
         assert_eq!(by_byte, at_once, "{value:?}");
     }
 }

@@ -2,7 +2,7 @@ use portcullis_seclang::ast::Transformation as Name;
 
 use super::super::{ChainId, Chains};
 use super::longest;
-use crate::plan::PrefilterBuilder;
+use crate::plan::{PrefilterBuilder, Scope};
 use crate::random::Random;
 use crate::transformations::UnicodeMap;
 
@@ -28,7 +28,7 @@ fn no_form_has_more() {
             if next(8) == 0 {
                 value.push(0xa0);
             }
-            let quarters = longest(&chain.writers, prefilter.profile(&value).summary);
+            let quarters = longest(&chain.writers, prefilter.profile(&value, Scope::Request).summary);
             let longest = quarters.map_or(usize::MAX, |quarters| value.len().div_ceil(4) * quarters);
             let lower = value.to_ascii_lowercase();
             let mut form = value.clone();
