@@ -5,6 +5,7 @@ mod client;
 mod idle;
 mod listed;
 mod literals;
+mod names;
 mod prefilter;
 mod prepared;
 pub(crate) mod preset;
@@ -43,6 +44,7 @@ use reach::{Fate, KnownArgument, Reach};
 pub(crate) use recall::{Recall, Recurring};
 pub(crate) use recurring::{Recurrence, SourceUse, recurs};
 pub(crate) use segments::{Bits, Segment, SegmentSource, place_of};
+pub(crate) use names::{NameKind, NameKinds};
 pub(crate) use sources::{Select, Source, SourceId, Sources, is_fixed_xpath};
 pub(crate) use text::{KeyName, Part, Text, TxNames, TxSlot};
 

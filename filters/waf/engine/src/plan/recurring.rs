@@ -13,8 +13,8 @@ pub(crate) struct Recurrence {
     /// The length of a set of conditions, in words.
     pub(crate) words: usize,
     pub(crate) variables: Vec<(VariableName, Vec<SourceUse>)>,
-    /// For each variable whether it is one of these.
-    covered: Vec<bool>,
+    /// For each variable its place among these, or [`NOT_COVERED`].
+    places: Vec<u8>,
 }
 
 /// What the values of a source are looked at for.
@@ -75,16 +75,26 @@ impl Recurrence {
                 None => variables.push((variable, vec![source_use])),
             }
         }
-        let is_covered = |variable| variables.iter().any(|(known, _)| *known == variable);
-        let covered = VariableName::ALL.iter().map(|variable| is_covered(*variable)).collect();
-        Recurrence { words: next.div_ceil(64), variables, covered }
+        let mut places = vec![NOT_COVERED; VariableName::ALL.len()];
+        for (place, (variable, _)) in (0..).zip(&variables) {
+            places.get_mut(*variable as usize).into_iter().for_each(|of| *of = place);
+        }
+        Recurrence { words: next.div_ceil(64), variables, places }
     }
 
     /// Whether the variable is one of these.
     pub(crate) fn covers(&self, variable: VariableName) -> bool {
-        self.covered.get(variable as usize).is_some_and(|covered| *covered)
+        self.place(variable).is_some()
+    }
+
+    /// Its place among these.
+    pub(crate) fn place(&self, variable: VariableName) -> Option<usize> {
+        let place = self.places.get(variable as usize).filter(|place| **place != NOT_COVERED);
+        place.map(|place| usize::from(*place))
     }
 }
+
+const NOT_COVERED: u8 = u8::MAX;
 
 /// Whether some or all of a variable's members recur. Values of the others may be secret, or are hardly ever the same.
 pub(super) fn is_recurring(variable: VariableName) -> bool {

@@ -10,7 +10,8 @@ use portcullis_seclang::ast::VariableName;
 use super::reach::Fate;
 use super::recurring::is_recurring;
 use super::{
-    Chains, Entry, Group, GroupId, Link, Operation, PhasePlan, Rule, Source, SourceId, Sources, Target, idle,
+    Chains, Entry, Group, GroupId, Link, NameKind, Operation, PhasePlan, Rule, Source, SourceId, Sources,
+    Target, idle,
 };
 use crate::actions::Action;
 use portcullis_collections::{change, sorted};
@@ -20,9 +21,42 @@ use portcullis_collections::{change, sorted};
 pub(crate) struct Segment {
     /// Places in the phase, the last one not included.
     pub(crate) end: usize,
-    /// The variable of each source: most are nothing that a request has, and are passed over without a look at the source.
-    pub(crate) variables: Vec<VariableName>,
+    /// The variable of each source, and what it is to be named: most are nothing that a request has, and are passed over without a
+    /// look at the source.
+    pub(crate) variables: Vec<(VariableName, NameKind)>,
     pub(crate) sources: Vec<SegmentSource>,
+    /// Those of all sources, and the bits of all of these: in one place, since mostly they are in no cache.
+    groups: Vec<SegmentGroup>,
+    bits: Vec<Bits>,
+}
+
+impl Segment {
+    pub(crate) fn groups(&self, run: Run) -> &[SegmentGroup] {
+        self.groups.get(run.start as usize..run.end as usize).unwrap_or(&[])
+    }
+
+    pub(crate) fn bits(&self, run: Run) -> &[Bits] {
+        self.bits.get(run.start as usize..run.end as usize).unwrap_or(&[])
+    }
+
+    fn add_bits(&mut self, set: Words) -> Run {
+        let start = self.bits.len() as u32;
+        self.bits.extend(set.into_iter().map(|(word, bits)| Bits { word, bits }));
+        Run { start, end: self.bits.len() as u32 }
+    }
+}
+
+/// Some in a row of the groups or the bits of a segment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run {
+    start: u32,
+    end: u32,
+}
+
+impl Run {
+    pub(crate) fn is_empty(self) -> bool {
+        self.start == self.end
+    }
 }
 
 /// What depends on the values of one source.
@@ -30,12 +64,12 @@ pub(crate) struct Segment {
 pub(crate) struct SegmentSource {
     pub(crate) source: SourceId,
     /// The rules that are to be visited if there is any value: bits for places in the phase.
-    pub(crate) present: Vec<Bits>,
+    pub(crate) present: Run,
     /// What the transformations of all groups wait for.
     pub(crate) triggers: u32,
     /// The checks of the other rules.
-    pub(crate) checks: Vec<Bits>,
-    pub(crate) groups: Vec<SegmentGroup>,
+    pub(crate) checks: Run,
+    pub(crate) groups: Run,
 }
 
 /// What depends on the values of one group.
@@ -43,7 +77,7 @@ pub(crate) struct SegmentSource {
 pub(crate) struct SegmentGroup {
     pub(crate) group: GroupId,
     pub(crate) triggers: u32,
-    pub(crate) checks: Vec<Bits>,
+    pub(crate) checks: Run,
 }
 
 /// A word of a bit set that is not empty.
@@ -157,22 +191,36 @@ impl Wanted {
 
     #[inline(never)]
     fn finish(&mut self, end: usize, of: &Of<'_>, segments: &mut Vec<Segment>) {
-        let sources = std::mem::take(&mut self.sources).into_iter().map(|(source, wanted)| {
+        let mut segment = Segment {
+            end,
+            variables: Vec::new(),
+            sources: Vec::new(),
+            groups: Vec::new(),
+            bits: Vec::new(),
+        };
+        for (source, wanted) in std::mem::take(&mut self.sources) {
+            let Some(found) = of.sources.get(source) else { continue };
+            segment.variables.push((found.variable, NameKind::of_source(found)));
             let mut all = Words::new();
-            let mut groups = Vec::new();
-            for (group, checks) in wanted.groups {
+            for (_, checks) in &wanted.groups {
                 checks.iter().for_each(|(word, bits)| change(&mut all, *word, |all| *all |= *bits));
+            }
+            let (present, checks) = (segment.add_bits(wanted.any), segment.add_bits(all));
+            let start = segment.groups.len() as u32;
+            let mut all_triggers = 0;
+            for (group, checks) in wanted.groups {
                 let chain = of.groups.get(group as usize).map(|group| of.chains.get(group.chain));
                 let triggers = chain.map_or(u32::MAX, |chain| chain.scan_triggers);
-                groups.push(SegmentGroup { group, triggers, checks: bits(checks) });
+                all_triggers |= triggers;
+                let checks = segment.add_bits(checks);
+                segment.groups.push(SegmentGroup { group, triggers, checks });
             }
-            let triggers = groups.iter().fold(0, |all, group| all | group.triggers);
-            SegmentSource { source, present: bits(wanted.any), triggers, checks: bits(all), groups }
-        });
-        let sources: Vec<_> = sources.collect();
-        let variable = |wanted: &SegmentSource| of.sources.get(wanted.source).map(|source| source.variable);
-        let variables = sources.iter().filter_map(variable).collect();
-        segments.push(Segment { end, variables, sources });
+            let groups = Run { start, end: segment.groups.len() as u32 };
+            segment.sources.push(SegmentSource { source, present, triggers: all_triggers, checks, groups });
+        }
+        segment.groups.shrink_to_fit();
+        segment.bits.shrink_to_fit();
+        segments.push(segment);
     }
 }
 

@@ -15,7 +15,8 @@ use super::{
     collections::{Found, Member},
 };
 use crate::plan::{
-    Bits, CheckId, Group, GroupId, PhasePlan, Plan, Segment, SegmentSource, SourceId, Supposed, place_of,
+    Bits, CheckId, Group, GroupId, NameKind, PhasePlan, Plan, Segment, SegmentSource, SourceId, Supposed,
+    place_of,
 };
 
 /// Resolved sources and scanned groups.
@@ -77,7 +78,7 @@ impl Candidates {
         self.bits.resize(plan.groups.len() * plan.prefilter.words(), 0);
         self.found.clear();
         self.found_known.clear();
-        self.known.reset(plan.recurrence.words);
+        self.known.reset(&plan.recurrence);
         self.buckets.clear();
         self.totals.clear();
         self.members.clear();
@@ -118,21 +119,21 @@ impl Transaction {
     /// Marks the rules of a segment that can match.
     #[inline(never)]
     pub(crate) fn enter_segment(&mut self, plan: &Plan, segment: &Segment) {
-        for (variable, wanted) in segment.variables.iter().zip(&segment.sources) {
-            if self.may_be_fresh(plan, *variable) {
-                self.enter_source(plan, wanted);
+        for ((variable, name), wanted) in segment.variables.iter().zip(&segment.sources) {
+            if self.may_be_fresh(plan, *variable, *name) {
+                self.enter_source(plan, segment, wanted);
             }
         }
     }
 
     #[inline]
-    fn enter_source(&mut self, plan: &Plan, wanted: &SegmentSource) {
+    fn enter_source(&mut self, plan: &Plan, segment: &Segment, wanted: &SegmentSource) {
         let values = self.fresh_values(plan, wanted.source);
         if values.is_empty() {
             return;
         }
         let visit = &mut self.memory.candidates.visit;
-        for present in &wanted.present {
+        for present in segment.bits(wanted.present) {
             if let Some(word) = visit.get_mut(present.word as usize) {
                 *word |= present.bits;
             }
@@ -142,14 +143,15 @@ impl Transaction {
         }
         let (summary, total) = self.scanned_source(plan, wanted.source, values);
         let Candidates { totals, visit, .. } = &mut self.memory.candidates;
-        mark(plan, totals, total, &wanted.checks, visit);
+        mark(plan, totals, total, segment.bits(wanted.checks), visit);
         if summary & wanted.triggers == 0 {
             return;
         }
-        for group in wanted.groups.iter().filter(|group| summary & group.triggers != 0) {
+        let groups = segment.groups(wanted.groups).iter();
+        for group in groups.filter(|group| summary & group.triggers != 0) {
             let from = self.scanned_group(plan, group.group);
             let Candidates { bits, visit, .. } = &mut self.memory.candidates;
-            mark(plan, bits, from, &group.checks, visit);
+            mark(plan, bits, from, segment.bits(group.checks), visit);
         }
     }
 
@@ -194,21 +196,24 @@ impl Transaction {
             && variable != VariableName::ModsecBuild
     }
 
-    /// Whether a source of the variable may have other members than those of which it is known what conditions they may meet.
+    /// Whether a source of the variable, with members of such a name, may have others than those of which it is known what conditions
+    /// they may meet.
     #[inline]
-    fn may_be_fresh(&self, plan: &Plan, variable: VariableName) -> bool {
-        !self.has_none(variable)
-            && (!plan.recurrence.covers(variable) || self.memory.candidates.known.has_fresh(variable))
+    fn may_be_fresh(&self, plan: &Plan, variable: VariableName, name: NameKind) -> bool {
+        match plan.recurrence.place(variable) {
+            Some(place) => self.memory.candidates.known.has_fresh(place, name),
+            None => !self.has_none(variable),
+        }
     }
 
     /// The values of a source without those members.
     fn fresh_values(&mut self, plan: &Plan, id: SourceId) -> std::ops::Range<usize> {
-        let Some(source) = plan.sources.get(id).filter(|source| self.may_be_fresh(plan, source.variable))
-        else {
-            return 0..0;
-        };
-        if !plan.recurrence.covers(source.variable) {
-            return self.static_values(plan, id);
+        let Some(source) = plan.sources.get(id) else { return 0..0 };
+        match plan.recurrence.place(source.variable) {
+            None if self.has_none(source.variable) => return 0..0,
+            None => return self.static_values(plan, id),
+            Some(place) if self.memory.candidates.known.fresh_places(place).is_empty() => return 0..0,
+            Some(_) => {}
         }
         let since = self.memory.changed(source.variable);
         if let Some(Resolved { fresh: (start, end), fresh_at, .. }) =
@@ -231,12 +236,12 @@ impl Transaction {
         let start = found.len();
         // The debug log says what is resolved.
         match plan.sources.get(id).filter(|_| self.debug.is_none()) {
-            Some(source) if plan.recurrence.covers(source.variable) => {
+            Some(source) if let Some(place) = plan.recurrence.place(source.variable) => {
                 let mut known = std::mem::take(&mut self.memory.candidates.found_known);
                 known.resize(start, KnownId::FRESH);
                 let members = self.members(source.variable);
                 if only_fresh {
-                    let places = self.memory.candidates.known.fresh_places(source.variable).iter();
+                    let places = self.memory.candidates.known.fresh_places(place).iter();
                     let fresh = places.filter_map(|place| members.get(*place as usize));
                     // What was set anew since is told with the next phase.
                     let fresh = fresh.filter(|member| member.known == KnownId::FRESH);

@@ -4,7 +4,9 @@ use portcullis_seclang::ast::VariableName;
 
 use super::candidates::forms::scan_forms;
 use super::{Found, Member, Memory, Transaction, ValueId, Values};
-use crate::plan::{Bits, CheckId, Plan, Recurring, SourceUse, recurs};
+use crate::plan::{
+    Bits, CheckId, NameKind, NameKinds, Plan, Recurrence, Recurring, SourceUse, recurs,
+};
 
 /// What a transaction knows of its members that recur.
 #[derive(Debug, Default)]
@@ -15,9 +17,19 @@ pub(crate) struct Known {
     all: Vec<u64>,
     /// The time, by the clock of [`Memory`](super::Memory), of what is known of members.
     at: u64,
-    /// For each variable, if members of it recur, the places of those among its members that are judged by themselves: a range of the other.
-    fresh: Vec<(u32, u32)>,
+    /// For each variable of which members recur, by its place in [`Recurrence`](crate::plan::Recurrence), those of its members that are
+    /// judged by themselves.
+    fresh: Vec<Fresh>,
+    /// Their places among the members.
     fresh_places: Vec<u32>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Fresh {
+    /// A range of [`Known::fresh_places`].
+    start: u32,
+    end: u32,
+    names: NameKinds,
 }
 
 /// A member's place in what is known, times the number of words.
@@ -34,13 +46,13 @@ impl KnownId {
 }
 
 impl Known {
-    pub(super) fn reset(&mut self, words: usize) {
+    pub(super) fn reset(&mut self, recurrence: &Recurrence) {
         self.bits.clear();
         self.all.clear();
-        self.all.resize(words, 0);
+        self.all.resize(recurrence.words, 0);
         self.at = 0;
         self.fresh.clear();
-        self.fresh.resize(VariableName::ALL.len(), (0, 0));
+        self.fresh.resize(recurrence.variables.len(), Fresh::default());
         self.fresh_places.clear();
     }
 
@@ -49,14 +61,14 @@ impl Known {
         &self.all
     }
 
-    /// Whether a recurring variable has members that are judged by themselves.
-    pub(super) fn has_fresh(&self, variable: VariableName) -> bool {
-        self.fresh.get(variable as usize).is_some_and(|(start, end)| start != end)
+    /// Whether a recurring variable may have members with a name of this kind that are judged by themselves.
+    pub(super) fn has_fresh(&self, variable: usize, name: NameKind) -> bool {
+        self.fresh.get(variable).is_some_and(|fresh| fresh.start != fresh.end && fresh.names.may_have(name))
     }
 
-    /// The places of these members.
-    pub(super) fn fresh_places(&self, variable: VariableName) -> &[u32] {
-        let (start, end) = self.fresh.get(variable as usize).copied().unwrap_or_default();
+    /// The places of the members of one that are judged by themselves.
+    pub(super) fn fresh_places(&self, variable: usize) -> &[u32] {
+        let Fresh { start, end, .. } = self.fresh.get(variable).copied().unwrap_or_default();
         self.fresh_places.get(start as usize..end as usize).unwrap_or(&[])
     }
 
@@ -78,14 +90,14 @@ impl Transaction {
         let mut to_find_out = Vec::new();
         let mut places = plan.recall.lock();
         let mut before = usize::MAX;
-        for (variable, uses) in &plan.recurrence.variables {
+        for (of, (variable, uses)) in plan.recurrence.variables.iter().enumerate() {
             if self.memory.changed(*variable) <= since {
                 continue;
             }
             let Memory { values, members, candidates, .. } = &mut *self.memory;
             let Known { bits, all, fresh, fresh_places, .. } = &mut candidates.known;
             let members = members.get_mut(*variable as usize).map_or(&mut [][..], Vec::as_mut_slice);
-            let first_fresh = fresh_places.len() as u32;
+            let mut found = Fresh { start: fresh_places.len() as u32, ..Fresh::default() };
             for (index, member) in members.iter_mut().enumerate() {
                 if member.known == KnownId::UNSEEN {
                     member.known = KnownId::FRESH;
@@ -110,10 +122,11 @@ impl Transaction {
                 }
                 if member.known == KnownId::FRESH {
                     fresh_places.push(index as u32);
+                    found.names.insert(NameKind::of(values.bytes(member.key)));
                 }
             }
-            let found = (first_fresh, fresh_places.len() as u32);
-            fresh.get_mut(*variable as usize).into_iter().for_each(|fresh| *fresh = found);
+            found.end = fresh_places.len() as u32;
+            fresh.get_mut(of).into_iter().for_each(|fresh| *fresh = found);
         }
         drop(places);
         let mut before = usize::MAX;
