@@ -290,6 +290,7 @@ impl<'a, L: Loader + ?Sized> Compiler<'a, L> {
             prefilter: Prefilter::default(),
             group_checks: Vec::new(),
             prepared: Vec::new(),
+            constants: Default::default(),
             relied: Vec::new(),
             client: crate::plan::ClientUse::Always,
             preset: Vec::new(),

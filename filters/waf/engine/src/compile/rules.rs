@@ -10,7 +10,7 @@ use super::draft::{Draft, DraftLink};
 use super::resources::Resources;
 use crate::error::CompileErrorKind;
 use crate::operators::Operator;
-use crate::plan::{ChainId, Condition, Disruptive, Link, Meta, Operation, Rule, RuleId, Text};
+use crate::plan::{ChainId, Condition, Disruptive, Link, Operation, Rule, RuleId, Text};
 
 /// The rules by what `ctl:ruleRemove…` names them by.
 pub(super) struct Index<'d>(pub(super) &'d [Draft<'d>]);
@@ -98,7 +98,7 @@ impl<L: Loader + ?Sized> Compiler<'_, L> {
             for_each_match: Vec::new(),
             set_vars: Vec::new(),
             actions: Vec::new(),
-            meta: Meta::default(),
+            meta: Box::default(),
         };
         for action in from.actions.iter() {
             self.action(action, &mut link, disruptive, index, skips);
@@ -174,7 +174,7 @@ impl<L: Loader + ?Sized> Compiler<'_, L> {
         match Operator::compile(name.as_str(), literal, &resources) {
             Ok(compiled) => {
                 self.validates_xml |= compiled.dtd().is_some();
-                Some(Operation::Fixed(compiled))
+                Some(Operation::Fixed(Box::new(compiled)))
             }
             Err(error) => {
                 self.error(

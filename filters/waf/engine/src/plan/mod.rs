@@ -2,6 +2,7 @@
 
 mod chains;
 mod client;
+mod constants;
 mod idle;
 mod listed;
 mod literals;
@@ -33,7 +34,9 @@ use crate::persistent::Persistent;
 
 pub(crate) use chains::{Chain, ChainId, Chains, Step};
 pub(crate) use client::ClientUse;
+pub(crate) use constants::{ConstantId, Constants};
 pub(crate) use listed::Listed;
+pub(crate) use names::{NameKind, NameKinds};
 pub(crate) use prefilter::{
     CheckId, Hit, Prefilter, PrefilterBuilder, Profile, Scanned, Scope, Scopes, Seen,
 };
@@ -44,7 +47,6 @@ use reach::{Fate, KnownArgument, Reach};
 pub(crate) use recall::{Recall, Recurring};
 pub(crate) use recurring::{Recurrence, SourceUse, recurs};
 pub(crate) use segments::{Bits, Segment, SegmentSource, place_of};
-pub(crate) use names::{NameKind, NameKinds};
 pub(crate) use sources::{Select, Source, SourceId, Sources, is_fixed_xpath};
 pub(crate) use text::{KeyName, Part, Text, TxNames, TxSlot};
 
@@ -74,6 +76,7 @@ pub(crate) struct Plan {
     pub(crate) recurrence: Recurrence,
     pub(crate) recall: Recall,
     pub(crate) prepared: Vec<Prepared>,
+    pub(crate) constants: Constants,
     /// The rules that always run, as bits: if one is taken out, all rules have to be visited.
     pub(crate) relied: Vec<u64>,
     /// When a transaction needs the client's address.
@@ -134,6 +137,7 @@ impl Plan {
             phase.supposed = supposed.next().unwrap_or_default();
         }
         self.prepared = reach.prepared;
+        self.constants = reach.constants;
         Some(())
     }
 
@@ -337,7 +341,8 @@ pub(crate) struct Link {
     pub(crate) set_vars: Vec<crate::actions::SetVar>,
     /// Run once the whole chain has matched.
     pub(crate) actions: Vec<Action>,
-    pub(crate) meta: Meta,
+    /// Looked at only where the rule matches.
+    pub(crate) meta: Box<Meta>,
 }
 
 impl Link {
@@ -491,7 +496,7 @@ pub(crate) struct Group {
 #[derive(Debug)]
 pub(crate) enum Operation {
     /// The argument is constant.
-    Fixed(Operator),
+    Fixed(Box<Operator>),
     /// The argument has macros: it is compiled when its text is known, and kept until the text changes.
     Dynamic {
         /// Its number among the dynamic operators of the rule set.

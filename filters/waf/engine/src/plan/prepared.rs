@@ -1,9 +1,7 @@
 //! What rules that always match set one after the other, in one step: the first forty of the Core Rule Set are such.
 
-use std::ops::Range;
-
 use super::reach::{Known, Supposed};
-use super::{Rule, RuleId, TxSlot};
+use super::{ConstantId, Constants, Rule, RuleId, TxSlot};
 
 /// Rules that all match, quietly, and what they come to together. Where that depends on what came before, it is for transactions
 /// in which no rule that looks for attacks has matched.
@@ -13,10 +11,8 @@ pub(crate) struct Prepared {
     pub(crate) rules: Vec<RuleId>,
     /// What must hold when the first of them is visited, and that no rule or target was taken out.
     pub(crate) supposed: Vec<Supposed>,
-    /// The values that are set, one after the other.
-    pub(crate) text: Vec<u8>,
-    /// What is set to which part of the text. `None`: it is unset.
-    pub(crate) sets: Vec<(TxSlot, Option<Range<usize>>)>,
+    /// What is set to which text. `None`: it is unset.
+    pub(crate) sets: Vec<(TxSlot, Option<ConstantId>)>,
     /// Where the phase goes on.
     pub(crate) next: usize,
     /// A rule that does not match came after the last that matched by a condition, so `MATCHED_VARS` is empty.
@@ -91,7 +87,11 @@ impl Building {
     }
 
     /// What can be done at once, if there are so many rules, and the rules on the way that don't match.
-    pub(super) fn finish(mut self, fewest: usize) -> Option<(Prepared, Vec<RuleId>)> {
+    pub(super) fn finish(
+        mut self,
+        fewest: usize,
+        constants: &mut Constants,
+    ) -> Option<(Prepared, Vec<RuleId>)> {
         let (rules, sets, next, matched, stale) = self.good.filter(|(rules, ..)| *rules >= fewest)?;
         self.rules.truncate(rules);
         self.sets.truncate(sets);
@@ -100,18 +100,13 @@ impl Building {
             return None;
         }
         let clears_matched = matched == Matched::Nothing;
-        let mut prepared = Prepared { rules: self.rules, next, clears_matched, stale, ..Prepared::default() };
-        for (slot, value) in self.sets {
-            let start = prepared.text.len();
-            let range = match value {
-                Known::Is(value) => {
-                    prepared.text.extend_from_slice(&value);
-                    Some(start..prepared.text.len())
-                }
-                Known::Unset | Known::Open => None,
-            };
-            prepared.sets.push((slot, range));
-        }
+        let set = |(slot, value)| match value {
+            Known::Is(value) => (slot, Some(constants.intern(&value))),
+            Known::Unset | Known::Open => (slot, None),
+        };
+        let sets = self.sets.into_iter().map(set).collect();
+        let prepared =
+            Prepared { rules: self.rules, sets, next, clears_matched, stale, ..Prepared::default() };
         Some((prepared, self.passed))
     }
 }

@@ -17,8 +17,8 @@ use portcullis_seclang::ast::{AllowScope, Collection};
 
 use super::prepared::{Building, FEWEST, Prepared};
 use super::{
-    Condition, Disruptive, Entry, KeyName, Link, Of, Operation, Part, PhasePlan, Plan, Rule, RuleId, Text,
-    TxSlot,
+    Condition, ConstantId, Constants, Disruptive, Entry, KeyName, Link, Of, Operation, Part, PhasePlan, Plan,
+    Rule, RuleId, Text, TxSlot,
 };
 use crate::actions::{Action, SetVar, SetVarOp};
 
@@ -30,6 +30,7 @@ pub(super) struct Reach {
     /// What each phase supposes.
     pub(super) supposed: Vec<Vec<Supposed>>,
     pub(super) prepared: Vec<Prepared>,
+    pub(super) constants: Constants,
     pub(super) arguments: Vec<KnownArgument>,
     /// The rules that must not be taken out for this to hold, as bits.
     pub(super) relied: Vec<u64>,
@@ -56,7 +57,7 @@ pub(super) enum Fate {
 }
 
 /// A TX variable and the value that it must have when a phase begins. `None`: it is not set.
-pub(crate) type Supposed = (TxSlot, Option<Box<[u8]>>);
+pub(crate) type Supposed = (TxSlot, Option<ConstantId>);
 
 /// What is known of a TX variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,17 +161,21 @@ impl Walk<'_> {
         let read = self.read.iter().zip(&entry).zip(0..).filter(|((read, _), _)| **read);
         let supposed = read.filter_map(|((_, known), slot)| match known {
             Known::Unset => Some((TxSlot(slot), None)),
-            Known::Is(value) => Some((TxSlot(slot), Some(value.to_vec().into()))),
+            Known::Is(value) => Some((TxSlot(slot), Some(self.reach.constants.intern(value)))),
             Known::Open => None,
         });
-        self.reach.supposed.push(supposed.collect());
+        let supposed = supposed.collect();
+        self.reach.supposed.push(supposed);
         self.reach.fates.push(fates);
         state.unwrap_or_else(|| vec![Known::Open; entry.len()])
     }
 
     /// Ends what was being gathered.
     fn prepared(&mut self, building: &mut Building) {
-        let Some((prepared, passed)) = std::mem::take(building).finish(FEWEST) else { return };
+        let Some((prepared, passed)) = std::mem::take(building).finish(FEWEST, &mut self.reach.constants)
+        else {
+            return;
+        };
         passed.into_iter().for_each(|rule| self.rely(rule));
         self.reach.prepared.push(prepared);
     }

@@ -191,13 +191,8 @@ impl Wanted {
 
     #[inline(never)]
     fn finish(&mut self, end: usize, of: &Of<'_>, segments: &mut Vec<Segment>) {
-        let mut segment = Segment {
-            end,
-            variables: Vec::new(),
-            sources: Vec::new(),
-            groups: Vec::new(),
-            bits: Vec::new(),
-        };
+        let mut segment =
+            Segment { end, variables: Vec::new(), sources: Vec::new(), groups: Vec::new(), bits: Vec::new() };
         for (source, wanted) in std::mem::take(&mut self.sources) {
             let Some(found) = of.sources.get(source) else { continue };
             segment.variables.push((found.variable, NameKind::of_source(found)));

@@ -89,7 +89,7 @@ impl Transaction {
     /// Starts a phase: only the rules that have to be visited anyway are marked.
     #[inline(never)]
     pub(crate) fn begin_phase(&mut self, plan: &Plan, phase: &PhasePlan) {
-        self.as_supposed = !self.relied_removed && self.holds(&phase.supposed);
+        self.as_supposed = !self.relied_removed && self.holds(plan, &phase.supposed);
         let visit = &mut self.memory.candidates.visit;
         visit.clear();
         visit.extend_from_slice(&phase.always);
@@ -103,11 +103,9 @@ impl Transaction {
     }
 
     /// Whether TX variables are as they are supposed to be.
-    pub(super) fn holds(&self, supposed: &[Supposed]) -> bool {
-        supposed.iter().all(|(slot, value)| {
-            let found = self.memory.tx.slot(*slot).map(|value| self.memory.values.bytes(value));
-            found == value.as_deref()
-        })
+    pub(super) fn holds(&self, plan: &Plan, supposed: &[Supposed]) -> bool {
+        let Memory { values, tx, .. } = &*self.memory;
+        supposed.iter().all(|(slot, value)| tx.slot_is(*slot, *value, &plan.constants, values))
     }
 
     /// Marks all rules of the phase.

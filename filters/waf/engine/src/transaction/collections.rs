@@ -118,7 +118,8 @@ impl Transaction {
         text: &[u8],
     ) -> Option<ValueId> {
         if collection == Collection::Tx {
-            return self.memory.tx.get(place);
+            let Memory { values, tx, .. } = &mut *self.memory;
+            return tx.get(place, &plan.constants, values);
         }
         let record = self.collection_key(collection);
         let value = plan.persistent.get(collection, &record, text, (plan.clock)())?;

@@ -4,9 +4,7 @@ use portcullis_seclang::ast::VariableName;
 
 use super::candidates::forms::scan_forms;
 use super::{Found, Member, Memory, Transaction, ValueId, Values};
-use crate::plan::{
-    Bits, CheckId, NameKind, NameKinds, Plan, Recurrence, Recurring, SourceUse, recurs,
-};
+use crate::plan::{Bits, CheckId, NameKind, NameKinds, Plan, Recurrence, Recurring, SourceUse, recurs};
 
 /// What a transaction knows of its members that recur.
 #[derive(Debug, Default)]

@@ -295,7 +295,7 @@ impl Transaction {
     /// A TX variable, such as `blocking_inbound_anomaly_score`. Names have no case.
     pub fn tx_variable(&self, name: &[u8]) -> Option<&[u8]> {
         let Memory { values, tx, .. } = &*self.memory;
-        tx.get(tx.place(name, &self.plan, values)).map(|id| values.bytes(id))
+        tx.bytes(tx.place(name, &self.plan, values), &self.plan.constants, values)
     }
 
     /// Says why the request's body is looked at, or is not.

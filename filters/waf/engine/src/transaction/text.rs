@@ -1,6 +1,6 @@
 //! Macro expansion.
 
-use super::Transaction;
+use super::{Memory, Transaction};
 use crate::plan::{Part, Plan, Text};
 
 /// The memory that buffers of texts keep, in bytes.
@@ -36,9 +36,9 @@ impl Transaction {
             match part {
                 Part::Literal(text) => out.extend_from_slice(text),
                 Part::Tx(slot) => {
-                    if let Some(id) = self.memory.tx.slot(*slot) {
-                        out.extend_from_slice(self.memory.values.bytes(id));
-                    }
+                    let Memory { values, tx, .. } = &*self.memory;
+                    let text = tx.slot_bytes(*slot, &plan.constants, values);
+                    out.extend_from_slice(text.unwrap_or_default());
                 }
                 Part::Rule(field) => {
                     let value = self.rule_field(plan, field);

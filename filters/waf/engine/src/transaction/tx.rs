@@ -4,18 +4,54 @@ use std::borrow::Cow;
 
 use super::values::MaybeValue;
 use super::{ValueId, Values};
-use crate::plan::{Plan, TxSlot};
+use crate::plan::{ConstantId, Constants, Plan, TxSlot};
 use portcullis_collections::hash;
 
 /// TX variables: those that the rules name, by number, and those whose names macros make.
 #[derive(Debug, Default)]
 pub(crate) struct TxVariables {
-    slots: Vec<MaybeValue>,
+    slots: Vec<Slot>,
     /// The names as values, once they were asked for; without any if none was.
     names: Vec<MaybeValue>,
     named: Vec<Named>,
     /// For names of each kind of hash the one that was set last: an index into `named`, plus one.
     last_of: Vec<u32>,
+}
+
+/// What a variable has. Most that rules set for every request are never looked at, so these are made values when they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    Nothing,
+    Value(ValueId),
+    Constant(ConstantId),
+}
+
+/// The same in four bytes.
+#[derive(Debug, Clone, Copy)]
+struct Slot(u32);
+
+impl Slot {
+    const FREE: Self = Self(u32::MAX);
+    /// Constants have this bit: there are never so many values.
+    const CONSTANT: u32 = 1 << 31;
+
+    fn of(value: Option<ValueId>) -> Self {
+        value.map_or(Self::FREE, |ValueId(value)| Self(value))
+    }
+
+    fn of_constant(constant: Option<ConstantId>) -> Self {
+        constant.map_or(Self::FREE, |ConstantId(constant)| Self(constant | Self::CONSTANT))
+    }
+
+    fn held(self) -> Held {
+        match self.0 {
+            u32::MAX => Held::Nothing,
+            constant if constant & Self::CONSTANT != 0 => {
+                Held::Constant(ConstantId(constant & !Self::CONSTANT))
+            }
+            value => Held::Value(ValueId(value)),
+        }
+    }
 }
 
 /// A variable whose name macros made.
@@ -46,7 +82,7 @@ const KINDS: usize = 256;
 impl TxVariables {
     pub(crate) fn reset(&mut self, slots: usize) {
         self.slots.clear();
-        self.slots.resize(slots, MaybeValue::NONE);
+        self.slots.resize(slots, Slot::FREE);
         self.names.clear();
         if !self.named.is_empty() {
             self.named.clear();
@@ -54,8 +90,60 @@ impl TxVariables {
         }
     }
 
-    pub(crate) fn slot(&self, slot: TxSlot) -> Option<ValueId> {
-        self.slots.get(slot.0 as usize).and_then(|value| value.get())
+    fn held(&self, slot: TxSlot) -> Held {
+        self.slots.get(slot.0 as usize).map_or(Held::Nothing, |held| held.held())
+    }
+
+    pub(crate) fn has_slot(&self, slot: TxSlot) -> bool {
+        self.held(slot) != Held::Nothing
+    }
+
+    /// The value of a slot.
+    pub(crate) fn slot(
+        &mut self,
+        slot: TxSlot,
+        constants: &Constants,
+        values: &mut Values,
+    ) -> Option<ValueId> {
+        match self.held(slot) {
+            Held::Nothing => None,
+            Held::Value(value) => Some(value),
+            Held::Constant(constant) => {
+                let value = values.push(constants.get(constant));
+                self.set_slot(slot, Some(value));
+                Some(value)
+            }
+        }
+    }
+
+    /// Its bytes.
+    pub(crate) fn slot_bytes<'v>(
+        &self,
+        slot: TxSlot,
+        constants: &'v Constants,
+        values: &'v Values,
+    ) -> Option<&'v [u8]> {
+        match self.held(slot) {
+            Held::Nothing => None,
+            Held::Value(value) => Some(values.bytes(value)),
+            Held::Constant(constant) => Some(constants.get(constant)),
+        }
+    }
+
+    /// Whether a slot has these bytes. `None`: it is not set.
+    pub(crate) fn slot_is(
+        &self,
+        slot: TxSlot,
+        expected: Option<ConstantId>,
+        constants: &Constants,
+        values: &Values,
+    ) -> bool {
+        match (self.held(slot), expected) {
+            (Held::Nothing, None) => true,
+            (Held::Constant(constant), Some(expected)) => constant == expected,
+            (Held::Value(value), Some(expected)) => values.bytes(value) == constants.get(expected),
+            (Held::Nothing, Some(_)) | (_, None) => false,
+        }
     }
 
     /// The name of a slot, which is that of `plan`, as a value.
@@ -69,7 +157,13 @@ impl TxVariables {
 
     pub(crate) fn set_slot(&mut self, slot: TxSlot, value: Option<ValueId>) {
         if let Some(place) = self.slots.get_mut(slot.0 as usize) {
-            *place = value.into();
+            *place = Slot::of(value);
+        }
+    }
+
+    pub(crate) fn set_constant(&mut self, slot: TxSlot, constant: Option<ConstantId>) {
+        if let Some(place) = self.slots.get_mut(slot.0 as usize) {
+            *place = Slot::of_constant(constant);
         }
     }
 
@@ -89,10 +183,30 @@ impl TxVariables {
         plan.tx.find_hashed(&lower, hash).map_or(Place::Nowhere(hash), Place::Slot)
     }
 
-    pub(crate) fn get(&self, place: Place) -> Option<ValueId> {
+    /// The value in a place.
+    pub(crate) fn get(
+        &mut self,
+        place: Place,
+        constants: &Constants,
+        values: &mut Values,
+    ) -> Option<ValueId> {
         match place {
-            Place::Slot(slot) => self.slot(slot),
+            Place::Slot(slot) => self.slot(slot, constants, values),
             Place::Named(index) => self.named.get(index).map(|named| named.value),
+            Place::Nowhere(_) => None,
+        }
+    }
+
+    /// Its bytes.
+    pub(crate) fn bytes<'v>(
+        &self,
+        place: Place,
+        constants: &'v Constants,
+        values: &'v Values,
+    ) -> Option<&'v [u8]> {
+        match place {
+            Place::Slot(slot) => self.slot_bytes(slot, constants, values),
+            Place::Named(index) => self.named.get(index).map(|named| values.bytes(named.value)),
             Place::Nowhere(_) => None,
         }
     }

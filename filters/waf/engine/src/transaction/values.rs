@@ -13,7 +13,7 @@ use portcullis_collections::hash;
 
 /// A value of the current transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ValueId(u32);
+pub(crate) struct ValueId(pub(super) u32);
 
 impl ValueId {
     /// The empty value, present in every transaction.

@@ -108,7 +108,7 @@ impl Transaction {
         let variable = source.variable;
         let Memory { values, tx, .. } = &mut *self.memory;
         for slot in &source.slots {
-            if let Some(value) = tx.slot(*slot) {
+            if let Some(value) = tx.slot(*slot, &plan.constants, values) {
                 out.push(Found { variable, key: Some(tx.name(*slot, plan, values)), value });
             }
         }

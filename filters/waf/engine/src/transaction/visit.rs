@@ -72,7 +72,7 @@ impl Transaction {
             }
             if let Some(prepared) = rule.prepared.and_then(|prepared| plan.prepared.get(prepared as usize))
                 && self.as_supposed
-                && self.is_prepared(prepared)
+                && self.is_prepared(plan, prepared)
             {
                 return self.run_prepared(plan, prepared);
             }
@@ -135,11 +135,11 @@ impl Transaction {
     }
 
     /// Whether what these rules come to is known.
-    fn is_prepared(&self, prepared: &Prepared) -> bool {
+    fn is_prepared(&self, plan: &Plan, prepared: &Prepared) -> bool {
         prepared.supposed.is_empty()
             || (self.memory.removed_rules.is_empty()
                 && self.memory.removed_targets.iter().all(|removal| removal.variable != VariableName::Tx)
-                && self.holds(&prepared.supposed))
+                && self.holds(plan, &prepared.supposed))
     }
 
     /// Runs rules that all match as one.
@@ -148,23 +148,25 @@ impl Transaction {
         self.note_all_fired(plan, &prepared.rules);
         self.current = prepared.rules.last().map(|rule| (*rule, 0));
         self.matched_vars_stale = prepared.stale;
-        let Memory { values, tx, matched_vars, .. } = &mut *self.memory;
+        let Memory { tx, matched_vars, .. } = &mut *self.memory;
         if prepared.clears_matched {
             matched_vars.clear();
         }
-        let text = values.push(&prepared.text);
-        for (slot, range) in &prepared.sets {
-            tx.set_slot(*slot, range.clone().map(|range| values.sub(text, range)));
+        for (slot, constant) in &prepared.sets {
+            tx.set_constant(*slot, *constant);
         }
         Visit::Skip(0, Some(prepared.next))
     }
 
     fn quick(&mut self, plan: &Plan, quick: &Quick) -> bool {
         let holds = match quick.of {
-            Of::Tx(slot) => match self.memory.tx.slot(slot) {
-                Some(value) => quick.test.matches(self.memory.values.bytes(value)),
-                None => return false,
-            },
+            Of::Tx(slot) => {
+                let Memory { values, tx, .. } = &*self.memory;
+                match tx.slot_bytes(slot, &plan.constants, values) {
+                    Some(bytes) => quick.test.matches(bytes),
+                    None => return false,
+                }
+            }
             Of::Count(source) => quick.test.matches_count(self.count_values(plan, source)),
         };
         holds != quick.negated
@@ -176,7 +178,7 @@ impl Transaction {
             return self.static_values(plan, id).len();
         }
         if source.variable == VariableName::Tx && source.is_one_key() {
-            return source.slots.iter().filter(|slot| self.memory.tx.slot(**slot).is_some()).count();
+            return source.slots.iter().filter(|slot| self.memory.tx.has_slot(**slot)).count();
         }
         let mut found = std::mem::take(&mut self.memory.found);
         let start = found.len();
@@ -195,7 +197,7 @@ impl Transaction {
         match quick.of {
             Of::Tx(slot) => {
                 let Memory { values, tx, .. } = &mut *self.memory;
-                if let Some(value) = tx.slot(slot) {
+                if let Some(value) = tx.slot(slot, &plan.constants, values) {
                     let key = Some(tx.name(slot, plan, values));
                     found.push(Found { variable: VariableName::Tx, key, value });
                 }

@@ -5,7 +5,7 @@ use portcullis_seclang::ast::Collection;
 
 use super::{Building, Fate, Known, Reach, State, Supposed, Walk};
 use crate::actions::{SetVar, SetVarOp, number};
-use crate::plan::{Entry, KeyName, PhasePlan, Plan, Prepared, Rule, RuleId, TxSlot};
+use crate::plan::{Constants, Entry, KeyName, PhasePlan, Plan, Prepared, Rule, RuleId, TxSlot};
 use crate::transaction::decimal;
 
 impl Reach {
@@ -50,11 +50,11 @@ impl Walk<'_> {
             let quiet = rule.quiet.filter(|_| fate == Fate::Always);
             match (fate, quiet) {
                 (Fate::Never, _) => {
-                    run.suppose(&self.read);
+                    run.suppose(&self.read, &mut self.reach.constants);
                     run.building.passes_over(*id, place);
                 }
                 (_, Some(quiet)) => {
-                    run.suppose(&self.read);
+                    run.suppose(&self.read, &mut self.reach.constants);
                     let sets = self.likely_sets(rule, state, &mut run);
                     next = quiet.skip_to.unwrap_or_default();
                     match sets.filter(|_| !certain.contains(id)) {
@@ -76,7 +76,8 @@ impl Walk<'_> {
     }
 
     fn end_likely(&mut self, run: &mut Likely) {
-        if let Some((prepared, _)) = std::mem::take(&mut run.building).finish(1) {
+        let building = std::mem::take(&mut run.building);
+        if let Some((prepared, _)) = building.finish(1, &mut self.reach.constants) {
             let supposed = std::mem::take(&mut run.supposed);
             self.reach.prepared.push(Prepared { supposed, ..prepared });
         }
@@ -99,7 +100,7 @@ impl Walk<'_> {
             {
                 *place = known;
             }
-            run.suppose(&self.read);
+            run.suppose(&self.read, &mut self.reach.constants);
             run.written.extend(set.iter().map(|(slot, _)| *slot));
             sets = sets.zip(set).map(|(mut sets, set)| {
                 sets.push(set);
@@ -142,11 +143,11 @@ struct Likely {
 
 impl Likely {
     /// Notes the variables that were asked for and that none of the rules has set.
-    fn suppose(&mut self, read: &[bool]) {
+    fn suppose(&mut self, read: &[bool], constants: &mut Constants) {
         for ((slot, known), _) in (0..).map(TxSlot).zip(&self.start).zip(read).filter(|(_, read)| **read) {
             let value = match known {
                 Known::Unset => None,
-                Known::Is(value) => Some(value.to_vec().into()),
+                Known::Is(value) => Some(constants.intern(value)),
                 Known::Open => continue,
             };
             let is_noted =
