@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard};
 use portcullis_seclang::ast::VariableName;
 
 use super::CheckId;
+use crate::beginnings::are_same;
 use portcullis_collections::hash;
 
 /// How many members are kept, and how long each may be, name and value together, in bytes. With what is known of them, these take
@@ -173,7 +174,9 @@ impl Places {
     /// Whether a member has the bytes of the place, of as many as the place has.
     fn is_kept(&self, place: usize, Recurring { name, value, .. }: Recurring<'_>) -> bool {
         let kept = self.bytes.get(place).and_then(|bytes| bytes.split_at_checked(name.len()));
-        kept.is_some_and(|(kept_name, rest)| kept_name == name && rest.get(..value.len()) == Some(value))
+        kept.is_some_and(|(kept_name, rest)| {
+            are_same(kept_name, name) && rest.get(..value.len()).is_some_and(|kept| are_same(kept, value))
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 use portcullis_seclang::ast::VariableName;
 
 use super::{TxNames, TxSlot};
+use crate::beginnings::are_same;
 use crate::operators::{ByteSet, Operator, OperatorError, Requirement, byte_frequency};
 
 /// An index into [`Sources`].
@@ -54,6 +55,7 @@ pub(crate) struct NamePattern {
 /// Text that is looked for in a name, in any case.
 #[derive(Debug, Clone)]
 struct Word {
+    /// In lower case, as names of TX variables are kept.
     text: Box<[u8]>,
     /// The place of its rarest byte.
     rarest: usize,
@@ -253,7 +255,7 @@ impl Word {
             byte_frequency(**a).total_cmp(&byte_frequency(**b))
         };
         let rarest = text.iter().enumerate().min_by(by_frequency).map_or(0, |(at, _)| at);
-        Word { text: text.into(), rarest }
+        Word { text: text.to_ascii_lowercase().into(), rarest }
     }
 
     fn is_in(&self, name: &[u8]) -> bool {
@@ -261,7 +263,13 @@ impl Word {
         let (Some(byte), Some(last)) = (text.get(*rarest), name.len().checked_sub(text.len())) else {
             return text.is_empty();
         };
-        let is_at = |at| name.get(at..at + text.len()).is_some_and(|part| part.eq_ignore_ascii_case(text));
+        let first = text.first().copied().unwrap_or_default();
+        let is_at = |at: usize| {
+            name.get(at).is_some_and(|byte| byte.eq_ignore_ascii_case(&first))
+                && name
+                    .get(at..at + text.len())
+                    .is_some_and(|part| are_same(part, text) || part.eq_ignore_ascii_case(text))
+        };
         // Names that macros make mostly begin with what patterns for them ask for.
         if is_at(0) {
             return true;

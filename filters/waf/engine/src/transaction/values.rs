@@ -219,7 +219,8 @@ impl Values {
         }
         self.interned.make_room();
         let hash = (hash(bytes) >> 32) as u32;
-        match self.interned.find(hash, |known| self.bytes(ValueId(known)) == bytes) {
+        match self.interned.find(hash, |known| crate::beginnings::are_same(self.bytes(ValueId(known)), bytes))
+        {
             Ok(known) => ValueId(known),
             Err(place) => {
                 let id = self.push_here(bytes);

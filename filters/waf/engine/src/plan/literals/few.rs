@@ -96,7 +96,12 @@ impl Few {
             }
         }
         for Short { byte, literals } in &self.short {
-            for at in memchr::memchr2_iter(*byte, byte.to_ascii_uppercase(), text) {
+            let mut from = 0;
+            while let Some(rest) = text.get(from..)
+                && let Some(offset) = memchr::memchr2(*byte, byte.to_ascii_uppercase(), rest)
+            {
+                let at = from + offset;
+                from = at + 1;
                 for (before, literal, number) in literals {
                     let Some(start) = at.checked_sub(*before) else { continue };
                     let place = start..start + literal.len();
