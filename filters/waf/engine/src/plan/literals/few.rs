@@ -1,6 +1,6 @@
 //! Finds few literals in one pass over a text, ASCII case ignored, without a look at each byte.
 //!
-//! A window of six bytes moves over the text. Of each literal the six bytes that are rarest are filed, and what the last two bytes in the
+//! A window of six bytes moves over the text. Of each literal six bytes that are rare are filed, and what the last two bytes in the
 //! window are tells how far it can move before it can have one of these; Wu and Manber, "A Fast Algorithm for Multi-Pattern Searching", 1994.
 //! Shorter literals are searched for by a rare byte, or there is no such search.
 
@@ -46,7 +46,12 @@ impl Few {
             Few { moves: Box::new([WINDOW as u8 - 1; PAIRS]), long: Filing::default(), short: Vec::new() };
         let mut runs = Runs::default();
         for (number, literal) in literals.iter().enumerate() {
-            let cost = |part: &[u8]| part.iter().rev().take(4).map(|byte| frequency(*byte)).product::<f32>();
+            // As few as possible under the same four bytes, so that no text has many compared at each place.
+            let key = |part: &[u8]| run_key(4, run_of(part.get(WINDOW - 4..).unwrap_or_default()));
+            let cost = |part: &[u8]| {
+                let filed = runs.get(&key(part)).map_or(0, Vec::len) as f32;
+                part.iter().rev().take(4).map(|byte| frequency(*byte)).product::<f32>() * (1.0 + filed)
+            };
             let parts = literal.windows(WINDOW).enumerate();
             let rarest = parts.min_by(|(_, one), (_, other)| cost(one).total_cmp(&cost(other)));
             let Some((at, part)) = rarest else {
@@ -54,8 +59,7 @@ impl Few {
                 continue;
             };
             let entry = few.long.add(literal, at + WINDOW, number);
-            let run = run_of(part.get(WINDOW - 4..)?);
-            runs.change(run_key(4, run), |entries| entries.push(entry));
+            runs.change(key(part), |entries| entries.push(entry));
             for (before, pair) in part.windows(2).rev().enumerate() {
                 if let Some(moves) = few.moves.get_mut(place_of(pair)) {
                     *moves = (*moves).min(before as u8);
