@@ -101,6 +101,7 @@ pub struct Index {
 
 impl Index {
     /// The place for which `is` holds, of those with this hash.
+    #[inline]
     pub fn find(&self, hash: u64, is: impl Fn(usize) -> bool) -> Option<usize> {
         let hash = hash as u32;
         let mask = self.slots.len().checked_sub(1)?;

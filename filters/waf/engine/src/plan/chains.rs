@@ -275,6 +275,7 @@ impl Triggers {
 }
 
 /// What the ends of a value tell, and the whole of it, of which `summary` is known.
+#[inline]
 pub(super) fn of_whole(bytes: &[u8], summary: u32) -> u32 {
     let blank = |byte: Option<&u8>| byte.is_some_and(|byte| is_space(*byte));
     let blank = blank(bytes.first()) || blank(bytes.last());

@@ -178,6 +178,7 @@ impl Seen {
     }
 
     /// That of the whole value.
+    #[inline]
     pub(crate) fn profile(self, bytes: &[u8]) -> Profile {
         Profile { classes: self.classes, summary: self.summary | of_whole(bytes, self.summary) }
     }

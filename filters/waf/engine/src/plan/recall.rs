@@ -71,9 +71,10 @@ impl Recurring<'_> {
     }
 
     /// That of the place that keeps it. `None` if it does not fit.
+    #[inline]
     fn kind(&self) -> Option<Kind> {
-        let [name, value] = [self.name, self.value].map(|text| u8::try_from(text.len()).ok());
-        Some((self.variable, name?, value?))
+        let (name, value) = (u8::try_from(self.name.len()).ok()?, u8::try_from(self.value.len()).ok()?);
+        Some((self.variable, name, value))
     }
 }
 
@@ -172,6 +173,7 @@ impl Places {
     }
 
     /// Whether a member has the bytes of the place, of as many as the place has.
+    #[inline]
     fn is_kept(&self, place: usize, Recurring { name, value, .. }: Recurring<'_>) -> bool {
         let kept = self.bytes.get(place).and_then(|bytes| bytes.split_at_checked(name.len()));
         kept.is_some_and(|(kept_name, rest)| {

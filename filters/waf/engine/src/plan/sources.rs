@@ -140,6 +140,7 @@ impl Sources {
 
 impl Source {
     /// Whether a member of this name belongs to the source.
+    #[inline]
     pub(crate) fn contains(&self, key: &[u8]) -> bool {
         self.select.matches(key) && !self.exclude.iter().any(|select| select.matches(key))
     }

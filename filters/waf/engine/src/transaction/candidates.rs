@@ -13,6 +13,7 @@ use super::known::{Known, KnownId};
 use super::{
     Memory, Transaction, ValueId,
     collections::{Found, Member},
+    put_back,
 };
 use crate::plan::{
     Bits, CheckId, Group, GroupId, NameKind, PhasePlan, Plan, Segment, SegmentSource, SourceId, Supposed,
@@ -248,7 +249,7 @@ impl Transaction {
                     let members = members.iter();
                     self.each_of(source, members, |of, member| add_known(&mut found, &mut known, of, member));
                 }
-                self.memory.candidates.found_known = known;
+                put_back(&mut self.memory.candidates.found_known, known);
             }
             Some(source) if is_kept_as_it_is(source.variable) => {
                 let members = self.members(source.variable).iter();
@@ -257,7 +258,7 @@ impl Transaction {
             _ => self.resolve(plan, id, &mut found),
         }
         let end = found.len();
-        self.memory.candidates.found = found;
+        put_back(&mut self.memory.candidates.found, found);
         start..end
     }
 

@@ -4,7 +4,7 @@ use portcullis_seclang::ast::{AllowScope, BodyProcessor, EngineMode, Phase, Seve
 
 use super::known::KnownId;
 use super::reference::Match;
-use super::{Found, Hex, Transaction, ValueId, debug};
+use super::{Found, Hex, Transaction, ValueId, debug, put_back};
 use crate::intervention::{Cause, Intervention, InterventionKind};
 use crate::plan::{Chain, Condition, Link, Operation, Plan, Rule, RuleId, Select, SourceId, Target};
 
@@ -262,7 +262,7 @@ impl Transaction {
             found.truncate(start);
             self.push_count(plan, target.source, count, &mut found);
         }
-        self.memory.found = found;
+        put_back(&mut self.memory.found, found);
         start
     }
 
@@ -440,6 +440,7 @@ impl Transaction {
 
     /// Whether `ctl:ruleRemoveTarget…` takes a value out of a target. Without a selector it takes targets out that have none:
     /// `ARGS` is not `ARGS:a`. ModSecurity v3, `RuleWithOperator::getFinalVars`.
+    #[inline]
     fn is_removed_from(&self, plan: &Plan, rule: RuleId, target: &Target, found: &Found) -> bool {
         let has_selector =
             || plan.sources.get(target.source).is_some_and(|source| !matches!(source.select, Select::All));

@@ -71,6 +71,7 @@ impl Known {
     }
 
     /// Whether a member can't meet a condition.
+    #[inline]
     pub(super) fn rules_out(&self, member: KnownId, condition: CheckId) -> bool {
         if member == KnownId::IDLE {
             return true;

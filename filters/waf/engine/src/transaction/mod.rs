@@ -435,6 +435,15 @@ impl Transaction {
     }
 }
 
+/// Puts a list back to where it was taken from. Of the empty one that is there now nothing is to be freed, which would be a call.
+#[inline]
+fn put_back<T>(place: &mut Vec<T>, list: Vec<T>) {
+    let empty = std::mem::replace(place, list);
+    if empty.capacity() == 0 {
+        std::mem::forget(empty);
+    }
+}
+
 impl std::fmt::Debug for Transaction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Transaction").field("matches", &self.matches).finish_non_exhaustive()

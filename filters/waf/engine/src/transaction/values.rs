@@ -5,7 +5,7 @@ mod interned;
 use std::ops::Range;
 
 use super::alike::{self, Alike, LineageId};
-use super::{Work, decimal};
+use super::{Work, decimal, put_back};
 use crate::plan::{Chain, CheckId, Hit, Prefilter, Profile, Scanned, Scope, Step};
 use crate::profile::measure;
 use interned::Interned;
@@ -392,7 +392,7 @@ impl Values {
             to.scope = scope.after(step);
             to.lineage = lineage;
         }
-        self.buffer = buffer;
+        put_back(&mut self.buffer, buffer);
         let edge = self.edges.len() as u32;
         self.edges.push(Edge { step: step.id, to, next: first });
         if let Some(value) = self.values.get_mut(id.0 as usize) {
@@ -435,6 +435,7 @@ impl Values {
     }
 
     /// Whether it is known already that the operator of `check` does not match the value after a chain of these triggers.
+    #[inline]
     pub(crate) fn rules_out(
         &self,
         id: ValueId,

@@ -2,7 +2,7 @@
 
 use portcullis_seclang::ast::{EngineMode, Phase, VariableName};
 
-use super::{Found, Memory, Transaction, debug};
+use super::{Found, Memory, Transaction, debug, put_back};
 use crate::plan::{Entry, Of, Plan, Prepared, Quick, Quiet, Rule, RuleId, SourceId};
 
 /// How a phase goes on after a rule.
@@ -185,7 +185,7 @@ impl Transaction {
         self.resolve(plan, id, &mut found);
         let count = found.len() - start;
         found.truncate(start);
-        self.memory.found = found;
+        put_back(&mut self.memory.found, found);
         count
     }
 
@@ -209,7 +209,7 @@ impl Transaction {
         }
         let last = found.get(start).copied();
         found.truncate(start);
-        self.memory.found = found;
+        put_back(&mut self.memory.found, found);
         if let Some(last) = last {
             self.note_match(plan, last);
         }

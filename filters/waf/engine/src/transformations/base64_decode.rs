@@ -64,6 +64,7 @@ fn is_valid(text: &[u8]) -> bool {
     }
 }
 
+#[inline]
 const fn value(byte: u8) -> Option<u8> {
     match byte {
         b'A'..=b'Z' => Some(byte - b'A'),
