@@ -8,10 +8,10 @@ use std::cell::RefCell;
 use crate::beginnings::common;
 
 /// Inputs of fewer bytes are not kept, nor of more: memory.
-const SHORTEST: usize = 256;
+const SHORTEST: usize = 64;
 const LONGEST: usize = 64 << 10;
 /// Fewer bytes are not worth it, nor a smaller part of the input.
-const LEAST: usize = 64;
+const LEAST: usize = 32;
 const LEAST_PART: usize = 4;
 /// The most states that are kept.
 const MOST: usize = 16;
