@@ -7,7 +7,7 @@
 //! searches may add to that, which is a client's.
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread::LocalKey;
 
 use portcullis_collections::sorted;
@@ -48,6 +48,8 @@ pub(super) trait Measured {
 pub(super) struct Key<T: Measured + 'static> {
     number: u64,
     expected: usize,
+    /// Where the entry was last. It may have moved, and other threads have it elsewhere.
+    last: AtomicU32,
     store: &'static LocalKey<RefCell<Store<T>>>,
 }
 
@@ -56,7 +58,7 @@ impl<T: Measured> Key<T> {
     pub(super) fn new(store: &'static LocalKey<RefCell<Store<T>>>, expected: usize) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         store.with_borrow_mut(|store| store.expected = store.expected.saturating_add(expected));
-        Self { number: NEXT.fetch_add(1, Ordering::Relaxed), expected, store }
+        Self { number: NEXT.fetch_add(1, Ordering::Relaxed), expected, last: AtomicU32::new(0), store }
     }
 
     /// What no other entry of the store has, and never 0.
@@ -72,14 +74,18 @@ impl<T: Measured> Key<T> {
     ) -> Option<R> {
         self.store.with_borrow_mut(|store| {
             store.clock += 1;
-            let at = match store.place(self.number) {
-                Ok(at) => at,
-                Err(at) => {
-                    let kept = Kept { matcher: make()?, memory: 0, asked: 0 };
-                    store.entries.insert(at, (self.number, Box::new(kept)));
-                    at
-                }
-            };
+            let mut at = self.last.load(Ordering::Relaxed) as usize;
+            if store.entries.get(at).is_none_or(|(number, _)| *number != self.number) {
+                at = match store.place(self.number) {
+                    Ok(at) => at,
+                    Err(at) => {
+                        let kept = Kept { matcher: make()?, memory: 0, asked: 0 };
+                        store.entries.insert(at, (self.number, Box::new(kept)));
+                        at
+                    }
+                };
+                self.last.store(at as u32, Ordering::Relaxed);
+            }
             let (_, kept) = store.entries.get_mut(at)?;
             kept.asked = store.clock;
             let found = search(&mut kept.matcher);

@@ -273,6 +273,9 @@ impl Stage {
     /// Has all threads take the byte at `at`, or the end, and one more if the part can begin there, which is given where the parts before
     /// it began, or [`NOWHERE`]. If the part can end at `at`, where the first that does began with those.
     fn step(&mut self, input: &[u8], at: usize, begins: usize) -> Result<usize, GaveUp> {
+        if let Some(ends) = self.step_alone(input, at, begins) {
+            return Ok(ends);
+        }
         let mut ends = NOWHERE;
         let mut threads = std::mem::take(&mut self.threads);
         let mut clears = self.cache.clear_count();
@@ -310,6 +313,28 @@ impl Stage {
         threads.clear();
         self.threads = std::mem::replace(&mut self.moved, threads);
         Ok(ends)
+    }
+
+    /// The same for a thread that is alone, as most are. `None`: there are others, or the table has to be cleared for it.
+    fn step_alone(&mut self, input: &[u8], at: usize, begins: usize) -> Option<usize> {
+        let clears = self.cache.clear_count();
+        let Thread { state, from, origin } = match (self.threads.as_slice(), begins) {
+            ([], NOWHERE) => return Some(NOWHERE),
+            ([thread], NOWHERE) => *thread,
+            ([], origin) => {
+                let state = self.start(input, at, Anchored::Yes).ok()?;
+                Thread { state, from: at, origin }
+            }
+            _ => return None,
+        };
+        let state = self.next(state, input, at).ok()?;
+        // Clearing the table leaves the state that is gone on from, and there is no other.
+        self.clears += usize::from(self.cache.clear_count() != clears);
+        self.threads.clear();
+        if !state.is_dead() {
+            self.threads.push(Thread { state, from, origin });
+        }
+        Some(if state.is_match() { origin } else { NOWHERE })
     }
 
     /// Clears the table, and finds the states anew of the threads that wait at `at` and of those that moved on.
