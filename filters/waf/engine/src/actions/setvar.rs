@@ -5,7 +5,7 @@
 
 use portcullis_seclang::ast::Collection;
 
-use crate::plan::{KeyName, Plan, Text};
+use crate::plan::{KeyName, Plan, Text, TxNames, TxSlot};
 use crate::transaction::{Place, Transaction, decimal};
 
 /// See the module.
@@ -39,19 +39,43 @@ impl SetVar {
         key.into_iter().chain(value)
     }
 
+    /// The TX variable that it sets or adds to, if that is one that rules name and nothing else sets while values are gone through.
+    pub(crate) fn counts_in(&self, names: &TxNames) -> Option<TxSlot> {
+        match (&self.key, &self.op) {
+            (_, SetVarOp::Unset) => None,
+            // Captures, and what tells that a pattern took too long.
+            (KeyName::Slot(slot), _) if slot.0 < 10 || names.name(*slot).starts_with(b"msc_") => None,
+            (KeyName::Slot(slot), _) if self.collection == Collection::Tx => Some(*slot),
+            _ => None,
+        }
+    }
+
     #[inline(never)]
     pub(crate) fn run(&self, tx: &mut Transaction, plan: &Plan) {
+        self.run_times(tx, plan, 1);
+    }
+
+    /// Runs several times, between which nothing else happens.
+    #[inline(never)]
+    pub(crate) fn run_times(&self, tx: &mut Transaction, plan: &Plan, times: usize) {
         // What most rules do needs no text of its own.
         if let (KeyName::Slot(slot), SetVarOp::Set(Text::Literal(value))) = (&self.key, &self.op) {
             return tx.set(plan, self.collection, Place::Slot(*slot), b"", value);
         }
         let [mut key, mut value] = tx.take_texts();
-        self.change(tx, plan, &mut key, &mut value);
+        self.change(tx, plan, times, &mut key, &mut value);
         tx.give_texts([key, value]);
     }
 
     /// With buffers for the texts of key and value.
-    fn change(&self, tx: &mut Transaction, plan: &Plan, key: &mut Vec<u8>, value: &mut Vec<u8>) {
+    fn change(
+        &self,
+        tx: &mut Transaction,
+        plan: &Plan,
+        times: usize,
+        key: &mut Vec<u8>,
+        value: &mut Vec<u8>,
+    ) {
         if let KeyName::Text(text) = &self.key {
             tx.expand_into(plan, text, key);
         }
@@ -68,7 +92,12 @@ impl SetVar {
         let place = tx.place(plan, self.collection, &self.key, key);
         if sign != 0 {
             let before = tx.get(plan, self.collection, place, key).map_or(0, |id| number(tx.bytes(id)));
-            let after = before.saturating_add(sign * number(value));
+            let change = sign * number(value);
+            let mut after = before.saturating_add(change);
+            for _ in 1..times {
+                // As if it had been written and read.
+                after = after.clamp(-GREATEST, GREATEST).saturating_add(change);
+            }
             let mut digits = [0; 20];
             value.clear();
             value.extend_from_slice(decimal(after, &mut digits));
@@ -76,6 +105,9 @@ impl SetVar {
         tx.set(plan, self.collection, place, key, value);
     }
 }
+
+/// The greatest number that text can be.
+const GREATEST: i64 = u32::MAX as i64;
 
 /// The number that text starts with, after white space, or 0. It saturates at the bounds of `i32`'s square, so that
 /// sums of it can't overflow.
@@ -89,9 +121,7 @@ pub(crate) fn number(text: &[u8]) -> i64 {
     let mut value: i64 = 0;
     for digit in digits.iter().take_while(|byte| byte.is_ascii_digit()) {
         value = value.saturating_mul(10).saturating_add(i64::from(digit - b'0'));
-        if value > i64::from(u32::MAX) {
-            value = i64::from(u32::MAX);
-        }
+        value = value.min(GREATEST);
     }
     if negative { -value } else { value }
 }

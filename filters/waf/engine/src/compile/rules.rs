@@ -94,6 +94,7 @@ impl<L: Loader + ?Sized> Compiler<'_, L> {
             multi_match: false,
             capture: false,
             captures_last: false,
+            sets_last: false,
             block: false,
             for_each_match: Vec::new(),
             set_vars: Vec::new(),
@@ -128,6 +129,7 @@ impl<L: Loader + ?Sized> Compiler<'_, L> {
             }
         }
         link.find_captures(&self.sources);
+        link.find_sets(&self.sources, &self.tx);
         link
     }
 

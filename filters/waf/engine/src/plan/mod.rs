@@ -333,6 +333,8 @@ pub(crate) struct Link {
     pub(crate) capture: bool,
     /// Of several values that match, only what the last one captures can be read.
     pub(crate) captures_last: bool,
+    /// Of several values that match, what `set_vars` change can only be seen when all have been asked.
+    pub(crate) sets_last: bool,
     pub(crate) block: bool,
     /// Run for each value that matches, before `set_vars`: `initcol`, `setsid`, `setuid` and `setrsc` choose the record that those
     /// may mean; `sanitiseMatched` and `sanitiseMatchedBytes` look at the value.
@@ -390,6 +392,33 @@ impl Link {
                 && matches!(condition.operation, Operation::Fixed(_))
         });
         self.captures_last = self.capture && is_pattern && self.is_apart_from_captures(sources);
+    }
+
+    /// Notes whether `set_vars` can run when all values have been asked, as often as one has matched.
+    pub(crate) fn find_sets(&mut self, sources: &Sources, tx: &TxNames) {
+        let mut keys: Vec<_> = self.set_vars.iter().filter_map(|set_var| set_var.counts_in(tx)).collect();
+        let reads = |part: &Part| match part {
+            Part::Literal(_) => false,
+            Part::Tx(slot) => slot.0 < 10 || keys.contains(slot),
+            Part::Rule(_) | Part::Variable(_) => true,
+        };
+        let is_apart = self.set_vars.iter().flat_map(|set_var| set_var.texts()).all(|text| match text {
+            Text::Literal(_) => true,
+            Text::Macro(parts) => !parts.iter().any(reads),
+        });
+        let looks_at_others = self.condition.as_ref().is_some_and(|condition| {
+            let variables = condition.targets.iter().map(|target| sources.get(target.source));
+            matches!(condition.operation, Operation::Fixed(_))
+                && variables.flatten().all(|source| source.variable != VariableName::Tx)
+        });
+        let count = keys.len();
+        keys.sort_unstable_by_key(|slot| slot.0);
+        keys.dedup();
+        self.sets_last = looks_at_others
+            && is_apart
+            && count == self.set_vars.len()
+            && keys.len() == count
+            && self.for_each_match.is_empty();
     }
 
     /// What may have macros, but for the operator's argument.

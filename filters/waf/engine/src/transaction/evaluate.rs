@@ -22,6 +22,8 @@ pub(crate) struct RuleState {
     pub(crate) last: Option<(usize, Found)>,
     /// What has matched last, if what is captured of it is not known yet.
     uncaptured: Option<ValueId>,
+    /// How many values have matched, for which variables are still to be set.
+    unset: usize,
     /// Nothing of the rule will be logged.
     pub(crate) silent: bool,
     /// What has matched.
@@ -39,6 +41,9 @@ pub(crate) struct Texts {
     pub(crate) reference: Vec<u8>,
 }
 
+/// The digits of a number and its sign.
+const LONGEST_NUMBER: usize = 20;
+
 impl RuleState {
     fn new(silent: bool) -> Self {
         RuleState {
@@ -51,6 +56,7 @@ impl RuleState {
             disruptive: false,
             last: None,
             uncaptured: None,
+            unset: 0,
             silent,
             places: Vec::new(),
             texts: None,
@@ -245,6 +251,10 @@ impl Transaction {
             }
             self.memory.found.truncate(start);
         }
+        match std::mem::take(&mut state.unset) {
+            0 => {}
+            times => link.set_vars.iter().for_each(|set_var| set_var.run_times(self, plan, times)),
+        }
         if let Some(form) = state.uncaptured.take() {
             self.capture(condition, form, state);
         }
@@ -387,7 +397,16 @@ impl Transaction {
         self.note_match(plan, Found { value: form, ..found });
         #[cfg(feature = "trace")]
         self.trace_match(plan, index, condition, &found, form);
-        self.run_independent(plan, link, state);
+        // Those that look on see what is set for each value.
+        if link.sets_last
+            && self.debug.is_none()
+            && !crate::is_traced()
+            && plan.limits.tx_value >= LONGEST_NUMBER
+        {
+            state.unset += 1;
+        } else {
+            self.run_independent(plan, link, state);
+        }
         true
     }
 

@@ -53,6 +53,30 @@ const CASES: &[(&str, &str, &[u64], u16)] = &[
     ),
     ("SecRule REQBODY_PROCESSOR '!@within JSON XML' 'id:1,phase:1'", "/", &[], 0),
     ("SecRule REMOTE_USER '!@streq a' 'id:1,phase:1,deny'", "/", &[], 0),
+    // Variables are set for each value that matches, whatever the rest of the chain says.
+    (
+        "SecAction 'id:1,phase:1,nolog,setvar:tx.k=2'
+SecRule ARGS '@rx x' 'id:2,phase:1,nolog,chain,setvar:tx.s=+5,setvar:tx.t=-%{tx.k},setvar:tx.u=7%{tx.k}'
+SecRule ARGS '@rx z'
+SecRule TX:s '@streq 15' 'id:3,phase:1,chain'\nSecRule TX:t '@streq -6' chain\nSecRule TX:u '@streq 72'",
+        "/?a=x&b=x&c=x&d=y",
+        &[3],
+        0,
+    ),
+    (
+        "SecRule ARGS '@rx x' 'id:1,phase:1,nolog,setvar:tx.s=+1,setvar:tx.t=+%{tx.s},setvar:tx.n=%{tx.n}%{MATCHED_VAR}'
+SecRule TX:s '@streq 3' 'id:2,phase:1,chain'\nSecRule TX:t '@streq 6' chain\nSecRule TX:n '@streq xxyx'",
+        "/?a=x&b=xy&c=x&d=y",
+        &[2],
+        0,
+    ),
+    (
+        "SecRule ARGS '@rx x' 'id:1,phase:1,nolog,setvar:tx.s=+9999999999,setvar:tx.t=-9999999999'
+SecRule TX:s '@streq 8589934590' 'id:2,phase:1,chain'\nSecRule TX:t '@streq -8589934590'",
+        "/?a=x&b=x&c=x&d=y",
+        &[2],
+        0,
+    ),
     // Variables of the environment, which are the transaction's.
     (
         "SecAction 'id:1,phase:1,nolog,setenv:A=%{ARGS.a}x,setenv:B,setenv:C=1,setenv:!C'\nSecRule ENV:A '@streq 1x' 'id:2,phase:1,chain'\nSecRule ENV:B '@streq 1' chain\nSecRule &ENV:C '@eq 0'",
