@@ -117,9 +117,9 @@ impl Literals {
     }
 
     /// Calls `on` with the number of each literal that occurs in `text` and whose run ends behind `from`, and where; once for each
-    /// place. A literal that what follows `text` could complete is told, too: its place ends behind the end of `text`.
+    /// place. With `open`, a literal that what follows `text` could complete is told, too: its place ends behind the end of `text`.
     #[inline]
-    pub(crate) fn scan(&self, text: &[u8], from: usize, mut on: impl FnMut(usize, Range<usize>)) {
+    pub(crate) fn scan(&self, text: &[u8], from: usize, open: bool, mut on: impl FnMut(usize, Range<usize>)) {
         let after = |classes: u64, byte: &u8| classes << 6 | u64::from(class_of(*byte));
         let (before, to_scan) = text.split_at_checked(from).unwrap_or((text, b""));
         let mut classes = before.get(before.len().saturating_sub(2)..).unwrap_or(b"").iter().fold(0, after);
@@ -132,13 +132,13 @@ impl Literals {
             let (a, b, c, d) = (at(18), at(12), at(6), at(0));
             // One branch for four.
             if a | b | c | d != 0 {
-                self.look(text, from + index * 4 + 4, classes, a << 3 | b << 2 | c << 1 | d, &mut on);
+                self.look((text, open), from + index * 4 + 4, classes, a << 3 | b << 2 | c << 1 | d, &mut on);
             }
         }
         for (index, byte) in rest.iter().enumerate() {
             classes = after(classes, byte);
             if self.ends.bit(classes) != 0 {
-                self.look(text, from + fours.len() * 4 + index + 1, classes, 1, &mut on);
+                self.look((text, open), from + fours.len() * 4 + index + 1, classes, 1, &mut on);
             }
         }
     }
@@ -148,7 +148,7 @@ impl Literals {
     #[inline(never)]
     fn look(
         &self,
-        text: &[u8],
+        (text, open): (&[u8], bool),
         end: usize,
         classes: u64,
         mut runs: u64,
@@ -160,11 +160,11 @@ impl Literals {
             let (end, classes) = (end - behind as usize, classes >> (6 * behind));
             let run = run_of(text.get(end.saturating_sub(4)..end).unwrap_or_default());
             if self.quads.has(run) {
-                self.filing.compare(text, end, 4, run, on);
+                self.filing.compare((text, open), end, 4, run, on);
             }
             if self.short_ends.bit(classes) != 0 {
-                self.filing.compare(text, end, 3, run & 0x00ff_ffff, on);
-                self.filing.compare(text, end, 2, run & 0xffff, on);
+                self.filing.compare((text, open), end, 3, run & 0x00ff_ffff, on);
+                self.filing.compare((text, open), end, 2, run & 0xffff, on);
             }
         }
     }
@@ -213,7 +213,14 @@ impl Filing {
 
     /// Compares the literals of the run that ends at `end`.
     #[inline(never)]
-    fn compare(&self, text: &[u8], end: usize, len: u8, run: u32, on: &mut impl FnMut(usize, Range<usize>)) {
+    fn compare(
+        &self,
+        (text, open): (&[u8], bool),
+        end: usize,
+        len: u8,
+        run: u32,
+        on: &mut impl FnMut(usize, Range<usize>),
+    ) {
         let mask = self.slots.len() - 1;
         let mut at = (hash(run) >> 12) as usize & mask;
         while let Some(slot) = self.slots.get(at) {
@@ -227,7 +234,7 @@ impl Filing {
                     let Some(start) = end.checked_sub(usize::from(entry.end)) else { continue };
                     let may_be_there = match text.get(start..start + len) {
                         Some(place) => self.is_literal(entry, place),
-                        None => self.may_go_on(entry, text.get(start..).unwrap_or_default()),
+                        None => open && self.may_go_on(entry, text.get(start..).unwrap_or_default()),
                     };
                     if may_be_there {
                         on(entry.literal as usize, start..start + len);

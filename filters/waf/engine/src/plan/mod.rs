@@ -38,7 +38,7 @@ pub(crate) use constants::{ConstantId, Constants};
 pub(crate) use listed::Listed;
 pub(crate) use names::{NameKind, NameKinds};
 pub(crate) use prefilter::{
-    CheckId, Hit, Prefilter, PrefilterBuilder, Profile, Scanned, Scope, Scopes, Seen,
+    CheckId, Hit, Prefilter, PrefilterBuilder, Profile, Scanned, Scope, Scopes, Seen, Settled,
 };
 pub(crate) use prepared::Prepared;
 pub(crate) use quick::{Of, Quick, Quiet};

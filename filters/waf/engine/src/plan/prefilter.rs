@@ -7,6 +7,8 @@
 
 mod builder;
 mod probe;
+mod scan;
+mod settled;
 
 use std::ops::Range;
 
@@ -17,6 +19,8 @@ use super::literals::{Few, Literals};
 pub(crate) use builder::PrefilterBuilder;
 use builder::bytes_of;
 use probe::Probe;
+pub(crate) use scan::Scanned;
+pub(crate) use settled::Settled;
 
 /// The bit of an operator in the result of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,16 +96,6 @@ pub(crate) enum Scope {
 /// Those that the values of an operator have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Scopes(u8);
-
-/// A value that is scanned. Places are those in the memory of a transaction.
-pub(crate) enum Scanned<'v> {
-    /// Where literals are in it is added to `hits`, but no more than one too many.
-    Whole { bytes: &'v [u8], start: usize, hits: &'v mut Vec<Hit> },
-    /// The checks that its literals fulfil are known, from [`Prefilter::find_literals`].
-    Known { len: usize, checks: &'v [u64] },
-    /// It stands within another one of its scope, which has these.
-    Part { start: usize, end: usize, hits: &'v [Hit] },
-}
 
 /// Where a literal is.
 #[derive(Debug, Clone, Copy)]
@@ -262,24 +256,25 @@ impl Prefilter {
     }
 
     /// Adds to `words` the checks that literals of `bytes` fulfil, and where these are to `hits`, with `start` added and no more than one
-    /// too many. Literals that end before `from` are left out. Where a longer text that begins like this one has to be searched from.
+    /// too many. Literals that end before `from` are left out. Without `hits`: where a longer text that begins like this one has to be
+    /// searched from.
     pub(crate) fn find_literals(
         &self,
         (bytes, start): (&[u8], usize),
         from: usize,
         scope: Scope,
         words: &mut [u64],
-        hits: &mut Vec<Hit>,
+        mut hits: Option<&mut Vec<Hit>>,
     ) -> usize {
         let mut next = bytes.len();
         let Some(filed) = self.scopes.get(scope as usize) else { return next };
-        let most = hits.len() + Hit::MOST;
-        filed.literals.scan(bytes, from, |literal, place| {
+        let most = hits.as_ref().map_or(0, |hits| hits.len() + Hit::MOST);
+        filed.literals.scan(bytes, from, hits.is_none(), |literal, place| {
             if place.end > bytes.len() {
                 next = next.min(place.start);
                 return;
             }
-            filed.note(literal, place, start, words, (hits, most));
+            filed.note(literal, place, start, words, (hits.as_deref_mut(), most));
         });
         next
     }
@@ -334,67 +329,6 @@ impl Prefilter {
         self.probes.get(at).map(|(_, probe)| probe)
     }
 
-    /// Appends the result for a value, whose profile is given, to `results`. It holds for operators that look at values of `scope`.
-    pub(crate) fn scan(&self, value: Scanned<'_>, scope: Scope, profile: Profile, results: &mut Vec<u64>) {
-        let at = results.len();
-        let len = match &value {
-            Scanned::Whole { bytes, .. } => bytes.len(),
-            Scanned::Part { start, end, .. } => end - start,
-            Scanned::Known { len, .. } => *len,
-        };
-        results.extend_from_slice(&self.base);
-        let Some(words) = results.get_mut(at..) else { return };
-        // Each of these checks waits for the absence of one class.
-        if profile.summary & NEWLINE == 0 {
-            for class in ones(profile.classes & self.lacking) {
-                self.change(self.by_lack.get(class), words, |word, bits| word & !bits);
-            }
-        }
-        for class in ones(profile.classes & self.fulfilling) {
-            self.change(self.by_class.get(class), words, |word, bits| word | bits);
-        }
-        match value {
-            Scanned::Whole { bytes, start, hits } => {
-                let filed = self.scopes.get(scope as usize);
-                if let Some((filed, few)) = filed.and_then(|filed| Some((filed, filed.few.as_ref()?))) {
-                    let most = hits.len() + Hit::MOST;
-                    few.scan(bytes, |literal, place| filed.note(literal, place, start, words, (hits, most)));
-                } else {
-                    self.find_literals((bytes, start), 0, scope, words, hits);
-                }
-            }
-            Scanned::Known { checks, .. } => {
-                words.iter_mut().zip(checks).for_each(|(word, checks)| *word |= checks);
-            }
-            Scanned::Part { start, end, hits } => {
-                let Some(filed) = self.scopes.get(scope as usize) else { return };
-                let within = |hit: &&Hit| hit.start as usize >= start && hit.end as usize <= end;
-                let within = hits.iter().filter(within);
-                within.for_each(|hit| filed.add_checks(hit.literal as usize, words));
-            }
-        }
-        for (index, (word, conditional)) in words.iter_mut().zip(&self.conditional).enumerate() {
-            let mut open = *word & conditional;
-            while open != 0 {
-                let bit = open.trailing_zeros() as usize;
-                open &= open - 1;
-                let conditions = self.conditions.get(index * 64 + bit);
-                if conditions.is_some_and(|conditions| !conditions.hold(profile, len)) {
-                    *word &= !(1 << bit);
-                }
-            }
-        }
-    }
-
-    fn change(&self, range: Option<&(u32, u32)>, words: &mut [u64], change: impl Fn(u64, u64) -> u64) {
-        let (start, end) = range.copied().unwrap_or_default();
-        for (word, bits) in self.fulfils.get(start as usize..end as usize).unwrap_or(&[]) {
-            if let Some(word) = words.get_mut(usize::from(*word)) {
-                *word = change(*word, *bits);
-            }
-        }
-    }
-
     /// Bytes of memory.
     pub(crate) fn memory(&self) -> usize {
         self.scopes.iter().map(Filed::memory).sum::<usize>()
@@ -428,10 +362,10 @@ impl Filed {
         place: Range<usize>,
         start: usize,
         words: &mut [u64],
-        (hits, most): (&mut Vec<Hit>, usize),
+        (hits, most): (Option<&mut Vec<Hit>>, usize),
     ) {
         self.add_checks(literal, words);
-        if hits.len() <= most {
+        if let Some(hits) = hits.filter(|hits| hits.len() <= most) {
             let (start, end) = ((start + place.start) as u32, (start + place.end) as u32);
             hits.push(Hit { literal: literal as u32, start, end });
         }
@@ -495,36 +429,6 @@ impl Conditions {
         profile.classes & self.needed == self.needed
             && (profile.classes & self.forbidden == 0 || profile.summary & NEWLINE != 0)
             && length >= self.min_length as usize
-    }
-}
-
-/// The positions of the bits that are set.
-fn ones(bits: u128) -> Ones {
-    // Words that the machine has.
-    Ones { bits: bits as u64, first: 0, more: (bits >> 64) as u64 }
-}
-
-/// See [`ones`].
-struct Ones {
-    bits: u64,
-    first: usize,
-    more: u64,
-}
-
-impl Iterator for Ones {
-    type Item = usize;
-
-    #[inline]
-    fn next(&mut self) -> Option<usize> {
-        if self.bits == 0 {
-            (self.bits, self.first, self.more) = (self.more, 64, 0);
-            if self.bits == 0 {
-                return None;
-            }
-        }
-        let next = self.first + self.bits.trailing_zeros() as usize;
-        self.bits &= self.bits - 1;
-        Some(next)
     }
 }
 

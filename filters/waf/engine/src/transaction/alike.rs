@@ -132,7 +132,7 @@ impl Alike {
         let from = line.go(bytes.len(), shared, &mut self.state, &mut |state, part| {
             let Some((next, checks)) = state.split_last_mut() else { return };
             let text = (bytes.get(..part.end).unwrap_or(b""), 0);
-            *next = prefilter.find_literals(text, *next as usize, scope, checks, &mut Vec::new()) as u64;
+            *next = prefilter.find_literals(text, *next as usize, scope, checks, None) as u64;
         });
         Some((&self.state, from))
     }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::alike::{self, Alike, LineageId};
 use super::{Work, decimal, put_back};
-use crate::plan::{Chain, CheckId, Hit, Prefilter, Profile, Scanned, Scope, Step};
+use crate::plan::{Chain, CheckId, Hit, Prefilter, Profile, Scanned, Scope, Settled, Step};
 use crate::profile::measure;
 use interned::Interned;
 use portcullis_collections::hash;
@@ -54,6 +54,7 @@ pub(crate) struct Values {
     wholes: Vec<Whole>,
     hits: Vec<Hit>,
     alike: Alike,
+    settled: Settled,
     /// The values that [`Values::intern`] made.
     interned: Interned,
     buffer: Vec<u8>,
@@ -124,6 +125,7 @@ impl Values {
             wholes: Vec::new(),
             hits: Vec::new(),
             alike: Alike::default(),
+            settled: Settled::default(),
             interned: Interned::default(),
             buffer: Vec::new(),
             limit: usize::MAX,
@@ -144,6 +146,7 @@ impl Values {
         self.wholes.clear();
         self.hits.clear();
         self.alike.reset();
+        self.settled.reset();
         self.interned.reset();
         self.limit = limit.min(u32::MAX as usize - 1);
         self.exhausted = false;
@@ -290,13 +293,21 @@ impl Values {
     }
 
     /// The profile of a value, found once.
+    #[inline]
     pub(super) fn profile(&mut self, id: ValueId, prefilter: &Prefilter) -> Profile {
+        let known =
+            self.values.get(id.0 as usize).and_then(|value| self.profiles.get(value.profile as usize));
+        match known {
+            Some(known) => *known,
+            None => self.make_profile(id, prefilter),
+        }
+    }
+
+    #[inline(never)]
+    fn make_profile(&mut self, id: ValueId, prefilter: &Prefilter) -> Profile {
         let Some(value) = self.values.get(id.0 as usize) else {
             return prefilter.profile(b"", Scope::Request);
         };
-        if let Some(known) = self.profiles.get(value.profile as usize) {
-            return *known;
-        }
         let (range, scope) = (value.range(), value.scope);
         let is_long = alike::is_long(range.len(), self.values.len());
         let shared = if is_long { self.shared_profile(id, prefilter) } else { None };
@@ -471,7 +482,8 @@ impl Values {
         if let Some(whole) = whole {
             let hits = self.hits.get(whole.hits.clone()).unwrap_or(&[]);
             let part = Scanned::Part { start, end, hits };
-            prefilter.scan(part, value.scope, profile, &mut self.scans);
+            let settled = self.settled.among(self.values.len());
+            prefilter.scan(part, value.scope, profile, settled, &mut self.scans);
         } else {
             let first = self.hits.len();
             let shared = measure(|| "scan".to_owned(), || self.scan_anew(id, value, prefilter, profile));
@@ -507,7 +519,8 @@ impl Values {
         let Range { start, end } = value.range();
         let bytes = self.arena.get(start..end).unwrap_or(b"");
         let scanned = Scanned::Whole { bytes, start, hits: &mut self.hits };
-        prefilter.scan(scanned, value.scope, profile, &mut self.scans);
+        let settled = self.settled.among(self.values.len());
+        prefilter.scan(scanned, value.scope, profile, settled, &mut self.scans);
         None
     }
 
@@ -523,7 +536,8 @@ impl Values {
         let (lineage, range) = (self.lineage(id), self.range(id));
         let len = range.len();
         let (checks, from) = self.alike.scan(prefilter, lineage, scope, &self.arena, range)?;
-        prefilter.scan(Scanned::Known { len, checks }, scope, profile, &mut self.scans);
+        let settled = self.settled.among(self.values.len());
+        prefilter.scan(Scanned::Known { len, checks }, scope, profile, settled, &mut self.scans);
         Some(from)
     }
 

@@ -121,11 +121,7 @@ impl Few {
     #[inline(never)]
     fn look(&self, text: &[u8], end: usize, on: &mut impl FnMut(usize, Range<usize>)) {
         let run = run_of(text.get(end - 4..end).unwrap_or_default());
-        self.long.compare(text, end, 4, run, &mut |literal, place: Range<usize>| {
-            if place.end <= text.len() {
-                on(literal, place);
-            }
-        });
+        self.long.compare((text, false), end, 4, run, on);
     }
 
     /// Bytes of memory.

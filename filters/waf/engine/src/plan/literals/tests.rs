@@ -23,12 +23,12 @@ fn finds_what_is_there() {
             let [from, to] = [(); 2].map(|()| word(40).len() % text.len());
             let part = from.min(to)..to.max(from);
             let mut in_part = BTreeSet::new();
-            filed.scan(&text, 0, |literal, place| {
+            filed.scan(&text, 0, true, |literal, place| {
                 found.extend((place.end <= text.len()).then_some(literal));
                 in_part.extend((place.start >= part.start && place.end <= part.end).then_some(literal));
             });
             let mut found_in_part = BTreeSet::new();
-            filed.scan(&text[part.clone()], 0, |literal, place| {
+            filed.scan(&text[part.clone()], 0, false, |literal, place| {
                 found_in_part.extend((place.end <= part.len()).then_some(literal));
             });
             // In two steps, the second of which begins where the first one says.
@@ -36,7 +36,7 @@ fn finds_what_is_there() {
             let mut from = 0;
             for end in [part.start, text.len()] {
                 let mut next = end;
-                filed.scan(&text[..end], from, |literal, place| {
+                filed.scan(&text[..end], from, true, |literal, place| {
                     if place.end > end {
                         next = next.min(place.start);
                     } else {
@@ -59,7 +59,7 @@ fn finds_what_is_there() {
 #[test]
 fn nothing_is_found_in_nothing() {
     let filed = Literals::new(&[b"union", b"or"]);
-    filed.scan(b"", 0, |literal, _| panic!("{literal}"));
-    filed.scan(b"o", 0, |literal, _| panic!("{literal}"));
-    Literals::new(&[]).scan(b"anything", 0, |literal, _| panic!("{literal}"));
+    filed.scan(b"", 0, true, |literal, _| panic!("{literal}"));
+    filed.scan(b"o", 0, true, |literal, _| panic!("{literal}"));
+    Literals::new(&[]).scan(b"anything", 0, true, |literal, _| panic!("{literal}"));
 }

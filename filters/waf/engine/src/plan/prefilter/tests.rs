@@ -1,4 +1,4 @@
-use super::{PrefilterBuilder, Scanned, Scope, Scopes, Seen};
+use super::{PrefilterBuilder, Scanned, Scope, Scopes, Seen, Settled};
 use crate::operators::Operator;
 use crate::random::Random;
 
@@ -49,6 +49,7 @@ fn no_match_is_lost() {
         b"f0", b"^", b";", b"(", b")",
     ];
     let (mut matches, mut ruled_out) = (0, 0);
+    let mut settled = Settled::default();
     for _ in 0..40_000 {
         let mut value: Vec<u8> = (0..next(6)).flat_map(|_| PIECES[next(PIECES.len())]).copied().collect();
         for byte in &mut value {
@@ -57,14 +58,17 @@ fn no_match_is_lost() {
             }
         }
         let scope = if next(2) == 0 { Scope::Response } else { Scope::Request };
-        let scan = |value: &[u8]| {
+        let scan = |value: &[u8], settled: Option<&mut Settled>| {
             let mut words = Vec::new();
             let scanned = Scanned::Whole { bytes: value, start: 0, hits: &mut Vec::new() };
-            prefilter.scan(scanned, scope, prefilter.profile(value, scope), &mut words);
+            prefilter.scan(scanned, scope, prefilter.profile(value, scope), settled, &mut words);
             words
         };
-        let words = scan(&value);
-        assert_eq!(words, scan(&value.to_ascii_lowercase()), "case matters in {value:?}");
+        let words = scan(&value, None);
+        // What others have told, and what is told then.
+        assert_eq!(words, scan(&value, Some(&mut settled)), "{value:?}");
+        assert_eq!(words, scan(&value, Some(&mut settled)), "{value:?}");
+        assert_eq!(words, scan(&value.to_ascii_lowercase(), None), "case matters in {value:?}");
         for (number, ((operator, check), (name, argument))) in
             operators.iter().zip(&checks).zip(OPERATORS).enumerate()
         {
