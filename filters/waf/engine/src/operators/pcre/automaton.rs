@@ -27,6 +27,9 @@ const SIZE_LIMIT: usize = 4 << 20;
 const CACHE_LIMIT: usize = 256 << 10;
 /// From which size on, in bytes, a part of a sequence is worth a stage of its own.
 const STAGES_FROM: usize = 16 << 10;
+/// From which length on inputs that begin alike are searched from where they part. Stages take more for each byte.
+const SHARED_FROM: usize = 64;
+const SHARED_BY_STAGES_FROM: usize = 32;
 
 /// A regular pattern, compiled.
 #[derive(Debug)]
@@ -102,6 +105,11 @@ impl Automaton {
             shared = shared.map(|_| 0);
         }
         self.whole(pattern)?.is_match(input, shared)
+    }
+
+    /// From which length on it is worth it to tell what inputs share.
+    pub(super) fn shares_from(&self) -> usize {
+        if self.stages.is_some() { SHARED_BY_STAGES_FROM } else { SHARED_FROM }
     }
 
     fn whole(&mut self, pattern: &[u8]) -> Result<&mut Searcher, LimitExceeded> {

@@ -90,7 +90,7 @@ impl Matcher {
         self.search(|compiled| match compiled.is_inexact_for(input) {
             true => Ok(compiled.program(&self.pattern)?.search(input, 0)?.is_some()),
             false => {
-                let shared = recent::shared(self.key.number(), input);
+                let shared = recent::shared(self.key.number(), input, compiled.automaton.shares_from());
                 compiled.automaton.is_match(&self.pattern, input, shared)
             }
         })

@@ -7,11 +7,9 @@ use std::cell::RefCell;
 
 use crate::beginnings::common;
 
-/// Inputs of fewer bytes are not kept, nor of more: memory.
-const SHORTEST: usize = 64;
+/// Inputs of more bytes are not kept: memory.
 const LONGEST: usize = 64 << 10;
-/// Fewer bytes are not worth it, nor a smaller part of the input.
-const LEAST: usize = 32;
+/// A smaller part of the input is not worth it.
 const LEAST_PART: usize = 4;
 /// The most states that are kept.
 const MOST: usize = 16;
@@ -28,14 +26,14 @@ struct Last {
 }
 
 /// With how many bytes an input begins that are those of the last one, if it was searched by the matcher of that number, which is not
-/// 0. `None` for an input that is not kept: the last one is the last one still.
+/// 0. `None` for an input that is not kept, as those of fewer than `shortest` bytes: the last one is the last one still.
 #[inline]
-pub(super) fn shared(of: u64, input: &[u8]) -> Option<usize> {
-    if input.len() < SHORTEST { None } else { shared_by_long(of, input) }
+pub(super) fn shared(of: u64, input: &[u8], shortest: usize) -> Option<usize> {
+    if input.len() < shortest { None } else { shared_by_long(of, input, shortest / 2) }
 }
 
 #[inline(never)]
-fn shared_by_long(of: u64, input: &[u8]) -> Option<usize> {
+fn shared_by_long(of: u64, input: &[u8], least: usize) -> Option<usize> {
     if input.len() > LONGEST {
         return None;
     }
@@ -44,7 +42,7 @@ fn shared_by_long(of: u64, input: &[u8]) -> Option<usize> {
         last.of = of;
         last.text.truncate(shared);
         last.text.extend_from_slice(input.get(shared..).unwrap_or(b""));
-        Some(if shared < LEAST.max(input.len() / LEAST_PART) { 0 } else { shared })
+        Some(if shared < least.max(input.len() / LEAST_PART) { 0 } else { shared })
     })
 }
 
