@@ -17,7 +17,7 @@ const NOT_FOUND = 1;
 const EMPTY = 7;
 const ROOT = 1;
 const [REQUEST_HEADERS, RESPONSE_HEADERS] = [0, 2];
-const [REQUEST_BODY, RESPONSE_BODY, , , , , , PLUGIN_CONFIGURATION] = [0, 1, 2, 3, 4, 5, 6, 7];
+const [REQUEST_BODY, RESPONSE_BODY, PLUGIN_CONFIGURATION] = [0, 1, 7];
 
 const BROWSER = {
   'user-agent': 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36',

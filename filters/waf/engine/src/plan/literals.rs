@@ -125,7 +125,7 @@ impl Literals {
         let mut classes = before.get(before.len().saturating_sub(2)..).unwrap_or(b"").iter().fold(0, after);
         let (fours, rest) = to_scan.as_chunks::<4>();
         for (index, four) in fours.iter().enumerate() {
-            // Those of the two bytes before, too. Written out, as the engine is compiled for size.
+            // Those of the two bytes before, too. Written out, so that it does not take a compiler's unrolling.
             let [a, b, c, d] = four;
             classes = after(after(after(after(classes & 0xfff, a), b), c), d);
             let at = |behind: u32| self.ends.bit(classes >> behind);

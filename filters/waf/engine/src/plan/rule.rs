@@ -106,7 +106,7 @@ impl Link {
 
     /// Notes whether `set_vars` can run when all values have been asked, as often as one has matched.
     pub(crate) fn find_sets(&mut self, sources: &Sources, tx: &TxNames) {
-        let mut keys: Vec<_> = self.set_vars.iter().filter_map(|set_var| set_var.counts_in(tx)).collect();
+        let keys: Vec<_> = self.set_vars.iter().filter_map(|set_var| set_var.counts_in(tx)).collect();
         let reads = |part: &Part| match part {
             Part::Literal(_) => false,
             Part::Tx(slot) => slot.0 < 10 || keys.contains(slot),
@@ -121,13 +121,12 @@ impl Link {
             matches!(condition.operation, Operation::Fixed(_))
                 && variables.flatten().all(|source| source.variable != VariableName::Tx)
         });
-        let count = keys.len();
-        keys.sort_unstable_by_key(|slot| slot.0);
-        keys.dedup();
+        // Few, and the standard library's sorts are 4 KB.
+        let is_new = |(at, key)| keys.iter().position(|known| known == key) == Some(at);
         self.sets_last = looks_at_others
             && is_apart
-            && count == self.set_vars.len()
-            && keys.len() == count
+            && keys.len() == self.set_vars.len()
+            && keys.iter().enumerate().all(is_new)
             && self.for_each_match.is_empty();
     }
 
