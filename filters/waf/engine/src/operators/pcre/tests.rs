@@ -1,6 +1,7 @@
 mod pcre2;
 
 use super::{Groups, LimitExceeded, Pattern, PatternErrorKind};
+use crate::random::Random;
 
 fn groups(pattern: &str, input: &[u8]) -> Option<Vec<Option<String>>> {
     let compiled = Pattern::new(pattern.as_bytes()).unwrap_or_else(|error| panic!("{pattern}: {error}"));
@@ -117,6 +118,58 @@ fn the_two_engines_agree() {
         let forced = format!("(?:{pattern})(?=)");
         assert_eq!(groups(pattern, input), groups(&forced, input), "/{pattern}/ on {}", input.escape_ascii());
     }
+}
+
+/// What a search has tried in vain it does not try again, which changes nothing. An empty look-ahead has it remember nothing.
+#[test]
+fn what_was_tried_in_vain_is_remembered_rightly() {
+    const LOOPS: [&str; 12] = [
+        "a*",
+        "a*?",
+        "[ab]*",
+        "[ab]*?",
+        ".*",
+        ".*?",
+        ".+",
+        "[ab]{1,4}",
+        "[ab]{1,4}?",
+        ".{0,3}?",
+        "b{2,}",
+        "a{2,}?",
+    ];
+    const OTHERS: [&str; 6] = ["a", "b", "c", r"\b", "^", "$"];
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let mut matches = 0;
+    for _ in 0..4_000 {
+        let mut open = 0;
+        let mut pattern = String::new();
+        for _ in 0..2 + random.below(8) {
+            match random.below(9) {
+                0 if open < 2 => {
+                    open += 1;
+                    pattern += ["(", "(?:"][random.below(2)];
+                }
+                1 if open > 0 => {
+                    open -= 1;
+                    pattern += [")", ")*", ")*?", ")?", "){1,3}?"][random.below(5)];
+                }
+                2 if open > 0 => pattern += "|",
+                3..6 => pattern += OTHERS[random.below(6)],
+                _ => pattern += LOOPS[random.below(12)],
+            }
+        }
+        pattern += &")".repeat(open);
+        let [regular, forced] = [pattern.clone(), format!("(?:{pattern})(?=)")]
+            .map(|text| Pattern::new(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}")));
+        for _ in 0..4 {
+            let input: Vec<u8> = (0..random.below(14)).map(|_| b"aaabbc\n "[random.below(8)]).collect();
+            // It may take too long without.
+            let Ok(expected) = forced.find_at(&input, 0) else { continue };
+            assert_eq!(regular.find_at(&input, 0), Ok(expected), "/{pattern}/ on {}", input.escape_ascii());
+            matches += u32::from(expected.is_some());
+        }
+    }
+    assert!((4_000..15_000).contains(&matches), "{matches}");
 }
 
 /// What a pattern was asked about before another was asked is not what it was asked about last.

@@ -3,9 +3,12 @@
 //! The stack lies on the heap; the only recursion is into look-around and atomic groups, whose nesting the parser
 //! limits.
 
+mod tried;
+
 use portcullis_patterns::ast::{Assertion, Mode};
 use portcullis_patterns::is_word;
 use portcullis_patterns::program::{Inst, Program};
+use tried::Tried;
 
 use super::{GROUPS, Groups, LimitExceeded};
 
@@ -14,9 +17,6 @@ use super::{GROUPS, Groups, LimitExceeded};
 pub const MATCH_LIMIT: usize = 1_000_000;
 /// After how many steps a search begins to remember where it has been without success. Unit tests are to have it do so.
 const FORGETS_FOR: usize = if cfg!(test) { 0 } else { 1_000 };
-/// How many places it remembers at most, and how many for each byte: 32 KB.
-const REMEMBERED: usize = 4_096;
-const REMEMBERED_FOR_EACH_BYTE: usize = 8;
 /// How many ways may wait to be tried at once: bounds the memory of a search to some 3 MB.
 const STACK_LIMIT: usize = 100_000;
 
@@ -50,7 +50,7 @@ impl Backtrack for Program {
             stack: Vec::new(),
             steps,
             remembers_from: steps.saturating_sub(FORGETS_FOR),
-            been: Vec::new(),
+            tried: Tried::default(),
         };
         for at in start..=input.len() {
             if let Some(first) = self.first
@@ -84,11 +84,7 @@ struct Search<'a> {
     steps: usize,
     /// With how many steps left it begins to remember.
     remembers_from: usize,
-    /// Instructions that lead more than one way and the positions that they were run at, the last of each hash. From there nothing was
-    /// found, or is not yet: what follows depends on nothing else in a program that is regular, so it need not be tried again. (Where
-    /// a loop's last turn began does play a part, but only a turn that began there can come to the place again before
-    /// all other ways from it have failed.)
-    been: Vec<u64>,
+    tried: Tried,
 }
 
 enum Frame {
@@ -96,10 +92,10 @@ enum Frame {
     Try { pc: usize, at: usize },
     /// Undo a change of a slot.
     Restore { slot: usize, value: Option<usize> },
-    /// A greedy loop that can give back bytes down to `least`.
-    Shrink { pc: usize, least: usize, at: usize },
-    /// A lazy loop at `pc - 1` that can take bytes up to `most`.
-    Grow { pc: usize, at: usize, most: usize },
+    /// A greedy loop before `pc` that can give back bytes down to `least`, and has ended at all positions from `at` to `most`.
+    Shrink { pc: usize, least: usize, at: usize, most: usize },
+    /// A lazy loop before `pc` that can take bytes up to `most`, and has ended at all positions from `least` to `at`.
+    Grow { pc: usize, least: usize, at: usize, most: usize },
 }
 
 impl Search<'_> {
@@ -140,16 +136,12 @@ impl Search<'_> {
                     let wanted = if mode == Mode::Lazy { min } else { max };
                     let taken = rest.iter().take(wanted).take_while(|&&byte| set.contains(byte)).count();
                     self.steps = self.steps.saturating_sub(taken / 16);
-                    if taken < min {
-                        None
-                    } else {
-                        if mode == Mode::Greedy && taken > min {
-                            self.stack.push(Frame::Shrink { pc: pc + 1, least: at + min, at: at + taken });
-                        } else if mode == Mode::Lazy && max > min {
-                            let most = at.saturating_add(max);
-                            self.stack.push(Frame::Grow { pc: pc + 1, at: at + taken, most });
-                        }
-                        Some((pc + 1, at + taken))
+                    let (pc, least) = (pc + 1, at + min);
+                    match mode {
+                        _ if taken < min => None,
+                        Mode::Greedy => self.end_greedy(pc, least, at + taken),
+                        Mode::Lazy => self.end_lazy(pc, least, at.saturating_add(max)),
+                        Mode::Possessive => Some((pc, at + taken)),
                     }
                 }
                 Some(&Inst::Save(slot)) => {
@@ -184,17 +176,71 @@ impl Search<'_> {
 
     /// Whether the search has been here, if it knows. It does from now on.
     fn has_been(&mut self, pc: usize, at: usize) -> bool {
-        if self.been.is_empty() {
+        if !self.tried.remembers() {
             if self.steps > self.remembers_from || !self.program.is_regular {
                 return false;
             }
-            let size = (self.input.len() * REMEMBERED_FOR_EACH_BYTE).clamp(1, REMEMBERED);
-            self.been.resize(size.next_power_of_two(), u64::MAX);
+            self.tried.begin(self.input.len());
         }
-        let place = (pc as u64) << 32 | at as u64;
-        let hash = (place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize & (self.been.len() - 1);
-        let Some(known) = self.been.get_mut(hash) else { return false };
-        std::mem::replace(known, place) == place
+        self.tried.fork(pc, at)
+    }
+
+    /// Ends a greedy loop as late as it can, at `most`, with a way back to `least`.
+    fn end_greedy(&mut self, pc: usize, least: usize, most: usize) -> Option<(usize, usize)> {
+        if let Some((first, _)) = self.tried.exits_around(pc, most) {
+            return self.shrink(pc, least, first.max(least), most);
+        }
+        if most > least {
+            self.stack.push(Frame::Shrink { pc, least, at: most, most });
+        }
+        Some((pc, most))
+    }
+
+    /// Ends it earlier than at `at`, if what follows can go on there and was not tried.
+    fn shrink(&mut self, pc: usize, least: usize, mut at: usize, most: usize) -> Option<(usize, usize)> {
+        self.tried.note_exits(pc, at, most);
+        // Many loops are followed by a byte that few of those have which they took.
+        while let Some(back) = (least..at).rev().position(|at| self.can_go_on(pc, at)) {
+            self.steps = self.steps.saturating_sub(back / 16);
+            at -= 1 + back;
+            let Some((first, _)) = self.tried.exits_around(pc, at) else {
+                if at > least {
+                    self.stack.push(Frame::Shrink { pc, least, at, most });
+                }
+                return Some((pc, at));
+            };
+            at = first.max(least);
+        }
+        self.tried.note_exits(pc, least, most);
+        None
+    }
+
+    /// Ends a lazy loop as soon as it can, at `least`, with a way to go on to `most`.
+    fn end_lazy(&mut self, pc: usize, least: usize, most: usize) -> Option<(usize, usize)> {
+        if let Some((_, last)) = self.tried.exits_around(pc, least) {
+            return self.grow(pc, least, last.min(most), most);
+        }
+        if most > least {
+            self.stack.push(Frame::Grow { pc, least, at: least, most });
+        }
+        Some((pc, least))
+    }
+
+    /// Ends it later than at `at`, where that was not tried.
+    fn grow(&mut self, pc: usize, least: usize, mut at: usize, most: usize) -> Option<(usize, usize)> {
+        let Some(Inst::Loop { set, .. }) = self.program.code.get(pc - 1) else { return None };
+        loop {
+            self.tried.note_exits(pc, least, at);
+            if at >= most || !self.input.get(at).is_some_and(|byte| set.contains(*byte)) {
+                return None;
+            }
+            at += 1;
+            let Some((_, last)) = self.tried.exits_around(pc, at) else {
+                self.stack.push(Frame::Grow { pc, least, at, most });
+                return Some((pc, at));
+            };
+            at = last.min(most);
+        }
     }
 
     /// Runs a part on its own: its other ways are dropped, and what it captured too if `forget`.
@@ -220,25 +266,14 @@ impl Search<'_> {
             match self.stack.pop()? {
                 Frame::Try { pc, at } => return Some((pc, at)),
                 Frame::Restore { slot, value } => self.restore(slot, value),
-                Frame::Shrink { pc, least, at } => {
-                    // Many loops are followed by a byte that few of those have which they took.
-                    let Some(back) = (least..at).rev().position(|at| self.can_go_on(pc, at)) else {
-                        continue;
-                    };
-                    self.steps = self.steps.saturating_sub(back / 16);
-                    let at = at - 1 - back;
-                    if at > least {
-                        self.stack.push(Frame::Shrink { pc, least, at });
+                Frame::Shrink { pc, least, at, most } => {
+                    if let Some(next) = self.shrink(pc, least, at, most) {
+                        return Some(next);
                     }
-                    return Some((pc, at));
                 }
-                Frame::Grow { pc, at, most } => {
-                    let byte = self.input.get(at).copied().filter(|_| at < most);
-                    if let (Some(byte), Some(Inst::Loop { set, .. })) = (byte, self.program.code.get(pc - 1))
-                        && set.contains(byte)
-                    {
-                        self.stack.push(Frame::Grow { pc, at: at + 1, most });
-                        return Some((pc, at + 1));
+                Frame::Grow { pc, least, at, most } => {
+                    if let Some(next) = self.grow(pc, least, at, most) {
+                        return Some(next);
                     }
                 }
             }
