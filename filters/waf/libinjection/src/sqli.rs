@@ -7,6 +7,7 @@ pub(crate) mod fold;
 mod keyword_list;
 mod keywords;
 mod literals;
+mod recent;
 #[cfg(test)]
 mod tests;
 pub(crate) mod token;
@@ -17,6 +18,7 @@ use memchr::memchr;
 
 pub use self::fingerprint::Fingerprint;
 use self::fold::Folded;
+pub use self::recent::Recent;
 use self::tokenizer::{Dialect, Quote, Tokenizer};
 
 /// The fingerprint of the attack that `input` is, if it is one.
@@ -26,11 +28,12 @@ use self::tokenizer::{Dialect, Quote, Tokenizer};
 /// returned. Source: `libinjection_is_sqli`.
 #[must_use]
 pub fn sqli(input: &[u8]) -> Option<Fingerprint> {
-    if bytes::is_one_word(input) || is_one_name(input) || is_joined(input) || is_words(input) {
-        None
-    } else {
-        in_any_context(input)
-    }
+    if is_plain(input) { None } else { in_any_context(input, &mut Folded::new) }
+}
+
+/// Whether the input is so plain that no context makes an attack of it.
+fn is_plain(input: &[u8]) -> bool {
+    bytes::is_one_word(input) || is_one_name(input) || is_joined(input) || is_words(input)
 }
 
 /// Whether the input is words and numbers with single dashes between them, such as `SKU-1001`, `2026-11-22` or `1.75`: a
@@ -101,22 +104,25 @@ pub fn is_word_byte(byte: u8) -> bool {
     bytes::is_plain(byte)
 }
 
-fn in_any_context(input: &[u8]) -> Option<Fingerprint> {
-    in_both_dialects(input, Quote::None)
-        .or_else(|| memchr(b'\'', input).and_then(|_| in_both_dialects(input, Quote::Single)))
-        .or_else(|| memchr(b'"', input).and_then(|_| attack(&fold(input, Quote::Double, Dialect::MySql))))
+/// Tries all contexts, of which `fold` is asked to fold what they make of the input.
+fn in_any_context<'a>(input: &'a [u8], fold: Fold<'a, '_>) -> Option<Fingerprint> {
+    in_both_dialects(input, Quote::None, fold)
+        .or_else(|| memchr(b'\'', input).and_then(|_| in_both_dialects(input, Quote::Single, fold)))
+        .or_else(|| {
+            let double = Tokenizer::new(input, Quote::Double, Dialect::MySql);
+            memchr(b'"', input).and_then(|_| attack(&fold(double)))
+        })
 }
 
-fn in_both_dialects(input: &[u8], quote: Quote) -> Option<Fingerprint> {
-    let folded = fold(input, quote, Dialect::Ansi);
+fn in_both_dialects<'a>(input: &'a [u8], quote: Quote, fold: Fold<'a, '_>) -> Option<Fingerprint> {
+    let folded = fold(Tokenizer::new(input, quote, Dialect::Ansi));
     attack(&folded).or_else(|| {
-        folded.source().mysql_differs().then(|| fold(input, quote, Dialect::MySql)).as_ref().and_then(attack)
+        let differs = folded.source().mysql_differs();
+        differs.then(|| fold(Tokenizer::new(input, quote, Dialect::MySql))).as_ref().and_then(attack)
     })
 }
 
-fn fold(input: &[u8], quote: Quote, dialect: Dialect) -> Folded<'_> {
-    Folded::new(Tokenizer::new(input, quote, dialect))
-}
+type Fold<'a, 'f> = &'f mut dyn FnMut(Tokenizer<'a>) -> Folded<'a>;
 
 fn attack(folded: &Folded<'_>) -> Option<Fingerprint> {
     let fingerprint = Fingerprint::of(folded)?;

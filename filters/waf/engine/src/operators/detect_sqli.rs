@@ -1,10 +1,19 @@
 //! `@detectSQLi`: libinjection; captures the fingerprint. Source: `detect_sqli.cc`.
 
+use std::cell::RefCell;
+
+use portcullis_libinjection::Recent;
+
 use super::{Captures, Requirement};
+
+thread_local! {
+    /// Names of JSON under a long key begin alike.
+    static RECENT: RefCell<Recent> = const { RefCell::new(Recent::new()) };
+}
 
 #[inline(never)]
 pub(super) fn matches(input: &[u8], captures: Option<&mut Captures>) -> bool {
-    let Some(fingerprint) = portcullis_libinjection::sqli(input) else { return false };
+    let Some(fingerprint) = RECENT.with_borrow_mut(|recent| recent.sqli(input)) else { return false };
     if let Some(captures) = captures {
         captures.set_only(fingerprint.as_ref());
     }

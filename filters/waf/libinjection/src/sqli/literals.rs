@@ -59,14 +59,15 @@ pub(super) fn q_string(rest: &[u8], prefix: usize) -> Scan {
     delimited(rest, body, find_pair(body, close, b'\''), 2, b'q', b'q')
 }
 
-/// `b'01'` and `x'0F'`.
-pub(super) fn quoted_number(rest: &[u8], is_digit: fn(u8) -> bool) -> Scan {
-    let [_, b'\'', body @ ..] = rest else { return word(rest) };
+/// `b'01'` and `x'0F'`, and how many bytes were looked at.
+pub(super) fn quoted_number(rest: &[u8], is_digit: fn(u8) -> bool) -> (Scan, usize) {
+    let [_, b'\'', body @ ..] = rest else { return (word(rest), 0) };
     let digits = span(body, is_digit);
-    match body.get(digits) {
+    let scan = match body.get(digits) {
         Some(b'\'') => Scan::new(Kind::Number, digits + 3),
         _ => word(rest),
-    }
+    };
+    (scan, digits + 3)
 }
 
 /// MySQL's backticks quote a name, which may be a function's.
@@ -90,15 +91,18 @@ pub(super) fn variable(rest: &[u8]) -> Scan {
     Scan { kind: Kind::Variable, marks, ..scan.after(usize::from(sigils)) }
 }
 
-/// An amount of money, PostgreSQL's `$$…$$` and `$tag$…$tag$`, or just a dollar sign.
-pub(super) fn money(rest: &[u8]) -> Scan {
+/// An amount of money, PostgreSQL's `$$…$$` and `$tag$…$tag$`, or just a dollar sign; and how many bytes were looked at.
+pub(super) fn money(rest: &[u8]) -> (Scan, usize) {
     let after = rest.get(1..).unwrap_or_default();
     let digits = span(after, is_money_digit);
     match (digits, after) {
-        (0, [b'$', body @ ..]) => delimited(rest, body, find_pair(body, b'$', b'$'), 2, b'$', b'$'),
-        (0, _) => tagged_string(rest, span(after, is_letter) + 2),
-        (1, [b'.', ..]) => word(rest),
-        _ => Scan::new(Kind::Number, digits + 1),
+        (0, [b'$', body @ ..]) => (delimited(rest, body, find_pair(body, b'$', b'$'), 2, b'$', b'$'), 0),
+        (0, _) => {
+            let tag_length = span(after, is_letter) + 2;
+            (tagged_string(rest, tag_length), tag_length)
+        }
+        (1, [b'.', ..]) => (word(rest), 0),
+        _ => (Scan::new(Kind::Number, digits + 1), 0),
     }
 }
 

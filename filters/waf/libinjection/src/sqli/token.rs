@@ -22,8 +22,6 @@ pub struct Token<'a> {
 }
 
 impl Token<'_> {
-    pub(super) const NONE: Self = Self { kind: Kind::Unknown, text: b"", open: None, close: None, sigils: 0 };
-
     /// Whether this is an operator that may stand before its only operand (`st_is_unary_op`).
     pub(super) fn is_unary(&self) -> bool {
         self.kind == Kind::Operator

@@ -12,11 +12,33 @@ use super::token::{Kind, MAX_TEXT, Token};
 #[derive(Clone, Debug)]
 pub struct Tokenizer<'a> {
     input: &'a [u8],
-    position: usize,
     quote: Quote,
     dialect: Dialect,
+    progress: Progress,
+}
+
+/// How far an input was read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Progress {
+    position: usize,
     count: usize,
     mysql_differs: bool,
+    /// Where what was looked at ends, where that is further behind a token than [`LOOK_AHEAD`].
+    looked: usize,
+}
+
+/// How many bytes behind a token are looked at to find its end, but for the few tokens that say so.
+const LOOK_AHEAD: usize = 2;
+
+impl Progress {
+    pub(super) fn position(&self) -> usize {
+        self.position
+    }
+
+    /// How many bytes an input has to begin with that are the same, so that it is read in the same way up to here.
+    pub(super) fn depends_on(&self) -> usize {
+        self.looked.max(self.position + LOOK_AHEAD)
+    }
 }
 
 /// The string that the input is taken to begin in.
@@ -54,9 +76,34 @@ pub(super) struct Scan {
     pub(super) kind: Kind,
 }
 
+/// A token, by where its text stands in the input.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Placed {
+    start: u32,
+    marks: Marks,
+    length: u8,
+    pub(super) kind: Kind,
+}
+
+impl Placed {
+    pub(super) const NONE: Self = Self { start: 0, marks: Marks(0), length: 0, kind: Kind::Unknown };
+
+    #[inline]
+    pub(super) fn text(self, input: &[u8]) -> &[u8] {
+        let start = self.start as usize;
+        input.get(start..start + usize::from(self.length)).unwrap_or_default()
+    }
+
+    pub(super) fn token(self, text: &[u8]) -> Token<'_> {
+        let Self { marks, kind, .. } = self;
+        let (open, close) = (NonZeroU8::new(marks.open()), NonZeroU8::new(marks.close()));
+        Token { kind, text, open, close, sigils: marks.sigils() }
+    }
+}
+
 /// What opens and closes a string, 0 for none, and how many `@` stand before a variable: in one piece, because a
 /// processor is slow to read together what was written apart.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Marks(u32);
 
 impl Marks {
@@ -105,17 +152,31 @@ impl<'a> Tokenizer<'a> {
     #[must_use]
     pub fn new(input: &'a [u8], quote: Quote, dialect: Dialect) -> Self {
         let input = input.get(..MAX_INPUT).unwrap_or(input);
-        Self { input, position: 0, quote, dialect, count: 0, mysql_differs: false }
+        Self { input, quote, dialect, progress: Progress::default() }
+    }
+
+    /// Goes on where another input that begins alike was read up to.
+    pub(super) fn resume(&mut self, progress: Progress) {
+        self.progress = progress;
+    }
+
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// What the input is read as.
+    pub(super) fn context(&self) -> (Quote, Dialect) {
+        (self.quote, self.dialect)
     }
 
     /// How many tokens were read (`stats_tokens`).
     pub(super) fn count(&self) -> usize {
-        self.count
+        self.progress.count
     }
 
     /// Whether something was read that MySQL reads differently: `#`, or `--` before other than white space.
     pub(super) fn mysql_differs(&self) -> bool {
-        self.mysql_differs
+        self.progress.mysql_differs
     }
 
     pub(super) fn input(&self) -> &'a [u8] {
@@ -141,11 +202,11 @@ impl<'a> Tokenizer<'a> {
             b'[' => bracket(rest),
             b'"' | b'\'' => super::literals::string(rest, 1, first),
             b'`' => super::literals::tick(rest),
-            b'$' => super::literals::money(rest),
+            b'$' => self.dollar(rest),
             b'.' | b'0'..=b'9' => super::literals::number(rest),
             b'@' => super::literals::variable(rest),
-            b'B' | b'b' => super::literals::quoted_number(rest, bytes::is_binary_digit),
-            b'X' | b'x' => super::literals::quoted_number(rest, bytes::is_hex_digit),
+            b'B' | b'b' => self.quoted_number(rest, bytes::is_binary_digit),
+            b'X' | b'x' => self.quoted_number(rest, bytes::is_hex_digit),
             b'E' | b'e' => super::literals::escape_string(rest),
             b'N' | b'n' => super::literals::national_string(rest),
             b'Q' | b'q' => super::literals::q_string(rest, 0),
@@ -154,8 +215,26 @@ impl<'a> Tokenizer<'a> {
         }
     }
 
+    /// Notes that so many bytes from the token's start on were looked at.
+    fn looked(&mut self, bytes: usize) {
+        let progress = &mut self.progress;
+        progress.looked = progress.looked.max(progress.position + bytes);
+    }
+
+    fn dollar(&mut self, rest: &'a [u8]) -> Scan {
+        let (scan, looked) = super::literals::money(rest);
+        self.looked(looked);
+        scan
+    }
+
+    fn quoted_number(&mut self, rest: &'a [u8], is_digit: fn(u8) -> bool) -> Scan {
+        let (scan, looked) = super::literals::quoted_number(rest, is_digit);
+        self.looked(looked);
+        scan
+    }
+
     fn hash(&mut self, rest: &'a [u8]) -> Scan {
-        self.mysql_differs = true;
+        self.progress.mysql_differs = true;
         match self.dialect {
             Dialect::Ansi => one(Kind::Operator),
             Dialect::MySql => line_comment(rest),
@@ -167,7 +246,7 @@ impl<'a> Tokenizer<'a> {
             [_, b'-'] => line_comment(rest),
             [_, b'-', third, ..] if bytes::is_white(*third) => line_comment(rest),
             [_, b'-', ..] if self.dialect == Dialect::Ansi => {
-                self.mysql_differs = true;
+                self.progress.mysql_differs = true;
                 line_comment(rest)
             }
             _ => one(Kind::Operator),
@@ -175,36 +254,37 @@ impl<'a> Tokenizer<'a> {
     }
 }
 
+impl<'a> Tokenizer<'a> {
+    #[inline]
+    pub(super) fn read(&mut self) -> Option<Placed> {
+        let rest = self.input.get(self.progress.position..)?;
+        let scan = match self.quote {
+            Quote::Single if self.progress.position == 0 && !rest.is_empty() => {
+                super::literals::string(rest, 0, b'\'')
+            }
+            Quote::Double if self.progress.position == 0 && !rest.is_empty() => {
+                super::literals::string(rest, 0, b'"')
+            }
+            _ => {
+                let blanks = span(rest, |byte| class(byte) & BLANK != 0);
+                self.progress.position += blanks;
+                let rest = rest.get(blanks..)?;
+                self.scan(rest, *rest.first()?)
+            }
+        };
+        let start = self.progress.position as u32 + scan.text_start;
+        self.progress.position += scan.length as usize;
+        self.progress.count += 1;
+        Some(Placed { start, marks: scan.marks, length: scan.text_length, kind: scan.kind })
+    }
+}
+
 impl<'a> Iterator for Tokenizer<'a> {
     type Item = Token<'a>;
 
-    #[inline]
     fn next(&mut self) -> Option<Token<'a>> {
-        let rest = self.input.get(self.position..)?;
-        let blanks = span(rest, |byte| class(byte) & BLANK != 0);
-        let (rest, scan) = match self.quote {
-            Quote::Single if self.position == 0 && !rest.is_empty() => {
-                (rest, super::literals::string(rest, 0, b'\''))
-            }
-            Quote::Double if self.position == 0 && !rest.is_empty() => {
-                (rest, super::literals::string(rest, 0, b'"'))
-            }
-            _ => {
-                self.position += blanks;
-                let rest = rest.get(blanks..)?;
-                (rest, self.scan(rest, *rest.first()?))
-            }
-        };
-        self.position += scan.length as usize;
-        self.count += 1;
-        let start = scan.text_start as usize;
-        Some(Token {
-            kind: scan.kind,
-            text: rest.get(start..start + usize::from(scan.text_length)).unwrap_or_default(),
-            open: NonZeroU8::new(scan.marks.open()),
-            close: NonZeroU8::new(scan.marks.close()),
-            sigils: scan.marks.sigils(),
-        })
+        let placed = self.read()?;
+        Some(placed.token(placed.text(self.input)))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Spares listed fingerprints that ordinary input has too (`libinjection_sqli_not_whitelist`).
 
+use memchr::memchr_iter;
+
 use super::fingerprint::Fingerprint;
 use super::fold::Folded;
 use super::token::Kind;
@@ -9,7 +11,7 @@ pub(super) fn is_attack(folded: &Folded<'_>, fingerprint: Fingerprint) -> bool {
     let input = folded.source().input();
     let fingerprint = fingerprint.as_ref();
     // SQL Server leaves a statement out of its log that has this in a comment.
-    if matches!(fingerprint, [_, .., b'c']) && input.windows(11).any(|part| part == b"sp_password") {
+    if matches!(fingerprint, [_, .., b'c']) && has_sp_password(input) {
         return true;
     }
     match fingerprint.len() {
@@ -17,6 +19,11 @@ pub(super) fn is_attack(folded: &Folded<'_>, fingerprint: Fingerprint) -> bool {
         3 => is_medium_attack(folded, fingerprint),
         _ => true,
     }
+}
+
+fn has_sp_password(input: &[u8]) -> bool {
+    let is_name = |part: &[u8]| part.starts_with(b"sp_password");
+    memchr_iter(b'_', input).any(|at| at.checked_sub(2).and_then(|at| input.get(at..)).is_some_and(is_name))
 }
 
 fn is_short_attack(folded: &Folded<'_>, fingerprint: &[u8]) -> bool {
