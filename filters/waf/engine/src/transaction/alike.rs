@@ -54,7 +54,7 @@ struct Line {
 
 /// Values of fewer bytes cost no more than looking for what they share, if there are few; and so many are not few.
 const SHORTEST: usize = 64;
-const SHORTEST_OF_MANY: usize = 48;
+const SHORTEST_OF_MANY: usize = 32;
 const MANY: usize = 512;
 /// The most lineages and marks that are kept, some 4 KB for each lineage of which values begin alike; how many marks come at once at the
 /// most; and how far they are apart at least.
