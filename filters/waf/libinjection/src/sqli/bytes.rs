@@ -23,7 +23,7 @@ pub(super) fn class(byte: u8) -> u8 {
 
 /// How many leading bytes satisfy `accept`.
 #[inline]
-pub(super) fn span(bytes: &[u8], accept: impl Fn(u8) -> bool) -> usize {
+pub(super) fn span(bytes: &[u8], mut accept: impl FnMut(u8) -> bool) -> usize {
     bytes.iter().position(|&byte| !accept(byte)).unwrap_or(bytes.len())
 }
 

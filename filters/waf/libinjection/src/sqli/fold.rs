@@ -211,7 +211,7 @@ impl State {
                 self.remove_and_restart(1)
             }
             (LeftParenthesis, _) if b.is_unary(input) => self.remove_and_step_back(),
-            _ if a.merge(b, input) => self.remove_and_step_back(),
+            _ if a.may_merge(b) && a.merge(b, input) => self.remove_and_step_back(),
             // Transact-SQL's IF is a statement.
             (Semicolon, Function) if matches!(b.text(input), [b'I' | b'i', b'F' | b'f', ..]) => {
                 b.token.kind = Tsql;
@@ -381,17 +381,22 @@ impl Slot {
         self.kind() == Kind::Operator && self.token.token(self.text(input)).is_unary()
     }
 
-    /// Joins the next token to this if both are words of a phrase, such as `UNION` and `ALL`
-    /// (`syntax_merge_words`).
-    fn merge(&mut self, next: &Self, input: &[u8]) -> bool {
+    /// Whether both may be words of a phrase.
+    #[inline]
+    fn may_merge(&self, next: &Self) -> bool {
         let is_word = |kind| {
             use Kind::{Bareword, Expression, Function, Keyword, Operator, SqlType, Tsql, Union};
             matches!(kind, Keyword | Bareword | Operator | Union | Function | Expression | Tsql | SqlType)
         };
-        if !is_word(self.kind())
-            || !(is_word(next.kind()) || next.kind() == Kind::LogicOperator)
-            || !keywords::begins_phrase(self.text(input))
-        {
+        self.token.length().min(next.token.length()) >= keywords::SHORTEST_OF_PHRASE
+            && is_word(self.kind())
+            && (is_word(next.kind()) || next.kind() == Kind::LogicOperator)
+    }
+
+    /// Joins the next token to this if both are words of a phrase, such as `UNION` and `ALL`
+    /// (`syntax_merge_words`).
+    fn merge(&mut self, next: &Self, input: &[u8]) -> bool {
+        if !keywords::begins_phrase(self.text(input)) {
             return false;
         }
         let Some((joined, length)) = join(self.text(input), next.text(input)) else { return false };

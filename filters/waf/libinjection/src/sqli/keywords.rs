@@ -43,6 +43,9 @@ pub(super) fn begins_phrase(word: &[u8]) -> bool {
     letters >> (last & 31) & 1 != 0
 }
 
+/// How long the words of phrases are at least.
+pub(super) const SHORTEST_OF_PHRASE: u8 = 2;
+
 /// Names that are functions only before a parenthesis.
 pub(super) fn is_function_with_parenthesis(word: &[u8]) -> bool {
     const NAMES: [&str; 11] = [

@@ -219,6 +219,15 @@ fn keywords_are_found_in_any_case() {
 }
 
 #[test]
+fn words_of_phrases_are_not_too_short() {
+    let listed = super::keyword_list::GROUPS.iter().flat_map(|(_, words)| words.split(','));
+    for phrase in listed.filter(|words| words.contains(' ')) {
+        let shortest = phrase.split(' ').map(str::len).min();
+        assert!(shortest >= Some(usize::from(keywords::SHORTEST_OF_PHRASE)), "{phrase}");
+    }
+}
+
+#[test]
 fn one_word_is_never_an_attack() {
     let pieces = [
         "select",

@@ -89,6 +89,11 @@ impl Placed {
     pub(super) const NONE: Self = Self { start: 0, marks: Marks(0), length: 0, kind: Kind::Unknown };
 
     #[inline]
+    pub(super) fn length(self) -> u8 {
+        self.length
+    }
+
+    #[inline]
     pub(super) fn text(self, input: &[u8]) -> &[u8] {
         let start = self.start as usize;
         input.get(start..start + usize::from(self.length)).unwrap_or_default()
@@ -294,11 +299,14 @@ fn one(kind: Kind) -> Scan {
 
 pub(super) fn word(rest: &[u8]) -> Scan {
     let mut seen = 0;
-    let length = span(rest, |byte| class(byte) & ENDS_WORD == 0);
+    let goes_on = |byte| {
+        let class = class(byte);
+        let goes_on = class & ENDS_WORD == 0;
+        seen |= class;
+        goes_on
+    };
+    let length = span(rest, goes_on);
     let text = rest.get(..length).unwrap_or(rest);
-    for &byte in text {
-        seen |= class(byte);
-    }
     // `SELECT.1` and "SELECT`column`" are a keyword and what follows it.
     if seen & SPLITS_WORD != 0 {
         let kept = text.get(..MAX_TEXT).unwrap_or(text);
@@ -330,8 +338,16 @@ fn bracket(rest: &[u8]) -> Scan {
     Scan::new(Kind::Bareword, memchr(b']', rest).map_or(rest.len(), |at| at + 1))
 }
 
+#[inline]
 fn slash(rest: &[u8]) -> Scan {
-    let [_, b'*', body @ ..] = rest else { return one(Kind::Operator) };
+    match rest {
+        [_, b'*', body @ ..] => comment(rest, body),
+        _ => one(Kind::Operator),
+    }
+}
+
+#[inline(never)]
+fn comment(rest: &[u8], body: &[u8]) -> Scan {
     let end = find_pair(body, b'*', b'/');
     // PostgreSQL nests comments and others do not; MySQL runs what is in `/*! */`. Either way databases differ.
     let nested =
