@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use portcullis_seclang::ast::{BodyProcessor, VariableName};
 
-use super::{Found, RuleState, Transaction, ValueId};
+use super::{Found, RuleState, Transaction, ValueId, decimal};
 use crate::plan::{Condition, Operation, Plan, Rule};
 
 /// How long a reference may get before no more is added: as many bytes as ModSecurity logs of other fields.
@@ -97,11 +97,11 @@ impl Transaction {
             let Some(condition) = condition else { continue };
             if !condition.negated {
                 for (at, len) in self.operator_places(condition, &place) {
-                    add(&mut text, 'o', at, len);
+                    add(&mut text, b'o', at, len);
                 }
             }
             for (at, len) in self.origins(plan, &place.found) {
-                add(&mut text, 'v', at, len);
+                add(&mut text, b'v', at, len);
             }
             let steps = plan.chains.get(condition.chain).steps.get(place.transformations);
             for (index, step) in steps.unwrap_or(&[]).iter().enumerate() {
@@ -321,8 +321,12 @@ impl Transaction {
     }
 }
 
-fn add(text: &mut Vec<u8>, kind: char, at: usize, len: usize) {
-    if text.len() < LONGEST {
-        text.extend_from_slice(format!("{kind}{at},{len}").as_bytes());
+fn add(text: &mut Vec<u8>, kind: u8, at: usize, len: usize) {
+    if text.len() >= LONGEST {
+        return;
+    }
+    for (before, number) in [(kind, at), (b',', len)] {
+        text.push(before);
+        text.extend_from_slice(decimal(i64::try_from(number).unwrap_or(i64::MAX), &mut [0; 20]));
     }
 }
