@@ -25,6 +25,7 @@ fn cases_beyond_the_language_tests() {
         ("base64DecodeExt", b"V-G_", &[0x57, 0xe1, 0xbf]),
         ("base64DecodeExt", b"V=", b""),
         ("cmdLine", b"a  /b", b"a/b"),
+        ("cmdLine", b" \t;A \"',;/B^C  (d\0 \\ ,", b" a/bc(d\0 "),
         ("cmdLine", b"plain-text/x", b"plain-text/x"),
         ("compressWhitespace", b"a b", b"a b"),
         ("compressWhitespace", b"a\tb", b"a b"),
