@@ -39,8 +39,13 @@ struct Kept<T> {
 
 /// A matcher that may grow while it searches.
 pub(super) trait Measured {
-    /// Bytes of memory.
+    /// Bytes of memory. To count them takes lines of the caches that a search does not need.
     fn memory(&self) -> usize;
+
+    /// Whether a search may have made it larger since this was asked last.
+    fn has_grown(&mut self) -> bool {
+        false
+    }
 }
 
 /// A store's entry, present or not. A clone is another one.
@@ -89,11 +94,13 @@ impl<T: Measured> Key<T> {
             let (_, kept) = store.entries.get_mut(at)?;
             kept.asked = store.clock;
             let found = search(&mut kept.matcher);
-            let now = kept.matcher.memory();
-            let before = std::mem::replace(&mut kept.memory, now);
-            store.memory = store.memory.saturating_sub(before).saturating_add(now);
-            if store.memory > store.limit() {
-                store.shrink();
+            if kept.memory == 0 || kept.matcher.has_grown() {
+                let now = kept.matcher.memory();
+                let before = std::mem::replace(&mut kept.memory, now);
+                store.memory = store.memory.saturating_sub(before).saturating_add(now);
+                if store.memory > store.limit() {
+                    store.shrink();
+                }
             }
             Some(found)
         })
@@ -163,6 +170,10 @@ mod tests {
     impl Measured for Sized {
         fn memory(&self) -> usize {
             self.0
+        }
+
+        fn has_grown(&mut self) -> bool {
+            true
         }
     }
 

@@ -10,6 +10,7 @@ use regex_automata::nfa::thompson::pikevm::PikeVM;
 use regex_automata::{Anchored, Input, MatchKind};
 
 use super::ast::{Assertion, Ast, Mode, Node};
+use super::growth::Growth;
 use super::nfa::{self, Purpose};
 use super::program;
 use super::recent::Marks;
@@ -39,6 +40,8 @@ pub(super) struct Automaton {
     /// There unless `stages` are, until it is needed.
     whole: Option<Searcher>,
     captures: Option<Box<Captures>>,
+    /// Of what is not counted by itself.
+    growth: Growth,
 }
 
 /// What finds groups, made when they are first asked for.
@@ -55,6 +58,7 @@ struct Searcher {
     dfa: DFA,
     cache: Cache,
     marks: Marks<LazyStateID>,
+    growth: Growth,
     /// Bytes of all but the cache.
     fixed_memory: usize,
 }
@@ -85,7 +89,7 @@ impl Automaton {
             _ => None,
         };
         let whole = if stages.is_none() { Some(Searcher::whole(&ast.root)?) } else { None };
-        Some(Self { stages, whole, captures: None })
+        Some(Self { stages, whole, captures: None, growth: Growth::default() })
     }
 
     /// Whether it matches anywhere. `pattern` is this automaton's. `shared`: so many bytes begin the input for which this was given last,
@@ -116,6 +120,7 @@ impl Automaton {
         match &mut self.whole {
             Some(whole) => Ok(whole),
             none => {
+                self.growth.note();
                 let ast = parse::parse(pattern).map_err(|_| LimitExceeded)?;
                 Ok(none.insert(Searcher::whole(&ast.root).ok_or(LimitExceeded)?))
             }
@@ -141,6 +146,7 @@ impl Automaton {
         input: &[u8],
         start: usize,
     ) -> Result<Option<usize>, LimitExceeded> {
+        self.growth.note();
         if let Some(stages) = &mut self.stages {
             return Ok(stages.start_of(input, start).unwrap_or(Some(start)));
         }
@@ -154,6 +160,7 @@ impl Automaton {
         input: &[u8],
         start: usize,
     ) -> Result<Option<(&mut Captures, usize, usize)>, LimitExceeded> {
+        self.growth.note();
         let Some(end) = self.whole(pattern)?.end(&Input::new(input).range(start..))? else { return Ok(None) };
         let captures = match &mut self.captures {
             Some(captures) => captures,
@@ -162,6 +169,13 @@ impl Automaton {
         let backwards = Input::new(input).range(start..end).anchored(Anchored::Yes);
         let from = captures.start.start(&backwards)?.ok_or(LimitExceeded)?;
         Ok(Some((captures, from, end)))
+    }
+
+    /// Whether it may take more memory than when this was asked last.
+    pub(super) fn has_grown(&mut self) -> bool {
+        let stages = self.stages.as_mut().is_some_and(Stages::has_grown);
+        let whole = self.whole.as_mut().is_some_and(|whole| whole.growth.take());
+        self.growth.take() | stages | whole
     }
 
     /// Bytes of memory.
@@ -218,22 +232,40 @@ impl Searcher {
         let dfa = DFA::builder().configure(config).build_from_nfa(nfa).ok()?;
         let cache = dfa.create_cache();
         let fixed_memory = dfa.memory_usage() + dfa.get_nfa().memory_usage();
-        Some(Self { dfa, cache, marks: Marks::NONE, fixed_memory })
+        Some(Self { dfa, cache, marks: Marks::NONE, growth: Growth::default(), fixed_memory })
     }
 
     /// Whether there is a match. `shared`: see [`Automaton::is_match`].
     fn is_match(&mut self, input: &[u8], shared: Option<usize>) -> Result<bool, LimitExceeded> {
+        // Where it starts, and the end.
+        self.growth.note_unseen();
+        self.growth.note_unseen();
         match shared {
             None => {}
             Some(0) => self.marks.forget(),
             Some(shared) => return self.is_match_alike(input, shared),
         }
-        Ok(self.end(&Input::new(input).earliest(true))?.is_some())
+        let Self { dfa, cache, growth, .. } = self;
+        let mut state = dfa.start_state_forward(cache, &Input::new(input)).map_err(|_| LimitExceeded)?;
+        if state.is_dead() {
+            return Ok(false);
+        }
+        for byte in input {
+            state = match dfa.next_state_untagged(cache, state, *byte) {
+                next if !next.is_tagged() => next,
+                next => match go_on(dfa, cache, (state, *byte), next, growth)? {
+                    Go::On(state) => state,
+                    Go::End(matches) => return Ok(matches),
+                },
+            };
+        }
+        let last = dfa.next_eoi_state(cache, state).map_err(|_| LimitExceeded)?;
+        Ok(last.is_match())
     }
 
     #[inline(never)]
     fn is_match_alike(&mut self, input: &[u8], shared: usize) -> Result<bool, LimitExceeded> {
-        let Self { dfa, cache, marks, .. } = self;
+        let Self { dfa, cache, marks, growth, .. } = self;
         let (start, mut state) = match marks.last(shared, cache.clear_count()) {
             Some(known) => *known,
             None => (0, dfa.start_state_forward(cache, &Input::new(input)).map_err(|_| LimitExceeded)?),
@@ -245,20 +277,20 @@ impl Searcher {
             if at == shared && at > start {
                 marks.push(at, state, cache.clear_count());
             }
-            let mut next = dfa.next_state_untagged(cache, state, *byte);
-            if next.is_tagged() {
-                next = dfa.next_state(cache, state, *byte).map_err(|_| LimitExceeded)?;
-                if next.is_match() || next.is_dead() {
-                    return Ok(next.is_match());
-                }
-            }
-            state = next;
+            state = match dfa.next_state_untagged(cache, state, *byte) {
+                next if !next.is_tagged() => next,
+                next => match go_on(dfa, cache, (state, *byte), next, growth)? {
+                    Go::On(state) => state,
+                    Go::End(matches) => return Ok(matches),
+                },
+            };
         }
         let last = dfa.next_eoi_state(cache, state).map_err(|_| LimitExceeded)?;
         Ok(last.is_match())
     }
 
     /// Where the match ends that a search finds. A lazy DFA that may clear its cache as often as it likes does not fail.
+    #[inline(never)]
     fn end(&mut self, input: &Input<'_>) -> Result<Option<usize>, LimitExceeded> {
         let found = self.dfa.try_search_fwd(&mut self.cache, input).map_err(|_| LimitExceeded)?;
         Ok(found.map(|half| half.offset()))
@@ -272,6 +304,27 @@ impl Searcher {
     fn memory(&self) -> usize {
         self.fixed_memory + self.cache.memory_usage()
     }
+}
+
+/// What comes of a byte.
+enum Go {
+    On(LazyStateID),
+    /// Whether there is a match is known.
+    End(bool),
+}
+
+/// Takes a byte in a state behind which the table has one that stands for more than a place in the pattern.
+#[inline(never)]
+fn go_on(
+    dfa: &DFA,
+    cache: &mut Cache,
+    (state, byte): (LazyStateID, u8),
+    known: LazyStateID,
+    growth: &mut Growth,
+) -> Result<Go, LimitExceeded> {
+    growth.note_next(known);
+    let next = dfa.next_state(cache, state, byte).map_err(|_| LimitExceeded)?;
+    Ok(if next.is_tagged() { Go::End(next.is_match()) } else { Go::On(next) })
 }
 
 /// The parts of a sequence that [`Stages`] are to run, cut before its nodes of at least this size; any other pattern as one part.

@@ -51,6 +51,8 @@ struct Compiled {
     is_inexact: bool,
     /// For that, and for groups.
     program: Option<Box<Program>>,
+    /// The program was made.
+    has_grown: bool,
 }
 
 impl Matcher {
@@ -129,7 +131,7 @@ impl Compiled {
     fn new(pattern: &[u8]) -> Option<Self> {
         let ast = parse::parse(pattern).ok()?;
         let is_inexact = empty::line_start_can_end(&ast);
-        Some(Self { automaton: Automaton::new(&ast)?, is_inexact, program: None })
+        Some(Self { automaton: Automaton::new(&ast)?, is_inexact, program: None, has_grown: false })
     }
 
     fn is_inexact_for(&self, input: &[u8]) -> bool {
@@ -141,6 +143,7 @@ impl Compiled {
             Some(program) => Ok(program),
             none => {
                 let ast = parse::parse(pattern).map_err(|_| LimitExceeded)?;
+                self.has_grown = true;
                 Ok(none.insert(Box::new(program::compile(&ast).map_err(|_| LimitExceeded)?)))
             }
         }
@@ -150,5 +153,9 @@ impl Compiled {
 impl Measured for Compiled {
     fn memory(&self) -> usize {
         self.automaton.memory() + self.program.as_ref().map_or(0, |program| program.memory())
+    }
+
+    fn has_grown(&mut self) -> bool {
+        std::mem::take(&mut self.has_grown) | self.automaton.has_grown()
     }
 }

@@ -9,6 +9,7 @@
 //! groups, callouts, verbs, `\K`, `\X`, `\p`.
 
 mod automaton;
+mod growth;
 mod matchers;
 mod recent;
 mod stages;

@@ -14,6 +14,7 @@ use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::{Anchored, Input, MatchKind};
 
 use super::ast::Node;
+use super::growth::Growth;
 use super::nfa::{self, Purpose};
 use super::recent::Marks;
 use crate::operators::ByteSet;
@@ -60,6 +61,7 @@ struct Stage {
     fixed_memory: usize,
     /// How often it was cleared, as `step` does it.
     clears: usize,
+    growth: Growth,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -174,6 +176,11 @@ impl Stages {
         Ok(Some(found).filter(|found| *found != NOWHERE))
     }
 
+    /// Whether it may take more memory than when this was asked last.
+    pub(super) fn has_grown(&mut self) -> bool {
+        self.stages.iter_mut().fold(false, |grown, stage| grown | stage.growth.take())
+    }
+
     /// Bytes of memory.
     pub(super) fn memory(&self) -> usize {
         self.stages.iter().map(|stage| stage.fixed_memory + stage.cache.memory_usage()).sum()
@@ -223,7 +230,8 @@ impl Stage {
         let cache = dfa.create_cache();
         let fixed_memory = dfa.memory_usage() + dfa.get_nfa().memory_usage();
         let first = part.first;
-        Some(Self { dfa, cache, first, threads: Vec::new(), moved: Vec::new(), fixed_memory, clears: 0 })
+        let (threads, moved, growth) = (Vec::new(), Vec::new(), Growth::default());
+        Some(Self { dfa, cache, first, threads, moved, fixed_memory, clears: 0, growth })
     }
 
     fn can_begin(&self, input: &[u8], at: usize) -> bool {
@@ -233,6 +241,7 @@ impl Stage {
     #[inline]
     fn start(&mut self, input: &[u8], at: usize, anchored: Anchored) -> Result<LazyStateID, GaveUp> {
         let input = Input::new(input).range(at..).anchored(anchored);
+        self.growth.note_unseen();
         self.dfa.start_state_forward(&mut self.cache, &input).map_err(|_| GaveUp)
     }
 
@@ -254,8 +263,22 @@ impl Stage {
     /// After the byte at `at`, or after the end. A match shows one byte late.
     fn next(&mut self, state: LazyStateID, input: &[u8], at: usize) -> Result<LazyStateID, GaveUp> {
         let next = match input.get(at) {
-            Some(byte) => self.dfa.next_state(&mut self.cache, state, *byte),
-            None => self.dfa.next_eoi_state(&mut self.cache, state),
+            Some(byte) => {
+                if state.is_tagged() {
+                    self.growth.note_unseen();
+                } else {
+                    let next = self.dfa.next_state_untagged(&self.cache, state, *byte);
+                    if !next.is_unknown() {
+                        return Ok(next);
+                    }
+                    self.growth.note();
+                }
+                self.dfa.next_state(&mut self.cache, state, *byte)
+            }
+            None => {
+                self.growth.note_unseen();
+                self.dfa.next_eoi_state(&mut self.cache, state)
+            }
         };
         next.map_err(|_| GaveUp)
     }
