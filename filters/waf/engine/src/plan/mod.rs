@@ -48,7 +48,7 @@ pub(crate) use recurring::{Recurrence, SourceUse, recurs};
 pub(crate) use rule::{
     Condition, Disruptive, Group, GroupId, KnownOperator, Link, Meta, Operation, Rule, RuleId, Target,
 };
-pub(crate) use segments::{Bits, Segment, SegmentSource, place_of};
+pub(crate) use segments::{Bits, Guards, Segment, SegmentSource, place_of};
 pub(crate) use sources::{Select, Source, SourceId, Sources, is_fixed_xpath};
 pub(crate) use text::{KeyName, Part, Text, TxNames, TxSlot};
 
@@ -281,6 +281,8 @@ pub(crate) struct PhasePlan {
     /// The places of the rules that are visited whatever the values are, as bits.
     pub(crate) always: Vec<u64>,
     pub(crate) segments: Vec<Segment>,
+    /// What takes their place for most requests.
+    pub(crate) guards: Option<Guards>,
     /// The conditions by which members that recur have rules visited.
     pub(crate) numbers: Vec<Bits>,
     /// What must hold when it begins for its segments to be all that has to be visited.

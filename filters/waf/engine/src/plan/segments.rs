@@ -97,6 +97,21 @@ pub(super) struct Of<'p> {
     pub(super) lists_rules: bool,
 }
 
+/// Rules that skip what follows for few requests, such as those that have no response judged which is compressed. Where none of them
+/// can match, the phase need not be cut at them.
+#[derive(Debug)]
+pub(crate) struct Guards {
+    /// What says whether they can match.
+    pub(crate) own: Segment,
+    /// Their places in the phase.
+    pub(crate) places: Vec<Bits>,
+    /// The phase without them.
+    pub(crate) segments: Vec<Segment>,
+}
+
+/// With fewer guards than these nothing is gained.
+const FEWEST_GUARDS: usize = 2;
+
 /// Cuts a phase of whose rules `fates` says what is known. For each check that its rules begin with, `places` gets the rule's place.
 #[inline(never)]
 pub(super) fn cut(
@@ -106,33 +121,57 @@ pub(super) fn cut(
     fates: &[Fate],
     places: &mut Vec<u32>,
 ) {
-    phase.always = vec![0; phase.entries.len().div_ceil(64)];
-    phase.segments.clear();
-    let mut wanted = Wanted::default();
-    let landings = landings(phase, of, fates);
     // Tools are told of every rule that matches.
     let may_idle = !(crate::is_traced() || of.lists_rules || idle::looks_back(phase, of.rules, of.sources));
-    for (place, entry) in phase.entries.iter().enumerate() {
-        if landings.binary_search(&place).is_ok() {
-            wanted.end_at(place, of, &mut phase.segments);
+    let reached = |place: usize| {
+        let Some(Entry::Rule(rule)) = phase.entries.get(place) else { return None };
+        let rule = of.rules.get(*rule as usize)?;
+        let is_passed = matches!(fates.get(place), Some(Fate::Unreachable | Fate::Never))
+            || may_idle && idle::is_idle(place, rule, phase, fates);
+        (!is_passed).then_some(rule)
+    };
+    let mut always = vec![0; phase.entries.len().div_ceil(64)];
+    let mut numbers = Words::new();
+    let mut segments_without = |guards: &[usize]| {
+        let mut segments = Vec::new();
+        let mut wanted = Wanted { numbers: std::mem::take(&mut numbers), ..Wanted::default() };
+        let landings = landings(phase, of, fates, guards);
+        for place in 0..phase.entries.len() {
+            if landings.binary_search(&place).is_ok() {
+                wanted.end_at(place, of, &mut segments);
+            }
+            let Some(rule) = reached(place).filter(|_| guards.binary_search(&place).is_err()) else {
+                continue;
+            };
+            if !prefilter || !wanted.add(place, rule, of, places) {
+                set(&mut always, place);
+            }
+            if may_skip(rule, fates.get(place)) {
+                wanted.end_at(place + 1, of, &mut segments);
+            }
         }
-        let Entry::Rule(rule) = entry else { continue };
-        let Some(rule) = of.rules.get(*rule as usize) else { continue };
-        if matches!(fates.get(place), Some(Fate::Unreachable | Fate::Never)) {
-            continue;
+        wanted.finish(phase.entries.len(), of, &mut segments);
+        numbers = wanted.numbers;
+        segments
+    };
+    let segments = segments_without(&[]);
+    let is_guard = |place: &usize| {
+        reached(*place).is_some_and(|rule| may_skip(rule, fates.get(*place)) && is_for_few(rule, of))
+    };
+    let guards: Vec<usize> = (0..phase.entries.len()).filter(|_| prefilter).filter(is_guard).collect();
+    let without = (guards.len() >= FEWEST_GUARDS).then(|| segments_without(&guards));
+    phase.guards = without.and_then(|segments| {
+        let (mut wanted, mut own, mut bits) = (Wanted::default(), Vec::new(), Words::new());
+        for place in &guards {
+            reached(*place).into_iter().for_each(|rule| {
+                wanted.add(*place, rule, of, places);
+            });
+            add(&mut bits, *place);
         }
-        if may_idle && idle::is_idle(place, rule, phase, fates) {
-            continue;
-        }
-        if !prefilter || !wanted.add(place, rule, of, places) {
-            set(&mut phase.always, place);
-        }
-        if may_skip(rule, fates.get(place)) {
-            wanted.end_at(place + 1, of, &mut phase.segments);
-        }
-    }
-    wanted.finish(phase.entries.len(), of, &mut phase.segments);
-    phase.numbers = bits(wanted.numbers);
+        wanted.finish(0, of, &mut own);
+        Some(Guards { own: own.pop()?, places: self::bits(bits), segments })
+    });
+    (phase.always, phase.segments, phase.numbers) = (always, segments, bits(numbers));
 }
 
 /// The place of a rule by its check.
@@ -294,6 +333,11 @@ pub(super) fn bits(set: Words) -> Vec<Bits> {
     set.into_iter().map(|(word, bits)| Bits { word, bits }).collect()
 }
 
+/// Whether a rule is visited only where a member of a certain name has what a scan looks for.
+fn is_for_few(rule: &Rule, of: &Of<'_>) -> bool {
+    narrowest(rule, of).is_some_and(|needs| needs.iter().all(|need| commonness(need, of) == 0))
+}
+
 /// Whether the rule skips or does not, as the request has it.
 fn may_skip(rule: &Rule, fate: Option<&Fate>) -> bool {
     let is_known = match fate {
@@ -305,13 +349,15 @@ fn may_skip(rule: &Rule, fate: Option<&Fate>) -> bool {
     !is_known && rule.links.iter().any(|link| link.actions.iter().any(skips))
 }
 
-/// The places that rules of which that is not known skip to, in order.
+/// The places that rules of which that is not known skip to, in order; without those of some rules, by their places.
 #[inline(never)]
-fn landings(phase: &PhasePlan, of: &Of<'_>, fates: &[Fate]) -> Vec<usize> {
+fn landings(phase: &PhasePlan, of: &Of<'_>, fates: &[Fate], without: &[usize]) -> Vec<usize> {
     let mut landings = Vec::new();
     for (place, entry) in phase.entries.iter().enumerate() {
         let Entry::Rule(rule) = entry else { continue };
-        let rule = of.rules.get(*rule as usize).filter(|rule| may_skip(rule, fates.get(place)));
+        let is_wanted =
+            |rule: &&Rule| may_skip(rule, fates.get(place)) && without.binary_search(&place).is_err();
+        let rule = of.rules.get(*rule as usize).filter(is_wanted);
         for action in rule.iter().flat_map(|rule| &rule.links).flat_map(|link| &link.actions) {
             if let Action::SkipTo(to) = action {
                 landings.push(*to);

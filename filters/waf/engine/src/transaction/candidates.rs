@@ -169,6 +169,12 @@ impl Transaction {
         Some(at * 64 + word.trailing_zeros() as usize).filter(|place| *place < end)
     }
 
+    /// Whether any of these places is to be visited.
+    pub(crate) fn visits_any(&self, places: &[Bits]) -> bool {
+        let visit = &self.memory.candidates.visit;
+        places.iter().any(|places| visit.get(places.word as usize).is_none_or(|word| word & places.bits != 0))
+    }
+
     /// The values of a source that does not change during a phase, as a range for [`Transaction::static_value`].
     #[inline]
     pub(crate) fn static_values(&mut self, plan: &Plan, source: SourceId) -> std::ops::Range<usize> {

@@ -3,7 +3,9 @@
 use portcullis_seclang::ast::{EngineMode, Phase, VariableName};
 
 use super::{Found, Memory, Transaction, debug, put_back};
-use crate::plan::{Entry, Of, Plan, Prepared, Quick, Quiet, Rule, RuleId, SourceId};
+use crate::plan::{
+    Entry, Guards, Of, PhasePlan, Plan, Prepared, Quick, Quiet, Rule, RuleId, Segment, SourceId,
+};
 
 /// How a phase goes on after a rule.
 enum Visit {
@@ -17,7 +19,7 @@ impl Transaction {
     pub(super) fn run_segments(&mut self, plan: &Plan, phase: Phase) {
         let entries = &plan.phase(phase).entries;
         let mut at = 0;
-        for segment in &plan.phase(phase).segments {
+        for segment in self.segments(plan, plan.phase(phase)) {
             if at >= segment.end {
                 continue;
             }
@@ -43,6 +45,17 @@ impl Transaction {
                 }
             }
         }
+    }
+
+    /// The segments that a phase is run by.
+    fn segments<'p>(&mut self, plan: &Plan, phase: &'p PhasePlan) -> &'p [Segment] {
+        if let Some(Guards { own, places, segments }) = &phase.guards {
+            self.enter_segment(plan, own);
+            if !self.visits_any(places) {
+                return segments;
+            }
+        }
+        &phase.segments
     }
 
     /// Rules that can't match are like others that don't: `MATCHED_VARS` is empty after them.

@@ -272,3 +272,47 @@ fn the_address_of_the_client_is_wanted_where_a_rule_may_look_at_it() {
         assert_eq!(ids[0], ids[1], "{rules} {target} {agent}");
     }
 }
+
+/// Where no rule that few requests have skip what follows can match, the phase is not cut at these rules.
+#[test]
+fn what_is_not_skipped_is_judged_as_a_whole() {
+    let rules = "SecResponseBodyAccess On\nSecResponseBodyMimeType text/html
+SecRule RESPONSE_HEADERS:Content-Encoding '@pm gzip' 'id:1,phase:4,skipAfter:A'
+SecRule RESPONSE_BODY '@contains ab' 'id:2,phase:4'
+SecMarker A
+SecRule RESPONSE_HEADERS:Content-Encoding '@pm gzip br' 'id:3,phase:4,skipAfter:B'
+SecRule RESPONSE_BODY '@contains bc' 'id:4,phase:4,skipAfter:B'
+SecRule RESPONSE_BODY '@contains ab' 'id:5,phase:4'
+SecMarker B
+SecRule RESPONSE_BODY|RESPONSE_HEADERS:Content-Encoding '@contains b' 'id:6,phase:4'";
+    let ids = |prefilter, off: &str| {
+        let rules = format!("SecRuleEngine On\n{off}\n{rules}");
+        let waf = compile(&rules, &Options { prefilter, ..Options::default() });
+        let mut results = Vec::new();
+        for encoding in ["", "gzip", "br", "identity", "GZIP, br"] {
+            for body in ["ab", "abc", "bc", "x"] {
+                let mut tx = waf.transaction();
+                tx.request_line(b"GET", b"/?off=1", b"HTTP/1.1");
+                tx.process_request_headers();
+                tx.response_status(200, b"HTTP/1.1");
+                tx.response_header(b"content-type", b"text/html");
+                if !encoding.is_empty() {
+                    tx.response_header(b"content-encoding", encoding.as_bytes());
+                }
+                tx.process_response_headers();
+                tx.process_response_body(body.as_bytes());
+                let ids: Vec<u64> = tx.matches().iter().map(|matched| matched.id).collect();
+                results.push((encoding, body, ids));
+            }
+        }
+        results
+    };
+    let mut all = Vec::new();
+    for off in ["", "SecRule ARGS:off 1 'id:90,phase:1,nolog,ctl:ruleRemoveById=1'"] {
+        let naive = ids(false, off);
+        assert_eq!(ids(true, off), naive, "{off}");
+        all.extend(naive);
+    }
+    assert!((1..=6).all(|id| all.iter().any(|(.., ids)| ids.contains(&id))), "a rule never matches");
+    assert!((1..=6).all(|id| all.iter().any(|(.., ids)| !ids.contains(&id))), "a rule always matches");
+}
