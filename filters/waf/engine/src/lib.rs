@@ -10,6 +10,7 @@ mod beginnings;
 pub mod body;
 mod compile;
 mod error;
+mod find;
 mod intervention;
 mod matched;
 pub mod operators;

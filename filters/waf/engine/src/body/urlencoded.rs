@@ -24,7 +24,7 @@ pub fn parse(
     let mut invalid = 0;
     for pair in pairs(input, separator) {
         let (name, value) = split(pair);
-        if memchr::memchr2(b'%', b'+', pair).is_none() {
+        if crate::find::either(b'%', b'+', pair).is_none() {
             budget.argument(sink, name, value)?;
             continue;
         }
@@ -49,7 +49,7 @@ fn pairs(input: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(input).filter(|input| !input.is_empty());
     std::iter::from_fn(move || {
         let input = rest?;
-        match memchr::memchr(separator, input).and_then(|at| input.split_at_checked(at)) {
+        match crate::find::byte(separator, input).and_then(|at| input.split_at_checked(at)) {
             Some((pair, tail)) => {
                 rest = tail.get(1..);
                 Some(pair)
@@ -61,7 +61,7 @@ fn pairs(input: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
 
 #[inline]
 fn split(pair: &[u8]) -> (&[u8], &[u8]) {
-    match memchr::memchr(b'=', pair).and_then(|at| pair.split_at_checked(at)) {
+    match crate::find::byte(b'=', pair).and_then(|at| pair.split_at_checked(at)) {
         Some((name, value)) => (name, value.get(1..).unwrap_or_default()),
         None => (pair, &[]),
     }

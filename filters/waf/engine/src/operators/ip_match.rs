@@ -51,7 +51,7 @@ impl Networks {
         for entry in entries {
             let entry = entry.trim_ascii();
             let bad = || OperatorError::BadNetwork(String::from_utf8_lossy(entry).into_owned());
-            let slash = memchr::memchr(b'/', entry);
+            let slash = crate::find::byte(b'/', entry);
             let (address, length) = entry.split_at_checked(slash.unwrap_or(entry.len())).ok_or_else(bad)?;
             let length: Option<u32> = match length {
                 [b'/', digits @ ..] => Some(parse(digits).ok_or_else(bad)?),

@@ -154,7 +154,7 @@ fn unescape(argument: &[u8]) -> Option<Vec<Box<[u8]>>> {
 
 /// `41 42|`: pairs of digits and blanks up to a bar.
 fn hexadecimal(input: &[u8]) -> Option<(Vec<u8>, &[u8])> {
-    let end = memchr::memchr(b'|', input)?;
+    let end = crate::find::byte(b'|', input)?;
     let digits: Vec<u8> = input.get(..end)?.iter().copied().filter(|&byte| byte != b' ').collect();
     let (pairs, odd) = digits.as_chunks::<2>();
     if pairs.is_empty() || !odd.is_empty() {

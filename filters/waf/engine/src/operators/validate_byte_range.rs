@@ -13,7 +13,7 @@ pub(super) fn parse(argument: &[u8]) -> Result<ByteSet, OperatorError> {
     argument.split(|&byte| byte == b',').try_fold(ByteSet::EMPTY, |set, part| {
         let bad = || OperatorError::BadByteRange(String::from_utf8_lossy(part).into_owned());
         let byte = |text: &[u8]| str::from_utf8(text.trim_ascii()).ok()?.parse::<u8>().ok();
-        let (first, last) = match memchr::memchr(b'-', part) {
+        let (first, last) = match crate::find::byte(b'-', part) {
             Some(dash) => (part.get(..dash), part.get(dash + 1..)),
             None => (Some(part), Some(part)),
         };

@@ -307,7 +307,7 @@ impl MultipartSink for Sink<'_> {
         self.member(V::FilesSizes, file.name, super::decimal(size, &mut digits))?;
         let content_at = body::offset_in(self.body, file.content);
         // ModSecurity reckons the start back from the end of the first line, without its line end.
-        let line = memchr::memchr(b'\n', file.content).and_then(|end| file.content.get(..end));
+        let line = crate::find::byte(b'\n', file.content).and_then(|end| file.content.get(..end));
         let line_end = if line.is_some_and(|line| !line.ends_with(b"\r")) { 1 } else { 2 };
         self.place(V::FilesSizes, content_at.map(|at| at + line_end), file.content.len());
         if self.plan.sources.use_variable(V::FilesTmpContent) {

@@ -170,7 +170,7 @@ impl Transaction {
         use VariableName as V;
         let target = self.scalar_len(V::RequestMethod) + 1;
         let raw = self.scalar(V::RequestUriRaw).map_or(&b""[..], |id| self.bytes(id));
-        let path_len = memchr::memchr(b'?', raw).unwrap_or(raw.len());
+        let path_len = crate::find::byte(b'?', raw).unwrap_or(raw.len());
         match variable {
             V::RemoteAddr
             | V::RemoteHost

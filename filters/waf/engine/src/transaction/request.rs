@@ -102,9 +102,9 @@ impl Transaction {
         let protocol_value = self.memory.values.sub(line, protocol_start..protocol_start + protocol.len());
         self.set_scalar(V::RequestProtocol, protocol_value);
 
-        let target_len = memchr::memchr(b'#', uri).unwrap_or(uri.len());
+        let target_len = crate::find::byte(b'#', uri).unwrap_or(uri.len());
         let target = uri.get(..target_len).unwrap_or(uri);
-        let question = memchr::memchr(b'?', target);
+        let question = crate::find::byte(b'?', target);
         let path_len = question.unwrap_or(target_len);
         let query = match question {
             Some(at) => self.memory.values.sub(line, uri_start + at + 1..uri_start + target_len),
@@ -142,7 +142,7 @@ impl Transaction {
 
     fn percent_decoded(&mut self, id: ValueId) -> ValueId {
         let bytes = self.memory.values.bytes(id);
-        if memchr::memchr(b'%', bytes).is_none() {
+        if crate::find::byte(b'%', bytes).is_none() {
             return id;
         }
         let decoded = percent_decode(bytes);
@@ -163,10 +163,10 @@ impl Transaction {
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => {
                 let host = value.strip_prefix(b"[").and_then(|rest| {
-                    let end = memchr::memchr(b']', rest)?;
+                    let end = crate::find::byte(b']', rest)?;
                     Some(end + 2)
                 });
-                let end = host.or_else(|| memchr::memchr(b':', value)).unwrap_or(value.len());
+                let end = host.or_else(|| crate::find::byte(b':', value)).unwrap_or(value.len());
                 let host = self.memory.values.sub(value_id, 0..end);
                 self.set_scalar(V::ServerName, host);
             }
@@ -191,7 +191,7 @@ impl Transaction {
             }
             if let Some(pair) = bytes.get(start..at) {
                 let name_start = start + pair.len() - pair.trim_ascii_start().len();
-                let equals = memchr::memchr(b'=', pair).map(|equals| start + equals);
+                let equals = crate::find::byte(b'=', pair).map(|equals| start + equals);
                 let name_end = equals.unwrap_or(at).max(name_start);
                 if name_end > name_start {
                     pairs.push((name_start..name_end, equals.map_or(at..at, |equals| equals + 1..at)));
@@ -215,7 +215,7 @@ impl Transaction {
     fn authorization(&mut self, value: ValueId) {
         use VariableName as V;
         let bytes = self.memory.values.bytes(value);
-        let end = memchr::memchr(b' ', bytes).unwrap_or(bytes.len());
+        let end = crate::find::byte(b' ', bytes).unwrap_or(bytes.len());
         let credentials = bytes.get(end..).unwrap_or(b"").trim_ascii();
         let basic = bytes.get(..end).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic"));
         let decoded =
@@ -223,7 +223,7 @@ impl Transaction {
         let scheme = self.memory.values.sub(value, 0..end);
         self.set_scalar(V::AuthType, scheme);
         // Without a password it is no user (RFC 7617, section 2).
-        let user = decoded.as_ref().and_then(|text| text.get(..memchr::memchr(b':', text)?));
+        let user = decoded.as_ref().and_then(|text| text.get(..crate::find::byte(b':', text)?));
         if let Some(user) = user {
             self.set_bytes(V::RemoteUser, user);
         }
@@ -276,11 +276,11 @@ fn origin_len(uri: &[u8]) -> usize {
         return 0;
     }
     let Some(scheme_end) = memchr::memmem::find(uri, b"://") else { return 0 };
-    if memchr::memchr(b':', uri) != Some(scheme_end) {
+    if crate::find::byte(b':', uri) != Some(scheme_end) {
         return 0;
     }
     let rest = uri.get(scheme_end + 3..).unwrap_or(b"");
-    memchr::memchr(b'/', rest).map_or(0, |slash| scheme_end + 3 + slash)
+    crate::find::byte(b'/', rest).map_or(0, |slash| scheme_end + 3 + slash)
 }
 
 /// Decodes `%hh`; anything else stays. ModSecurity v3, `utils::uri_decode`.

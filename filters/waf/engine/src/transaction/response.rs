@@ -30,7 +30,7 @@ impl Transaction {
         self.add_member(V::ResponseHeaders, name_id, value_id);
         self.add_member(V::ResponseHeadersNames, name_id, name_id);
         if name.eq_ignore_ascii_case(b"content-type") {
-            let end = memchr::memchr(b';', value).unwrap_or(value.len());
+            let end = crate::find::byte(b';', value).unwrap_or(value.len());
             let trimmed = value.get(..end).unwrap_or(value).trim_ascii_end().len();
             let content_type = self.memory.values.sub(value_id, 0..trimmed);
             self.set_scalar(V::ResponseContentType, content_type);

@@ -38,7 +38,7 @@ impl XmlArguments {
 
     /// `Break` if there are too many arguments, or too long ones.
     pub(super) fn start_element(&mut self, name: &[u8]) -> ControlFlow<()> {
-        let local = memchr::memchr(b':', name).map_or(0, |colon| colon + 1);
+        let local = crate::find::byte(b':', name).map_or(0, |colon| colon + 1);
         self.open.push(self.path.len());
         self.path.push(b'.');
         self.path.extend_from_slice(name.get(local..).unwrap_or_default());

@@ -13,7 +13,7 @@ pub(super) fn apply(input: &[u8], out: &mut Vec<u8>) -> bool {
     if input.is_empty() {
         return false;
     }
-    let text = memchr::memchr(0, input).and_then(|end| input.get(..end)).unwrap_or(input);
+    let text = crate::find::byte(0, input).and_then(|end| input.get(..end)).unwrap_or(input);
     let start = out.len();
     // Mostly there is nothing to skip.
     let (whole, rest) = text.split_at_checked(text.len() / 4 * 4).unwrap_or((text, b""));

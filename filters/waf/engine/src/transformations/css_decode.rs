@@ -4,7 +4,7 @@ use super::hex;
 use super::scan::is_space;
 
 pub(super) fn apply(input: &[u8], out: &mut Vec<u8>) -> bool {
-    let Some(first) = memchr::memchr(b'\\', input) else { return false };
+    let Some(first) = crate::find::byte(b'\\', input) else { return false };
     let (plain, mut rest) = input.split_at_checked(first).unwrap_or((input, &[]));
     out.extend_from_slice(plain);
     loop {

@@ -4,12 +4,12 @@
 use super::scan::keep_if_changed;
 
 pub(super) fn apply(input: &[u8], out: &mut Vec<u8>) -> bool {
-    if memchr::memchr(b'&', input).is_none() {
+    if crate::find::byte(b'&', input).is_none() {
         return false;
     }
     let start = out.len();
     let mut rest = input;
-    while let Some(next) = memchr::memchr(b'&', rest) {
+    while let Some(next) = crate::find::byte(b'&', rest) {
         let (plain, entity) = rest.split_at_checked(next).unwrap_or((rest, &[]));
         out.extend_from_slice(plain);
         rest = match decode(entity.get(1..).unwrap_or_default()) {

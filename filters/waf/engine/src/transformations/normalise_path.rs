@@ -14,7 +14,7 @@ pub(super) fn apply(input: &[u8], out: &mut Vec<u8>) -> bool {
 }
 
 pub(super) fn apply_win(input: &[u8], out: &mut Vec<u8>) -> bool {
-    if is_normal(input) && memchr::memchr(b'\\', input).is_none() {
+    if is_normal(input) && crate::find::byte(b'\\', input).is_none() {
         return false;
     }
     normalise(input, true, out)
@@ -45,7 +45,8 @@ fn normalise(input: &[u8], win: bool, out: &mut Vec<u8>) -> bool {
         if !is_slash(source) && !is_slash(source + 1) {
             // Bytes that no slash is beside, and that are not the last one, stay as they are.
             let rest = input.get(source..end).unwrap_or_default();
-            let slash = if win { memchr::memchr2(b'/', b'\\', rest) } else { memchr::memchr(b'/', rest) };
+            let slash =
+                if win { crate::find::either(b'/', b'\\', rest) } else { crate::find::byte(b'/', rest) };
             let plain = slash.unwrap_or(rest.len() + usize::from(!is_slash(end))).saturating_sub(1);
             out.extend_from_slice(rest.get(..plain).unwrap_or_default());
             source += plain;

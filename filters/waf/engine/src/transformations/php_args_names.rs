@@ -13,7 +13,7 @@ pub(super) fn apply(input: &[u8], out: &mut Vec<u8>) -> bool {
     let start = out.len();
     let spaces = input.iter().take_while(|&&byte| byte == b' ').count();
     let name = input.get(spaces..).unwrap_or_default();
-    let bracket = memchr::memchr(b'[', name);
+    let bracket = crate::find::byte(b'[', name);
     if bracket == Some(0) {
         return true;
     }
@@ -22,7 +22,7 @@ pub(super) fn apply(input: &[u8], out: &mut Vec<u8>) -> bool {
     let mut first = true;
     while let [b'[', index @ ..] = rest {
         let blanks = index.iter().take_while(|&&byte| is_space(byte)).count();
-        let Some(end) = memchr::memchr(b']', index) else {
+        let Some(end) = crate::find::byte(b']', index) else {
             if first {
                 out.push(b'_');
                 out.extend_from_slice(index);

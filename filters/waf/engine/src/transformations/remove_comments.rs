@@ -53,7 +53,7 @@ fn find_mark(input: &[u8]) -> Option<usize> {
 fn skip(comment: &[u8]) -> Option<&[u8]> {
     let mut rest = comment;
     loop {
-        let next = memchr::memchr2(b'*', b'-', rest)?;
+        let next = crate::find::either(b'*', b'-', rest)?;
         match rest.get(next..)? {
             [b'*', b'/', tail @ ..] | [b'-', b'-', b'>', tail @ ..] => return Some(tail),
             [_, tail @ ..] => rest = tail,

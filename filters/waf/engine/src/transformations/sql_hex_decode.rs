@@ -7,7 +7,7 @@ pub(super) fn apply(input: &[u8], out: &mut Vec<u8>) -> bool {
     let start = out.len();
     let mut rest = input;
     let mut changed = false;
-    while let Some(zero) = memchr::memchr(b'0', rest) {
+    while let Some(zero) = crate::find::byte(b'0', rest) {
         let (plain, literal) = rest.split_at_checked(zero).unwrap_or((rest, &[]));
         if let [b'0', b'x' | b'X', digits @ ..] = literal
             && let [high, low, ..] = digits

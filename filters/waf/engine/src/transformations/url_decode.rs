@@ -5,7 +5,7 @@ use super::hex;
 use super::scan::keep_if_changed;
 
 pub(super) fn apply(input: &[u8], out: &mut Vec<u8>) -> bool {
-    if memchr::memchr2(b'%', b'+', input).is_none() {
+    if crate::find::either(b'%', b'+', input).is_none() {
         return false;
     }
     let start = out.len();
@@ -17,7 +17,7 @@ pub(super) fn apply(input: &[u8], out: &mut Vec<u8>) -> bool {
 pub(crate) fn decode(input: &[u8], out: &mut Vec<u8>) -> usize {
     let mut invalid = 0;
     let mut rest = input;
-    while let Some(next) = memchr::memchr(b'%', rest) {
+    while let Some(next) = crate::find::byte(b'%', rest) {
         let (plain, escape) = rest.split_at_checked(next).unwrap_or((rest, &[]));
         add_without_plus(plain, out);
         rest = match escape {
@@ -39,7 +39,7 @@ pub(crate) fn decode(input: &[u8], out: &mut Vec<u8>) -> usize {
 
 /// Appends `plain`, in which each `+` is a space.
 pub(super) fn add_without_plus(plain: &[u8], out: &mut Vec<u8>) {
-    match memchr::memchr(b'+', plain) {
+    match crate::find::byte(b'+', plain) {
         Some(_) => out.extend(plain.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte })),
         None => out.extend_from_slice(plain),
     }

@@ -7,12 +7,12 @@ use super::scan::keep_if_changed;
 use super::url_decode::add_without_plus;
 
 pub(super) fn apply(input: &[u8], map: UnicodeMap, out: &mut Vec<u8>) -> bool {
-    if memchr::memchr2(b'%', b'+', input).is_none() {
+    if crate::find::either(b'%', b'+', input).is_none() {
         return false;
     }
     let start = out.len();
     let mut rest = input;
-    while let Some(next) = memchr::memchr(b'%', rest) {
+    while let Some(next) = crate::find::byte(b'%', rest) {
         let (plain, escape) = rest.split_at_checked(next).unwrap_or((rest, &[]));
         add_without_plus(plain, out);
         rest = match escape {
