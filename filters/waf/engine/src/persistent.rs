@@ -161,12 +161,25 @@ impl Persistent {
         create: bool,
         work: impl FnOnce(&mut Record) -> T,
     ) -> Option<T> {
-        let key = key.get(..MAX_VALUE).unwrap_or(key);
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        self.record(&mut records, collection, key, now, create).map(work)
+    }
+
+    /// Without what has expired. Apart from what is done with it, or it would be there again for each of these.
+    #[inline(never)]
+    fn record<'r>(
+        &self,
+        records: &'r mut Vec<(Name, Box<Record>)>,
+        collection: Collection,
+        key: &[u8],
+        now: Duration,
+        create: bool,
+    ) -> Option<&'r mut Record> {
+        let key = key.get(..MAX_VALUE).unwrap_or(key);
         let place = |records: &[(Name, _)]| {
             records.binary_search_by(|((known, name), _)| (*known, name.as_slice()).cmp(&(collection, key)))
         };
-        let mut found = place(&records);
+        let mut found = place(records);
         if found.is_err() {
             if !create {
                 return None;
@@ -175,7 +188,7 @@ impl Persistent {
                 let oldest = records.iter().enumerate().min_by_key(|(_, (_, record))| record.used);
                 if let Some((oldest, _)) = oldest {
                     records.remove(oldest);
-                    found = place(&records);
+                    found = place(records);
                 }
             }
         }
@@ -189,6 +202,6 @@ impl Persistent {
         }
         record.used = record.used.max(now);
         record.variables.retain(|variable| variable.expires.is_none_or(|expires| now < expires));
-        Some(work(record))
+        Some(record)
     }
 }
