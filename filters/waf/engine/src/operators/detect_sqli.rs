@@ -20,6 +20,10 @@ pub(super) fn matches(input: &[u8], captures: Option<&mut Captures>) -> bool {
     true
 }
 
+pub(super) fn forget_inputs() {
+    RECENT.with_borrow_mut(Recent::forget);
+}
+
 /// A word or a number by itself is no attack, but where it begins with `0b`.
 pub(super) fn requirement() -> Requirement {
     let others: Vec<u8> =

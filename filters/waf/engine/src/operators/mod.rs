@@ -53,6 +53,12 @@ use portcullis_xml::Dtd;
 pub use portcullis_xml::DtdError;
 use portcullis_xml::dtd::Validity;
 
+/// Forgets the inputs that operators have kept, so that how soon they answer tells nothing of what another request had.
+pub(crate) fn forget_inputs() {
+    pcre::forget_inputs();
+    detect_sqli::forget_inputs();
+}
+
 /// Where operators find the data files that they name (`@pmFromFile`, `@ipMatchFromFile`).
 pub trait Resources {
     /// The content of the file called `name`, as the rule writes it; `None` if there is no such file.

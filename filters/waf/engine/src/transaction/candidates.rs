@@ -15,6 +15,7 @@ use super::{
     collections::{Found, Member},
     put_back,
 };
+use crate::operators::forget_inputs;
 use crate::plan::{
     Bits, CheckId, Group, GroupId, NameKind, PhasePlan, Plan, Segment, SegmentSource, SourceId, Supposed,
     place_of,
@@ -90,6 +91,7 @@ impl Transaction {
     /// Starts a phase: only the rules that have to be visited anyway are marked.
     #[inline(never)]
     pub(crate) fn begin_phase(&mut self, plan: &Plan, phase: &PhasePlan) {
+        forget_inputs();
         self.as_supposed = !self.relied_removed && self.holds(plan, &phase.supposed);
         let visit = &mut self.memory.candidates.visit;
         visit.clear();

@@ -68,6 +68,11 @@ impl Recent {
         known.answer
     }
 
+    /// Forgets all inputs.
+    pub fn forget(&mut self) {
+        self.inputs.iter_mut().for_each(|known| known.text.clear());
+    }
+
     /// The kept input that begins most like this one, or that is to be replaced by it, and how many bytes they share.
     fn most_alike(&mut self, input: &[u8]) -> Option<(&mut Known, usize)> {
         let lengths = self.inputs.iter().map(|known| common(&known.text, input)).enumerate();

@@ -18,6 +18,7 @@ mod vm;
 #[cfg(test)]
 mod tests;
 
+pub(super) use recent::forget_inputs;
 pub use vm::MATCH_LIMIT;
 
 use portcullis_patterns::program::{self, Program};

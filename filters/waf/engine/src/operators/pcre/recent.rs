@@ -46,6 +46,10 @@ fn shared_by_long(of: u64, input: &[u8], least: usize) -> Option<usize> {
     })
 }
 
+pub(in crate::operators) fn forget_inputs() {
+    LAST.with_borrow_mut(|last| last.text.clear());
+}
+
 /// States of an automaton at places of the last input.
 #[derive(Debug)]
 pub(super) struct Marks<T> {

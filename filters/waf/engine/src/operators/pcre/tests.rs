@@ -1,6 +1,7 @@
 mod pcre2;
 
-use super::{Groups, LimitExceeded, Pattern, PatternErrorKind};
+use super::{Groups, LimitExceeded, Pattern, PatternErrorKind, recent};
+use crate::Waf;
 use crate::random::Random;
 
 fn groups(pattern: &str, input: &[u8]) -> Option<Vec<Option<String>>> {
@@ -256,6 +257,16 @@ fn runaway_patterns_are_given_up() {
     assert_eq!(pattern.is_match(&input), Err(LimitExceeded));
     let pattern = Pattern::new(b"(?:.|.)*x(?=y)").expect("a pattern");
     assert_eq!(pattern.is_match(&vec![b'a'; 1 << 20]), Err(LimitExceeded));
+}
+
+#[test]
+fn a_phase_knows_nothing_of_the_inputs_before_it() {
+    let waf = Waf::from_text(b"SecRuleEngine On").expect("a rule set");
+    let input = [b'a'; 64];
+    let shared = || recent::shared(7, &input, 32);
+    assert_eq!([shared(), shared()], [Some(0), Some(64)]);
+    assert_eq!(waf.transaction().process_request_headers(), None);
+    assert_eq!(shared(), Some(0));
 }
 
 #[test]

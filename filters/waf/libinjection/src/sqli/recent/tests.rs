@@ -164,3 +164,15 @@ fn a_beginning_is_folded_once() {
     }
     assert!(recent.inputs.iter().all(|known| known.places.iter().all(|places| places.len() <= MOST_PLACES)));
 }
+
+#[test]
+fn what_is_forgotten_is_folded_anew() {
+    let input = b"1/a~".repeat(100);
+    let mut recent = Recent::new();
+    let shared = |recent: &mut Recent| recent.most_alike(&input).map(|(_, shared)| shared);
+    assert_eq!(recent.sqli(&input), None);
+    assert_eq!(shared(&mut recent), Some(input.len()));
+    recent.forget();
+    assert_eq!(shared(&mut recent), Some(0));
+    assert_eq!(recent.sqli(&input), None);
+}
