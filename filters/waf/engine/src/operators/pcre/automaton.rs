@@ -245,48 +245,57 @@ impl Searcher {
             Some(0) => self.marks.forget(),
             Some(shared) => return self.is_match_alike(input, shared),
         }
-        let Self { dfa, cache, growth, .. } = self;
-        let mut state = dfa.start_state_forward(cache, &Input::new(input)).map_err(|_| LimitExceeded)?;
-        if state.is_dead() {
-            return Ok(false);
-        }
-        for byte in input {
-            state = match dfa.next_state_untagged(cache, state, *byte) {
-                next if !next.is_tagged() => next,
-                next => match go_on(dfa, cache, (state, *byte), next, growth)? {
-                    Go::On(state) => state,
-                    Go::End(matches) => return Ok(matches),
-                },
-            };
-        }
-        let last = dfa.next_eoi_state(cache, state).map_err(|_| LimitExceeded)?;
-        Ok(last.is_match())
+        let state = self.start_state(input)?;
+        self.is_match_from(state, input)
     }
 
     #[inline(never)]
     fn is_match_alike(&mut self, input: &[u8], shared: usize) -> Result<bool, LimitExceeded> {
-        let Self { dfa, cache, marks, growth, .. } = self;
-        let (start, mut state) = match marks.last(shared, cache.clear_count()) {
+        let (mut from, mut state) = match self.marks.last(shared, self.cache.clear_count()) {
             Some(known) => *known,
-            None => (0, dfa.start_state_forward(cache, &Input::new(input)).map_err(|_| LimitExceeded)?),
+            None => (0, self.start_state(input)?),
         };
-        if state.is_dead() {
-            return Ok(false);
-        }
-        for (at, byte) in input.iter().enumerate().skip(start) {
-            if at == shared && at > start {
-                marks.push(at, state, cache.clear_count());
+        if shared < input.len() && from < shared {
+            match self.run(state, input.get(from..shared).unwrap_or_default())? {
+                Go::On(reached) => state = reached,
+                Go::End(matches) => return Ok(matches),
             }
+            self.marks.push(shared, state, self.cache.clear_count());
+            from = shared;
+        }
+        self.is_match_from(state, input.get(from..).unwrap_or_default())
+    }
+
+    fn start_state(&mut self, input: &[u8]) -> Result<LazyStateID, LimitExceeded> {
+        self.dfa.start_state_forward(&mut self.cache, &Input::new(input)).map_err(|_| LimitExceeded)
+    }
+
+    /// Whether there is a match in what is left of an input.
+    fn is_match_from(&mut self, state: LazyStateID, rest: &[u8]) -> Result<bool, LimitExceeded> {
+        match self.run(state, rest)? {
+            Go::On(last) => {
+                let end = self.dfa.next_eoi_state(&mut self.cache, last).map_err(|_| LimitExceeded)?;
+                Ok(end.is_match())
+            }
+            Go::End(matches) => Ok(matches),
+        }
+    }
+
+    fn run(&mut self, mut state: LazyStateID, bytes: &[u8]) -> Result<Go, LimitExceeded> {
+        let Self { dfa, cache, growth, .. } = self;
+        if state.is_dead() {
+            return Ok(Go::End(false));
+        }
+        for byte in bytes {
             state = match dfa.next_state_untagged(cache, state, *byte) {
                 next if !next.is_tagged() => next,
                 next => match go_on(dfa, cache, (state, *byte), next, growth)? {
                     Go::On(state) => state,
-                    Go::End(matches) => return Ok(matches),
+                    end => return Ok(end),
                 },
             };
         }
-        let last = dfa.next_eoi_state(cache, state).map_err(|_| LimitExceeded)?;
-        Ok(last.is_match())
+        Ok(Go::On(state))
     }
 
     /// Where the match ends that a search finds. A lazy DFA that may clear its cache as often as it likes does not fail.
