@@ -1,6 +1,7 @@
 //! Collections of what a configuration holds, with little code: V8 compiles all of it before the first request. And the hash
-//! function of tables in memory.
+//! function of tables in memory, and comparing what is in them.
 
+pub mod beginnings;
 mod hash;
 
 use std::collections::BinaryHeap;

@@ -1,5 +1,5 @@
 //! Where bytes are in a text. A call of `memchr` is inlined with all that it does, 400 bytes of code for each of some thirty
-//! places; loops that look for a byte again and again still have it so.
+//! places; what goes through all the places of a byte, and the searches of the scan, still have it so.
 
 /// The first place of `byte`.
 #[inline(never)]

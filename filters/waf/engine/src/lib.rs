@@ -6,7 +6,6 @@
 //! The semantics are ModSecurity v3's; where they differ, the item says so.
 
 mod actions;
-mod beginnings;
 pub mod body;
 mod compile;
 mod error;

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard};
 use portcullis_seclang::ast::VariableName;
 
 use super::CheckId;
-use crate::beginnings::are_same;
+use portcullis_collections::beginnings::are_same;
 use portcullis_collections::hash;
 
 /// How many members are kept, and how long each may be, name and value together, in bytes. With what is known of them, these take

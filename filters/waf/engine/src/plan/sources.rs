@@ -3,8 +3,8 @@
 use portcullis_seclang::ast::VariableName;
 
 use super::{TxNames, TxSlot};
-use crate::beginnings::are_same;
 use crate::operators::{ByteSet, Operator, OperatorError, Requirement, byte_frequency};
+use portcullis_collections::beginnings::are_same;
 
 /// An index into [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

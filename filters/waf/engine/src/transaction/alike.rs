@@ -7,9 +7,9 @@
 
 use std::ops::Range;
 
-use crate::beginnings::common;
 use crate::plan::{Prefilter, Profile, Scope, Seen};
 use crate::transformations::Transformation;
+use portcullis_collections::beginnings::common;
 
 /// What is known of long values.
 #[derive(Debug, Default)]

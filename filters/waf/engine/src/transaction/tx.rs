@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::values::MaybeValue;
 use super::{ValueId, Values};
 use crate::plan::{ConstantId, Constants, Plan, TxSlot};
+use portcullis_collections::beginnings::are_same;
 use portcullis_collections::hash;
 
 /// TX variables: those that the rules name, by number, and those whose names macros make.
@@ -174,7 +175,7 @@ impl TxVariables {
         if !self.named.is_empty() {
             let mut next = self.last_of.get(kind(hash)).map_or(0, |last| *last as usize);
             while let Some(known) = next.checked_sub(1).and_then(|index| self.named.get(index)) {
-                if known.hash == hash && crate::beginnings::are_same(values.bytes(known.lower), &lower) {
+                if known.hash == hash && are_same(values.bytes(known.lower), &lower) {
                     return Place::Named(next - 1);
                 }
                 next = known.before as usize;

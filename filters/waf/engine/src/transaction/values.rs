@@ -9,6 +9,7 @@ use super::{Work, decimal, put_back};
 use crate::plan::{Chain, CheckId, Hit, Prefilter, Profile, Scanned, Scope, Settled, Step};
 use crate::profile::measure;
 use interned::Interned;
+use portcullis_collections::beginnings::are_same;
 use portcullis_collections::hash;
 
 /// A value of the current transaction.
@@ -222,8 +223,7 @@ impl Values {
         }
         self.interned.make_room();
         let hash = (hash(bytes) >> 32) as u32;
-        match self.interned.find(hash, |known| crate::beginnings::are_same(self.bytes(ValueId(known)), bytes))
-        {
+        match self.interned.find(hash, |known| are_same(self.bytes(ValueId(known)), bytes)) {
             Ok(known) => ValueId(known),
             Err(place) => {
                 let id = self.push_here(bytes);

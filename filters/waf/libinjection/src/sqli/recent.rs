@@ -3,6 +3,8 @@
 //! JSON spells a long key out in the name of each value under it, and a rule is asked about these names, and what it makes of them,
 //! one after the other. How far a beginning is folded depends on it alone, and on a few bytes behind it.
 
+use portcullis_collections::beginnings::common;
+
 use super::fold::{Folded, Place};
 use super::tokenizer::{Dialect, Quote, Tokenizer};
 use super::{Fingerprint, in_any_context, is_plain};
@@ -60,10 +62,7 @@ impl Recent {
         if shared < input.len() || shared < known.text.len() {
             known.keep(input, shared);
             let places = &mut known.places;
-            known.answer = match shared {
-                0 => in_any_context(input, &mut Folded::new),
-                _ => in_any_context(input, &mut |source| fold(source, shared, places)),
-            };
+            known.answer = in_any_context(input, &mut |source| fold(source, shared, places));
         }
         known.answer
     }
@@ -138,14 +137,6 @@ fn context(source: &Tokenizer<'_>) -> usize {
         (Quote::Single, Dialect::MySql) => 3,
         (Quote::Double, _) => 4,
     }
-}
-
-/// How many bytes two inputs begin with that are the same.
-fn common(one: &[u8], other: &[u8]) -> usize {
-    let ((ones, _), (others, _)) = (one.as_chunks::<16>(), other.as_chunks::<16>());
-    let same = ones.iter().zip(others).take_while(|(one, other)| one == other).count() * 16;
-    let rest = one.get(same..).unwrap_or(b"").iter().zip(other.get(same..).unwrap_or(b""));
-    same + rest.take_while(|(one, other)| one == other).count()
 }
 
 #[cfg(test)]

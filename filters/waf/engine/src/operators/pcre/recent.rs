@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 
-use crate::beginnings::common;
+use portcullis_collections::beginnings::common;
 
 /// Inputs of more bytes are not kept: memory.
 const LONGEST: usize = 64 << 10;

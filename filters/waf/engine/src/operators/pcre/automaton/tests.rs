@@ -2,7 +2,7 @@
 
 use super::super::vm::Backtrack;
 use super::*;
-use crate::beginnings::common;
+use portcullis_collections::beginnings::common;
 
 /// Cut wherever they can be, these say what they say as a whole.
 const PATTERNS: [&str; 9] = [

@@ -1,7 +1,9 @@
-//! Comparing values.
+//! Comparing values. Inlined, as this crate is compiled for size and those who compare are not.
 
 /// How many bytes two values begin with that are the same.
-pub(crate) fn common(one: &[u8], other: &[u8]) -> usize {
+#[inline]
+#[must_use]
+pub fn common(one: &[u8], other: &[u8]) -> usize {
     let ((ones, _), (others, _)) = (one.as_chunks::<16>(), other.as_chunks::<16>());
     let same = ones.iter().zip(others).take_while(|(one, other)| one == other).count() * 16;
     let rest = one.get(same..).unwrap_or(b"").iter().zip(other.get(same..).unwrap_or(b""));
@@ -10,7 +12,8 @@ pub(crate) fn common(one: &[u8], other: &[u8]) -> usize {
 
 /// Whether two values are the same, eight bytes at a time. `==` calls `memcmp`, which in the module goes byte by byte.
 #[inline]
-pub(crate) fn are_same(one: &[u8], other: &[u8]) -> bool {
+#[must_use]
+pub fn are_same(one: &[u8], other: &[u8]) -> bool {
     let same_eight =
         |(one, other): (&[u8; 8], &[u8; 8])| u64::from_ne_bytes(*one) == u64::from_ne_bytes(*other);
     let ((ones, one_rest), (others, other_rest)) = (one.as_chunks(), other.as_chunks());
