@@ -14,6 +14,8 @@ mod multipart;
 
 use std::ops::ControlFlow;
 
+use portcullis_collections::find::is_space;
+
 pub use error::{BodyError, DispositionError};
 pub use multipart::{
     File, MultipartFlags, MultipartNote, MultipartSink, UnmatchedBoundary, offset_in, parse as multipart,
@@ -102,11 +104,4 @@ fn stopped(flow: ControlFlow<()>) -> Result<(), BodyError> {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(BodyError::Stopped),
     }
-}
-
-/// C's `isspace` in the "C" locale: space, `\t`, `\n`, vertical tab, form feed, `\r`.
-#[inline]
-#[must_use]
-pub const fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t'..=b'\r')
 }

@@ -2,6 +2,7 @@
 //! function of tables in memory, and comparing what is in them.
 
 pub mod beginnings;
+pub mod find;
 mod hash;
 
 use std::collections::BinaryHeap;

@@ -9,7 +9,6 @@ mod actions;
 pub mod body;
 mod compile;
 mod error;
-mod find;
 mod intervention;
 mod matched;
 pub mod operators;
@@ -24,7 +23,6 @@ mod profile;
 mod random;
 pub mod support;
 mod transaction;
-pub mod transformations;
 mod waf;
 
 pub use actions::Sanitised;
@@ -32,6 +30,8 @@ pub use error::{CompileError, CompileErrorKind};
 pub use intervention::{Cause, Intervention, InterventionKind};
 pub use matched::{MatchedRule, write_escaped};
 pub use options::{Limits, Options};
+use portcullis_collections::find;
+pub use portcullis_transformations as transformations;
 pub use transaction::{
     BodyAccess, Connection, DebugSink, FiredRule, Scratch, Transaction, UploadedFile, Work,
 };

@@ -1,5 +1,5 @@
 use super::{NAMES, Transformation, UnicodeMap};
-use crate::random::Random;
+use suites::Random;
 
 fn apply(name: &str, input: &[u8]) -> (bool, Vec<u8>) {
     let transformation = Transformation::by_name(name.as_bytes()).expect(name);

@@ -1,6 +1,6 @@
 //! The scans that decide whether a value stays as it is, and the common tails of the transformations.
 
-pub(crate) use portcullis_bodies::is_space;
+pub use portcullis_collections::find::is_space;
 
 /// Whether `wanted` holds for any byte. Tests blocks without branches in between, which the compiler turns into SIMD.
 pub(super) fn any(input: &[u8], wanted: impl Fn(u8) -> bool) -> bool {

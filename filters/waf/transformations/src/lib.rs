@@ -5,6 +5,8 @@
 //!
 //! Every transformation first scans for a byte that it could act on. Ordinary values have none, so most calls return
 //! `false` without a copy and the caller keeps using the value that it has.
+//!
+//! A crate of its own because these are loops over bytes: it is compiled for speed, the engine for size.
 
 mod base64_decode;
 mod base64_decode_ext;
@@ -44,6 +46,7 @@ mod utf8_to_unicode;
 #[cfg(test)]
 mod tests;
 
+use portcullis_collections::find;
 pub use unicode_map::UnicodeMap;
 
 /// One transformation, as named by the action `t:`.
@@ -205,8 +208,8 @@ impl Transformation {
     }
 }
 
-pub(crate) use scan::is_space;
-pub(crate) use url_decode::decode as url_decode;
+pub use scan::is_space;
+pub use url_decode::decode as url_decode;
 
 static NAMES: &[(&str, Transformation)] = &[
     ("base64Decode", Transformation::Base64Decode),

@@ -9,7 +9,8 @@ const BACK: usize = 32;
 impl Transformation {
     /// A place of at most `at` at which any value that has the first `at` bytes of `input` can be cut in two: what is made of it is what
     /// is made of the one part and then of the other. `None` if none is known.
-    pub(crate) fn restart(self, input: &[u8], at: usize) -> Option<usize> {
+    #[must_use]
+    pub fn restart(self, input: &[u8], at: usize) -> Option<usize> {
         let known = input.get(..at)?;
         let can_cut: fn(&[u8], &[u8]) -> bool = match self {
             Self::Lowercase

@@ -14,7 +14,7 @@ pub(super) fn apply(input: &[u8], out: &mut Vec<u8>) -> bool {
 }
 
 /// Appends the decoded `input` and returns how many `%` started no valid escape.
-pub(crate) fn decode(input: &[u8], out: &mut Vec<u8>) -> usize {
+pub fn decode(input: &[u8], out: &mut Vec<u8>) -> usize {
     let mut invalid = 0;
     let mut rest = input;
     while let Some(next) = crate::find::byte(b'%', rest) {
