@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-const CORES: [&str; 15] = [
+const CORES: [&str; 16] = [
     "portcullis-trace",
     "portcullis-bodies",
     "portcullis-collections",
@@ -13,6 +13,7 @@ const CORES: [&str; 15] = [
     "portcullis-seclang",
     "portcullis-engine",
     "portcullis-libinjection",
+    "portcullis-scan",
     "portcullis-transformations",
     "portcullis-canary-core",
     "portcullis-affinity-core",

@@ -2,9 +2,14 @@
 
 mod effects;
 
+use portcullis_scan::summary::{
+    ALL_PAIRS, ALWAYS, AMPERSAND, BACKSLASH, BASE64, BLANK, BLANK_BEFORE, BLANK_END, BLANKS, COMMAND,
+    COMMENT, COMMENT_END, DASHES, DOT_END, HASH, HEX, HIGH, LOWER, NUL, ODD_BLANK, PATH, PERCENT, PLUS,
+    UPPER,
+};
 use portcullis_seclang::ast;
 
-use crate::transformations::{Transformation, UnicodeMap, is_space};
+use crate::transformations::{Transformation, UnicodeMap};
 
 /// An index into [`Chains`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,7 +46,7 @@ impl Chain {
 
     /// Whether a step changes nothing unless a pair of bytes occurs.
     pub(crate) fn waits_for_pairs(&self) -> bool {
-        self.triggers & of_pairs(0x7f) != 0
+        self.triggers & ALL_PAIRS != 0
     }
 
     /// The steps that a scan takes notice of.
@@ -113,53 +118,6 @@ impl Chains {
     }
 }
 
-/// Set in every summary, and the trigger of a transformation that may change any value.
-pub(crate) const ALWAYS: u32 = 1;
-pub(super) const UPPER: u32 = 1 << 1;
-const LOWER: u32 = 1 << 2;
-const PERCENT: u32 = 1 << 3;
-const PLUS: u32 = 1 << 4;
-const AMPERSAND: u32 = 1 << 5;
-const BACKSLASH: u32 = 1 << 6;
-const NUL: u32 = 1 << 7;
-/// Space, `\t`, `\n`, `\v`, `\f`, `\r`, and 0xa0, which ModSecurity takes for white space.
-const BLANK: u32 = 1 << 8;
-const HASH: u32 = 1 << 12;
-/// 0x80 and above.
-const HIGH: u32 = 1 << 14;
-/// `"`, `'`, `^`, `,`, `;`
-const COMMAND: u32 = 1 << 15;
-/// `\n`
-pub(super) const NEWLINE: u32 = 1 << 17;
-/// White space other than a space.
-const ODD_BLANK: u32 = 1 << 18;
-/// Two bytes of white space together.
-const BLANKS: u32 = 1 << 19;
-/// White space before `/` or `(`.
-const BLANK_BEFORE: u32 = 1 << 20;
-/// `/*`
-const COMMENT: u32 = 1 << 21;
-/// `*/`
-const COMMENT_END: u32 = 1 << 22;
-/// `--`
-const DASHES: u32 = 1 << 23;
-/// `//` or `./`
-const PATH: u32 = 1 << 24;
-/// `0x`
-const HEX: u32 = 1 << 25;
-/// `.` at the end.
-const DOT_END: u32 = 1 << 26;
-/// What no Base64 holds, except after a NUL.
-const NOT_BASE64: u32 = 1 << 27;
-/// Nothing of that kind, or a NUL.
-const BASE64: u32 = 1 << 28;
-/// White space at one of the ends.
-const BLANK_END: u32 = 1 << 29;
-
-/// Those of pairs are the seven bits from here on.
-const PAIRS_FROM: u32 = 19;
-const _: () = assert!(BLANKS == 1 << PAIRS_FROM && HEX == BLANKS << 6);
-
 /// The classes of bytes and pairs without which a transformation changes nothing.
 ///
 /// A class too many costs time; one too few would be a bypass, which `triggers_are_sound` looks for.
@@ -206,83 +164,6 @@ fn is_rare(name: ast::Transformation) -> bool {
             | T::HexDecode
             | T::SqlHexDecode
     )
-}
-
-/// What a byte tells of the values that it stands in, as bits of a summary.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Triggers {
-    pub(super) alone: u32,
-    /// The pairs that it is the first byte of, and those that it is the second of.
-    pub(super) first: u32,
-    pub(super) second: u32,
-}
-
-/// For each byte the pairs that it is the first of, and those that it is the second of; see [`of_pairs`].
-pub(super) struct Pairs {
-    pub(super) first: [u8; 256],
-    pub(super) second: [u8; 256],
-}
-
-pub(super) static PAIRS: Pairs = {
-    let mut pairs = Pairs { first: [0; 256], second: [0; 256] };
-    let mut byte = 0;
-    #[expect(clippy::indexing_slicing, reason = "when it is compiled")]
-    while byte < 256 {
-        let Triggers { first, second, .. } = Triggers::of(byte as u8);
-        (pairs.first[byte], pairs.second[byte]) = ((first >> PAIRS_FROM) as u8, (second >> PAIRS_FROM) as u8);
-        byte += 1;
-    }
-    pairs
-};
-
-/// The bits of a summary for pairs that [`PAIRS`] tells of.
-pub(super) fn of_pairs(pairs: u8) -> u32 {
-    u32::from(pairs) << PAIRS_FROM
-}
-
-impl Triggers {
-    pub(super) const fn of(byte: u8) -> Self {
-        let (alone, first, second) = match byte {
-            b'x' => (LOWER, 0, HEX),
-            b'X' => (UPPER, 0, HEX),
-            b'0' => (0, HEX, 0),
-            b'A'..=b'Z' => (UPPER, 0, 0),
-            b'a'..=b'z' => (LOWER, 0, 0),
-            b'%' => (PERCENT, 0, 0),
-            b'+' => (PLUS, 0, 0),
-            b'&' => (AMPERSAND, 0, 0),
-            b'\\' => (BACKSLASH, 0, 0),
-            0 => (NUL, 0, 0),
-            b' ' => (BLANK, BLANKS | BLANK_BEFORE, BLANKS),
-            b'\n' => (BLANK | ODD_BLANK | NEWLINE, BLANKS | BLANK_BEFORE, BLANKS),
-            b'\t' | 0x0b | 0x0c | b'\r' => (BLANK | ODD_BLANK, BLANKS | BLANK_BEFORE, BLANKS),
-            0xa0 => (BLANK | HIGH, 0, 0),
-            b'/' => (0, COMMENT | PATH, BLANK_BEFORE | COMMENT_END | PATH),
-            b'.' => (0, PATH, 0),
-            b'(' => (0, 0, BLANK_BEFORE),
-            b'*' => (0, COMMENT_END, COMMENT),
-            b'-' => (0, DASHES, DASHES),
-            b'#' => (HASH, 0, 0),
-            b'"' | b'\'' | b'^' | b',' | b';' => (COMMAND, 0, 0),
-            0x80.. => (HIGH, 0, 0),
-            _ => (0, 0, 0),
-        };
-        let is_base64 =
-            byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b' ' | b'\r' | b'\n');
-        let alone = if is_base64 { alone } else { alone | NOT_BASE64 };
-        Triggers { alone, first, second }
-    }
-}
-
-/// What the ends of a value tell, and the whole of it, of which `summary` is known.
-#[inline]
-pub(super) fn of_whole(bytes: &[u8], summary: u32) -> u32 {
-    let blank = |byte: Option<&u8>| byte.is_some_and(|byte| is_space(*byte));
-    let blank = blank(bytes.first()) || blank(bytes.last());
-    let dot = bytes.last() == Some(&b'.');
-    let base64 = summary & NOT_BASE64 == 0 || summary & NUL != 0;
-    let bit = |on, bit| if on { bit } else { 0 };
-    bit(blank, BLANK_END) | bit(dot, DOT_END) | bit(base64, BASE64)
 }
 
 #[cfg(test)]

@@ -5,9 +5,7 @@ mod client;
 mod constants;
 mod idle;
 mod listed;
-mod literals;
 mod names;
-mod prefilter;
 mod prepared;
 pub(crate) mod preset;
 mod quick;
@@ -15,6 +13,7 @@ mod reach;
 mod recall;
 mod recurring;
 mod rule;
+mod scope;
 mod segments;
 mod sources;
 mod text;
@@ -36,7 +35,7 @@ pub(crate) use client::ClientUse;
 pub(crate) use constants::{ConstantId, Constants};
 pub(crate) use listed::Listed;
 pub(crate) use names::{NameKind, NameKinds};
-pub(crate) use prefilter::{
+pub(crate) use portcullis_scan::{
     CheckId, Hit, Prefilter, PrefilterBuilder, Profile, Scanned, Scope, Scopes, Seen, Settled,
 };
 pub(crate) use prepared::Prepared;
@@ -48,6 +47,7 @@ pub(crate) use recurring::{Recurrence, SourceUse, recurs};
 pub(crate) use rule::{
     Condition, Disruptive, Group, GroupId, KnownOperator, Link, Meta, Operation, Rule, RuleId, Target,
 };
+pub(crate) use scope::scope_of;
 pub(crate) use segments::{Bits, Guards, Segment, SegmentSource, place_of};
 pub(crate) use sources::{Select, Source, SourceId, Sources, is_fixed_xpath};
 pub(crate) use text::{KeyName, Part, Text, TxNames, TxSlot};
@@ -183,7 +183,7 @@ impl Plan {
             }
         }
         self.find_listed();
-        self.recurrence = Recurrence::number(&mut self.rules, &open, &self.sources, builder.len());
+        self.recurrence = Recurrence::number(&mut self.rules, &open, &self.sources, builder.check_count());
         self.prefilter = builder.build()?;
         self.prefilter.paired = self.paired_scopes();
         self.group_checks = self.checks_of_groups();
@@ -204,7 +204,7 @@ impl Plan {
                 match self.sources.get(target.source).map(|source| source.variable) {
                     // These are values of others.
                     None | Some(V::MatchedVar | V::MatchedVars) => return Scopes::ALL,
-                    Some(variable) => scopes.insert(Scope::of(variable)),
+                    Some(variable) => scopes.insert(scope_of(variable)),
                 }
             }
         }
@@ -302,3 +302,6 @@ pub(crate) enum Entry {
     /// `SecMarker`. It is a place to skip to, and counts for `skip`.
     Marker,
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use portcullis_seclang::ast::{AllowScope, OperatorName, Phase, Severity, Variabl
 
 use super::{
     ChainId, Chains, CheckId, KeyName, Listed, Part, Quick, Quiet, Scope, Scopes, SourceId, Sources, Text,
-    TxNames, TxSlot,
+    TxNames, TxSlot, scope_of,
 };
 use crate::actions::Action;
 use crate::operators::Operator;
@@ -191,7 +191,7 @@ impl Condition {
         let rarely = chains.get(self.chain).steps.iter().any(|step| step.is_rare);
         for target in self.targets.iter().filter(|target| target.group.is_some()) {
             let Some(source) = sources.get(target.source) else { continue };
-            let scope = Scope::of(source.variable);
+            let scope = scope_of(source.variable);
             scopes.insert(scope);
             if rarely && scope != Scope::Response {
                 scopes.insert(Scope::Derived);

@@ -4,7 +4,7 @@ use portcullis_seclang::ast::{Collection, VariableName};
 
 use super::known::KnownId;
 use super::{Memory, Place, Transaction, ValueId, debug};
-use crate::plan::{KeyName, Plan, Scope, Text};
+use crate::plan::{KeyName, Plan, Scope, Text, scope_of};
 
 /// A member of a variable. A variable that is no collection has one, with an empty key.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +45,7 @@ impl Transaction {
         if let Some(members) = self.memory.members.get_mut(variable as usize) {
             members.push(Member { key, value, known: KnownId::UNSEEN });
         }
-        let scope = Scope::of(variable);
+        let scope = scope_of(variable);
         if scope != Scope::Request {
             self.memory.values.set_scope(value, scope);
         }
@@ -57,7 +57,7 @@ impl Transaction {
             members.clear();
             members.push(Member { key: ValueId::EMPTY, value, known: KnownId::UNSEEN });
         }
-        let scope = Scope::of(variable);
+        let scope = scope_of(variable);
         if scope != Scope::Request {
             self.memory.values.set_scope(value, scope);
         }

@@ -400,7 +400,7 @@ impl Values {
             && let Some(scope) = self.values.get(id.0 as usize).map(|value| value.scope)
             && let Some(to) = self.values.get_mut(to.0 as usize)
         {
-            to.scope = scope.after(step);
+            to.scope = step.scope_after(scope);
             to.lineage = lineage;
         }
         put_back(&mut self.buffer, buffer);

@@ -2,9 +2,10 @@
 
 use portcullis_seclang::ast;
 
-use super::{ALWAYS, Step};
-use super::{
-    AMPERSAND, BACKSLASH, BASE64, BLANK, BLANK_END, BLANKS, HIGH, LOWER, NUL, ODD_BLANK, PERCENT, PLUS, UPPER,
+use super::Step;
+use portcullis_scan::summary::{
+    ALWAYS, AMPERSAND, BACKSLASH, BASE64, BLANK, BLANK_END, BLANKS, HIGH, LOWER, NUL, ODD_BLANK, PERCENT,
+    PLUS, UPPER,
 };
 
 /// A step that can write bytes which a value does not have.

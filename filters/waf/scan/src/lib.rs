@@ -4,36 +4,41 @@
 //! some class, or both. All literals of a rule set are in one index, all classes in one table. A value is scanned
 //! once, whatever the number of rules that look at it, and the result is a set of *checks*: the operators that have to
 //! be asked.
+//!
+//! A crate of its own because these are loops over bytes: it is compiled for speed, the engine for size.
 
 mod builder;
+mod literals;
 mod probe;
 mod scan;
 mod settled;
+pub mod summary;
 
 use std::ops::Range;
 
-use portcullis_seclang::ast::VariableName;
-
-use super::chains::{ALWAYS, NEWLINE, PAIRS, Step, Triggers, of_pairs, of_whole};
-use super::literals::{Few, Literals};
-pub(crate) use builder::PrefilterBuilder;
+pub use builder::PrefilterBuilder;
 use builder::bytes_of;
+use literals::{Few, Literals};
 use probe::Probe;
-pub(crate) use scan::Scanned;
-pub(crate) use settled::Settled;
+pub use scan::Scanned;
+pub use settled::Settled;
+use summary::{ALWAYS, NEWLINE, PAIRS, Triggers, of_pairs, of_whole};
 
 /// The bit of an operator in the result of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct CheckId(pub(crate) u16);
+pub struct CheckId(pub u16);
 
 impl CheckId {
     /// Whether the bit is set.
-    pub(crate) fn is_in(self, words: &[u64]) -> bool {
+    #[inline]
+    #[must_use]
+    pub fn is_in(self, words: &[u64]) -> bool {
         words.get(usize::from(self.0) / 64).is_some_and(|word| word >> (self.0 % 64) & 1 == 1)
     }
 
     /// Clears the bit.
-    pub(crate) fn take_from(self, words: &mut [u64]) {
+    #[inline]
+    pub fn take_from(self, words: &mut [u64]) {
         if let Some(word) = words.get_mut(usize::from(self.0) / 64) {
             *word &= !(1 << (self.0 % 64));
         }
@@ -42,7 +47,7 @@ impl CheckId {
 
 /// The compiled scan.
 #[derive(Debug)]
-pub(crate) struct Prefilter {
+pub struct Prefilter {
     /// Words in a result.
     words: usize,
     /// For each [`Scope`] the literals of the operators that look at such values. Empty where there is no scan: bitmaps without a
@@ -64,7 +69,7 @@ pub(crate) struct Prefilter {
     conditional: Vec<u64>,
     conditions: Vec<Conditions>,
     /// Those whose values are looked at for pairs of bytes; of others no transformation waits for one.
-    pub(super) paired: Scopes,
+    pub paired: Scopes,
     /// By check, in order: for those that look at what rare transformations make of values.
     probes: Vec<(u16, Probe)>,
 }
@@ -82,24 +87,25 @@ struct Filed {
 
 /// Values that are searched for the same literals. Which one a value has is known when it is made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Scope {
+pub enum Scope {
+    /// Any other value.
     #[default]
     Request,
     /// Of the response. Lists of error messages are most of the literals of the Core Rule Set.
     Response,
     /// `REQUEST_BODY`. It is as long as all arguments together, and few rules look at it.
     Body,
-    /// What a transformation that few rules have has made of one of the request; see [`Step::is_rare`](super::Step).
+    /// What a transformation that few rules have has made of one of the request.
     Derived,
 }
 
 /// Those that the values of an operator have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Scopes(u8);
+pub struct Scopes(u8);
 
 /// Where a literal is.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Hit {
+pub struct Hit {
     literal: u32,
     start: u32,
     end: u32,
@@ -107,7 +113,7 @@ pub(crate) struct Hit {
 
 impl Hit {
     /// The most in a value that is worth it to go through them for its parts.
-    pub(crate) const MOST: usize = 64;
+    pub const MOST: usize = 64;
 }
 
 /// What one look at a byte tells.
@@ -132,16 +138,16 @@ struct Conditions {
 
 /// What all bytes of a value together tell, found in one pass.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Profile {
+pub struct Profile {
     /// The classes of [`Prefilter`] that occur.
     classes: u128,
     /// The classes of bytes and pairs that transformations ask for; see [`Triggers`].
-    pub(crate) summary: u32,
+    pub summary: u32,
 }
 
 /// What the bytes so far tell.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen {
+pub struct Seen {
     classes: u128,
     summary: u32,
     /// The pairs that the last byte is the first of.
@@ -156,7 +162,9 @@ impl Default for Seen {
 
 impl Seen {
     /// The same as numbers.
-    pub(crate) fn words(self) -> [u64; 3] {
+    #[inline]
+    #[must_use]
+    pub fn words(self) -> [u64; 3] {
         [
             self.classes as u64,
             (self.classes >> 64) as u64,
@@ -165,7 +173,9 @@ impl Seen {
     }
 
     /// What [`Seen::words`] says.
-    pub(crate) fn of(words: &[u64]) -> Self {
+    #[inline]
+    #[must_use]
+    pub fn of(words: &[u64]) -> Self {
         let [low, high, bits] = words else { return Seen::default() };
         let classes = u128::from(*high) << 64 | u128::from(*low);
         Seen { classes, summary: (bits >> 32) as u32, before: *bits as u32 }
@@ -173,7 +183,7 @@ impl Seen {
 
     /// That of the whole value.
     #[inline]
-    pub(crate) fn profile(self, bytes: &[u8]) -> Profile {
+    pub fn profile(self, bytes: &[u8]) -> Profile {
         Profile { classes: self.classes, summary: self.summary | of_whole(bytes, self.summary) }
     }
 }
@@ -201,12 +211,14 @@ impl Default for Prefilter {
 
 impl Prefilter {
     /// The number of words in a result.
-    pub(crate) fn words(&self) -> usize {
+    #[inline]
+    #[must_use]
+    pub fn words(&self) -> usize {
         self.words
     }
 
     /// Looks at every byte of a value of `scope` once.
-    pub(crate) fn profile(&self, bytes: &[u8], scope: Scope) -> Profile {
+    pub fn profile(&self, bytes: &[u8], scope: Scope) -> Profile {
         let seen = match (bytes.len() < LONG, self.paired.contain(scope)) {
             (true, _) => self.look(Seen::default(), bytes),
             (false, true) => self.look_at_long::<true>(bytes),
@@ -217,7 +229,7 @@ impl Prefilter {
 
     /// Looks at every byte of what follows what was seen.
     #[inline]
-    pub(crate) fn look(&self, seen: Seen, bytes: &[u8]) -> Seen {
+    pub fn look(&self, seen: Seen, bytes: &[u8]) -> Seen {
         let Seen { mut classes, mut summary, mut before } = seen;
         for byte in bytes {
             let Some(info) = self.bytes.get(usize::from(*byte)) else { continue };
@@ -258,7 +270,7 @@ impl Prefilter {
     /// Adds to `words` the checks that literals of `bytes` fulfil, and where these are to `hits`, with `start` added and no more than one
     /// too many. Literals that end before `from` are left out. Without `hits`: where a longer text that begins like this one has to be
     /// searched from.
-    pub(crate) fn find_literals(
+    pub fn find_literals(
         &self,
         (bytes, start): (&[u8], usize),
         from: usize,
@@ -284,7 +296,7 @@ impl Prefilter {
     ///
     /// [`Chain::longest`]: super::Chain::longest
     #[inline]
-    pub(crate) fn can_fulfil(
+    pub fn can_fulfil(
         &self,
         checks: &[CheckId],
         profile: Profile,
@@ -310,12 +322,12 @@ impl Prefilter {
 
     /// Whether [`Prefilter::probe`] can tell about a check and a form of a value of so many bytes, and takes less than a scan.
     #[inline]
-    pub(crate) fn has_probe(&self, check: CheckId, len: usize) -> bool {
+    pub fn has_probe(&self, check: CheckId, len: usize) -> bool {
         self.find_probe(check).is_some_and(|probe| len >= probe.shortest())
     }
 
     /// Whether a value without a profile may fulfil a check, by its length and the literals of that check alone. `None`: not known.
-    pub(crate) fn probe(&self, check: CheckId, bytes: &[u8]) -> Option<bool> {
+    pub fn probe(&self, check: CheckId, bytes: &[u8]) -> Option<bool> {
         let Conditions { min_length, .. } = self.conditions.get(usize::from(check.0))?;
         if bytes.len() < *min_length as usize {
             return Some(false);
@@ -330,7 +342,7 @@ impl Prefilter {
     }
 
     /// Bytes of memory.
-    pub(crate) fn memory(&self) -> usize {
+    pub fn memory(&self) -> usize {
         self.scopes.iter().map(Filed::memory).sum::<usize>()
             + self.fulfils.len() * size_of::<(u16, u64)>()
             + self.conditions.len() * size_of::<Conditions>()
@@ -338,7 +350,7 @@ impl Prefilter {
     }
 
     /// The number of literals that it looks for.
-    pub(crate) fn literal_count(&self) -> usize {
+    pub fn literal_count(&self) -> usize {
         self.scopes.iter().map(|filed| filed.ends.len()).sum()
     }
 }
@@ -387,39 +399,18 @@ impl Filed {
     }
 }
 
-impl Scope {
-    /// That of the values of a variable.
-    pub(crate) fn of(variable: VariableName) -> Self {
-        use VariableName as V;
-        match variable {
-            V::RequestBody => Scope::Body,
-            V::ResponseBody
-            | V::ResponseContentLength
-            | V::ResponseContentType
-            | V::ResponseHeaders
-            | V::ResponseHeadersNames
-            | V::ResponseProtocol
-            | V::ResponseStatus
-            | V::Status
-            | V::StatusLine => Scope::Response,
-            _ => Scope::Request,
-        }
-    }
-
-    /// That of what a transformation makes of such a value.
-    pub(crate) fn after(self, step: &Step) -> Self {
-        if step.is_rare && self != Scope::Response { Scope::Derived } else { self }
-    }
-}
-
 impl Scopes {
-    pub(crate) const ALL: Self = Scopes(u8::MAX);
+    /// Each of them.
+    pub const ALL: Self = Scopes(u8::MAX);
 
-    pub(crate) fn insert(&mut self, scope: Scope) {
+    /// Adds one.
+    pub fn insert(&mut self, scope: Scope) {
         self.0 |= 1 << scope as u8;
     }
 
-    pub(crate) fn contain(self, scope: Scope) -> bool {
+    /// Whether one is among them.
+    #[must_use]
+    pub fn contain(self, scope: Scope) -> bool {
         self.0 >> scope as u8 & 1 == 1
     }
 }

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::{Filing, Runs, class_of, run_key, run_of};
-use crate::operators::byte_frequency as frequency;
+use portcullis_patterns::byte_frequency as frequency;
 
 /// See the module.
 #[derive(Debug)]
@@ -140,7 +140,7 @@ fn place_of(pair: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::Few;
-    use crate::random::Random;
+    use suites::Random;
 
     /// Finds what a search for each literal by itself finds.
     #[test]

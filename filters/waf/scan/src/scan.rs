@@ -4,13 +4,32 @@ use super::settled::{Key, Settled};
 use super::{Hit, NEWLINE, Prefilter, Profile, Scope};
 
 /// A value that is scanned. Places are those in the memory of a transaction.
-pub(crate) enum Scanned<'v> {
+pub enum Scanned<'v> {
     /// Where literals are in it is added to `hits`, but no more than one too many.
-    Whole { bytes: &'v [u8], start: usize, hits: &'v mut Vec<Hit> },
+    Whole {
+        /// The value.
+        bytes: &'v [u8],
+        /// Its place.
+        start: usize,
+        /// Where literals are.
+        hits: &'v mut Vec<Hit>,
+    },
     /// The checks that its literals fulfil are known, from [`Prefilter::find_literals`].
-    Known { len: usize, checks: &'v [u64] },
+    Known {
+        /// Of the value.
+        len: usize,
+        /// As the words of a result.
+        checks: &'v [u64],
+    },
     /// It stands within another one of its scope, which has these.
-    Part { start: usize, end: usize, hits: &'v [Hit] },
+    Part {
+        /// Its place.
+        start: usize,
+        /// Where it ends.
+        end: usize,
+        /// Those of the whole.
+        hits: &'v [Hit],
+    },
 }
 
 impl Scanned<'_> {
@@ -27,7 +46,7 @@ impl Prefilter {
     /// Appends the result for a value, whose profile is given, to `results`. It holds for operators that look at values of `scope`.
     /// `settled`, where there are many: what the bytes of others have told.
     #[inline]
-    pub(crate) fn scan(
+    pub fn scan(
         &self,
         value: Scanned<'_>,
         scope: Scope,

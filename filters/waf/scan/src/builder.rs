@@ -1,12 +1,12 @@
 //! Building the scan: what operators require becomes literals, classes of bytes and conditions.
 
 use super::{ByteInfo, CheckId, Conditions, Filed, Prefilter, Probe, Scope, Scopes, Triggers, set};
-use crate::operators::{ByteSet, Requirement, byte_frequency};
 use portcullis_collections::{Map, insert, sorted};
+use portcullis_patterns::{ByteSet, Requirement, byte_frequency};
 
 /// Collects the operators of a rule set.
 #[derive(Debug, Default)]
-pub(crate) struct PrefilterBuilder {
+pub struct PrefilterBuilder {
     /// Each with its checks.
     literals: Map<Vec<u8>, Vec<u16>>,
     classes: Vec<Class>,
@@ -35,7 +35,7 @@ impl PrefilterBuilder {
     ///
     /// The classes are without case, so that a value and the same in lower case have the same result.
     #[inline(never)]
-    pub(crate) fn add(&mut self, requirement: &Requirement, scopes: Scopes) -> Option<CheckId> {
+    pub fn add(&mut self, requirement: &Requirement, scopes: Scopes) -> Option<CheckId> {
         let check = u16::try_from(self.conditions.len()).ok()?;
         let (single, long): (Vec<_>, Vec<_>) =
             requirement.literals.iter().partition(|literal| literal.len() == 1);
@@ -95,7 +95,7 @@ impl PrefilterBuilder {
     }
 
     /// The number of checks so far.
-    pub(crate) fn len(&self) -> usize {
+    pub fn check_count(&self) -> usize {
         self.conditions.len()
     }
 
@@ -145,7 +145,7 @@ impl PrefilterBuilder {
 
     /// Builds the scan. `None` if it would be too large.
     #[inline(never)]
-    pub(crate) fn build(mut self) -> Option<Prefilter> {
+    pub fn build(mut self) -> Option<Prefilter> {
         self.add_needed();
         let words = self.conditions.len().div_ceil(64);
         let file = |scope| {

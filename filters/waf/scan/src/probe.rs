@@ -4,7 +4,7 @@
 //! its literals has one passes over the value far faster than the scan for everybody's literals, which also needs the
 //! value's profile.
 
-use crate::operators::{ByteSet, byte_frequency};
+use portcullis_patterns::{ByteSet, byte_frequency};
 
 /// The literals of an operator, each filed under one of its bytes.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ impl Probe {
 #[cfg(test)]
 mod tests {
     use super::Probe;
-    use crate::random::Random;
+    use suites::Random;
 
     /// Finds what a search for each literal by itself finds, or says that it does not know.
     #[test]

@@ -1,4 +1,4 @@
-use super::{PrefilterBuilder, Scanned, Scope, Scopes, Seen, Settled};
+use super::{PrefilterBuilder, Scanned, Scope, Scopes, Settled};
 use crate::operators::Operator;
 use crate::random::Random;
 
@@ -86,31 +86,4 @@ fn no_match_is_lost() {
     }
     assert!(checks.iter().all(Option::is_some), "nothing is looked at by the scan: {checks:?}");
     assert!(matches > 15_000 && ruled_out > 130_000, "{matches} matches, {ruled_out} ruled out");
-}
-
-/// What a long value is told to have by a pass of its own is what is told byte by byte.
-#[test]
-fn long_values_have_the_same_profile() {
-    let mut builder = PrefilterBuilder::default();
-    for (name, argument) in OPERATORS {
-        builder.add(
-            &Operator::compile(name, argument.as_bytes(), &()).unwrap().requirement(),
-            Scopes::default(),
-        );
-    }
-    let prefilter = builder.build().unwrap();
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    let mut next = |bound| random.below(bound);
-    for _ in 0..4_000 {
-        // Of two or three bytes that pairs are of, and others.
-        const BYTES: &[u8] = b" \n\t\x0b\x0c\r\xa0/.(*-0xX#aZ9";
-        let few = [(); 3].map(|()| BYTES[next(BYTES.len())]);
-        let any = next(3) == 0;
-        let value: Vec<u8> =
-            (0..next(60)).map(|_| if any { next(256) as u8 } else { few[next(3)] }).collect();
-        let [by_byte, at_once] =
-            [prefilter.look(Seen::default(), &value), prefilter.look_at_long::<true>(&value)]
-                .map(|seen| seen.profile(&value));
-        assert_eq!(by_byte, at_once, "{value:?}");
-    }
 }

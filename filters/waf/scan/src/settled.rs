@@ -7,7 +7,7 @@ use super::{NEWLINE, Profile};
 
 /// What is kept, by hash.
 #[derive(Debug, Default)]
-pub(crate) struct Settled {
+pub struct Settled {
     keys: Vec<Key>,
     /// For each of these its words.
     words: Vec<u64>,
@@ -43,13 +43,13 @@ impl Key {
 
 impl Settled {
     /// Forgets all.
-    pub(crate) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.keys.clear();
     }
 
     /// What is kept among so many values of a transaction.
     #[inline]
-    pub(crate) fn among(&mut self, values: usize) -> Option<&mut Self> {
+    pub fn among(&mut self, values: usize) -> Option<&mut Self> {
         (values >= MANY).then_some(self)
     }
 

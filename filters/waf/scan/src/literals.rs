@@ -13,9 +13,9 @@ mod few;
 
 use std::ops::Range;
 
-use crate::operators::byte_frequency as frequency;
 pub(crate) use few::Few;
 use portcullis_collections::Map;
+use portcullis_patterns::byte_frequency as frequency;
 
 /// The literals, and what each stands for.
 #[derive(Debug)]

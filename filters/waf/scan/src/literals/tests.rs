@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::Literals;
-use crate::random::Random;
+use suites::Random;
 
 /// Finds what a search for each literal by itself finds.
 #[test]
