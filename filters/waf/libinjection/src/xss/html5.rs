@@ -67,7 +67,7 @@ pub enum HtmlKind {
 }
 
 /// What is expected at the position.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Data,
     TagOpen,
@@ -95,6 +95,16 @@ impl<'a> HtmlTokens<'a> {
             Context::BackQuoted => State::QuotedValue(b'`'),
         };
         Self { input, position: 0, state, is_end_tag: false }
+    }
+
+    /// How many bytes have been read.
+    pub(super) fn position(&self) -> usize {
+        self.position
+    }
+
+    /// Whether the tokens to come are those of `other`, which reads the same input.
+    pub(super) fn goes_on_like(&self, other: &Self) -> bool {
+        self.position == other.position && self.state == other.state && self.is_end_tag == other.is_end_tag
     }
 
     fn data(&mut self) -> Next<'a> {

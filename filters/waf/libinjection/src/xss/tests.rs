@@ -2,7 +2,7 @@ use std::iter::successors;
 
 use super::html5::{Context, HtmlKind, HtmlTokens};
 use super::names::EVENTS;
-use super::xss;
+use super::{Go, Reading, xss};
 
 #[test]
 fn attacks() {
@@ -119,7 +119,7 @@ fn events_are_sorted_and_none_is_a_prefix_of_another() {
 }
 
 #[test]
-fn nothing_panics() {
+fn all_contexts_at_once_say_what_they_say_one_by_one() {
     let pieces: [&[u8]; 32] = [
         b"<",
         b">",
@@ -158,11 +158,20 @@ fn nothing_panics() {
         Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407))
     };
     let mut random = successors(Some(3_u64), next).skip(1).map(|state| (state >> 33) as usize);
+    let mut attacks = 0;
     for _ in 0..20_000 {
         let count = random.next().unwrap_or(0) % 12;
         let input: Vec<u8> =
             (0..count).flat_map(|_| pieces[random.next().unwrap_or(0) % pieces.len()]).copied().collect();
-        let _ = xss(&input);
+        let expected = Context::ALL.into_iter().any(|context| runs_script(&input, context));
+        // Whatever runs script has one of these.
+        assert!(
+            !expected || input.iter().any(|byte| matches!(byte, b'<' | b'=')),
+            "{}",
+            input.escape_ascii()
+        );
+        assert_eq!(xss(&input), expected, "{}", input.escape_ascii());
+        attacks += u32::from(expected);
         for context in Context::ALL {
             // At most one token begins at each byte, and one more may be empty.
             assert!(
@@ -170,6 +179,16 @@ fn nothing_panics() {
                 "{}",
                 input.escape_ascii()
             );
+        }
+    }
+    assert!((1_000..15_000).contains(&attacks), "{attacks}");
+}
+
+fn runs_script(input: &[u8], context: Context) -> bool {
+    let mut reading = Reading::new(input, context);
+    loop {
+        if let Go::End(found) = reading.go_on() {
+            return found;
         }
     }
 }
