@@ -239,6 +239,17 @@ impl Operator {
         })
     }
 
+    /// Stores what it captures of an input that it matches, as [`Operator::evaluate`] does.
+    pub(crate) fn capture(&self, input: &[u8], captures: &mut Captures) {
+        match &self.0 {
+            // A match that was given up captures what was found until then.
+            Kind::Rx(rx) => rx.capture(input, captures).unwrap_or_default(),
+            _ => {
+                self.evaluate(input, Some(captures));
+            }
+        }
+    }
+
     /// Like [`Operator::evaluate`], with another argument than the compiled one: that with its macros expanded.
     /// Operators that take no macros use the compiled one.
     ///

@@ -47,26 +47,31 @@ impl Rx {
         input: &[u8],
         captures: Option<&mut Captures>,
     ) -> Result<bool, LimitExceeded> {
-        let Some(pattern) = &self.pattern else { return Ok(true) };
-        if self.is_everything {
-            if let Some(captures) = captures {
-                captures.set_only(input);
-            }
-            return Ok(true);
-        }
         // Most inputs don't match, and finding that out without groups is much cheaper.
-        if !pattern.is_match(input)? {
-            return Ok(false);
+        let matches = match &self.pattern {
+            Some(pattern) if !self.is_everything => pattern.is_match(input)?,
+            _ => true,
+        };
+        if let Some(captures) = captures.filter(|_| matches) {
+            self.capture(input, captures)?;
         }
-        if let Some(captures) = captures {
-            captures.clear();
-            let mut index = 0;
-            (self.each_match)(pattern, input, &mut |groups| {
-                index = captures.add_groups(index, groups, input);
-                index < GROUPS
-            })?;
+        Ok(matches)
+    }
+
+    /// What it captures of an input that it matches.
+    #[inline(never)]
+    pub(super) fn capture(&self, input: &[u8], captures: &mut Captures) -> Result<(), LimitExceeded> {
+        let Some(pattern) = &self.pattern else { return Ok(()) };
+        if self.is_everything {
+            captures.set_only(input);
+            return Ok(());
         }
-        Ok(true)
+        captures.clear();
+        let mut index = 0;
+        (self.each_match)(pattern, input, &mut |groups| {
+            index = captures.add_groups(index, groups, input);
+            index < GROUPS
+        })
     }
 
     /// Of the groups that took part in the matches.

@@ -156,7 +156,7 @@ impl Transaction {
         let Operation::Fixed(operator) = &condition.operation else { return };
         let Memory { values, captures, .. } = &mut *self.memory;
         captures.clear();
-        operator.evaluate(values.bytes(form), Some(captures));
+        operator.capture(values.bytes(form), captures);
         state.note_places(form, captures.places());
         self.store_captures(condition.operator_name);
     }
