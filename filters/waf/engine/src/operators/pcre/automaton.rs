@@ -13,7 +13,7 @@ use super::ast::{Assertion, Ast, Mode, Node};
 use super::growth::Growth;
 use super::nfa::{self, Purpose};
 use super::program;
-use super::recent::Marks;
+use super::recent::{Marks, is_marked, next_mark};
 use super::stages::{Part, Stages};
 use super::{GROUPS, Groups, LimitExceeded, parse};
 use crate::operators::ByteSet;
@@ -57,6 +57,8 @@ struct Captures {
 struct Searcher {
     dfa: DFA,
     cache: Cache,
+    /// The state at the beginning of an input, and how often the cache had been cleared.
+    start: Option<(LazyStateID, usize)>,
     marks: Marks<LazyStateID>,
     growth: Growth,
     /// Bytes of all but the cache.
@@ -232,7 +234,7 @@ impl Searcher {
         let dfa = DFA::builder().configure(config).build_from_nfa(nfa).ok()?;
         let cache = dfa.create_cache();
         let fixed_memory = dfa.memory_usage() + dfa.get_nfa().memory_usage();
-        Some(Self { dfa, cache, marks: Marks::NONE, growth: Growth::default(), fixed_memory })
+        Some(Self { dfa, cache, start: None, marks: Marks::NONE, growth: Growth::default(), fixed_memory })
     }
 
     /// Whether there is a match. `shared`: see [`Automaton::is_match`].
@@ -242,7 +244,7 @@ impl Searcher {
         self.growth.note_unseen();
         match shared {
             None => {}
-            Some(0) => self.marks.forget(),
+            Some(0) if !is_marked(input) => self.marks.forget(),
             Some(shared) => return self.is_match_alike(input, shared),
         }
         let state = self.start_state(input)?;
@@ -255,19 +257,31 @@ impl Searcher {
             Some(known) => *known,
             None => (0, self.start_state(input)?),
         };
-        if shared < input.len() && from < shared {
-            match self.run(state, input.get(from..shared).unwrap_or_default())? {
+        while let Some(to) = next_mark(from, shared, input.len()) {
+            match self.run(state, input.get(from..to).unwrap_or_default())? {
                 Go::On(reached) => state = reached,
                 Go::End(matches) => return Ok(matches),
             }
-            self.marks.push(shared, state, self.cache.clear_count());
-            from = shared;
+            self.marks.push(to, state, self.cache.clear_count());
+            from = to;
         }
         self.is_match_from(state, input.get(from..).unwrap_or_default())
     }
 
+    #[inline]
     fn start_state(&mut self, input: &[u8]) -> Result<LazyStateID, LimitExceeded> {
-        self.dfa.start_state_forward(&mut self.cache, &Input::new(input)).map_err(|_| LimitExceeded)
+        match self.start {
+            Some((state, clears)) if clears == self.cache.clear_count() => Ok(state),
+            _ => self.make_start_state(input),
+        }
+    }
+
+    #[inline(never)]
+    fn make_start_state(&mut self, input: &[u8]) -> Result<LazyStateID, LimitExceeded> {
+        let input = Input::new(input);
+        let state = self.dfa.start_state_forward(&mut self.cache, &input).map_err(|_| LimitExceeded)?;
+        self.start = Some((state, self.cache.clear_count()));
+        Ok(state)
     }
 
     /// Whether there is a match in what is left of an input.

@@ -13,6 +13,9 @@ const LONGEST: usize = 64 << 10;
 const LEAST_PART: usize = 4;
 /// The most states that are kept.
 const MOST: usize = 16;
+/// How far apart they are at least, where inputs do not part, and how far the last one is from the end. Inputs of tests are short.
+const APART: usize = if cfg!(test) { 8 } else { 128 };
+const BEFORE_END: usize = APART / 8;
 
 thread_local! {
     static LAST: RefCell<Last> = const { RefCell::new(Last { text: Vec::new(), of: 0 }) };
@@ -58,6 +61,25 @@ pub(super) struct Marks<T> {
     clears: usize,
 }
 
+/// Whether it is worth it to mark places of an input of whose beginning nothing is known.
+pub(super) fn is_marked(input: &[u8]) -> bool {
+    input.len() >= 4 * APART
+}
+
+/// The next place after `at` to be marked in an input of `length` bytes that begins with `shared` of the last one: the next input may
+/// part from it anywhere, most likely near its end.
+pub(super) fn next_mark(at: usize, shared: usize, length: usize) -> Option<usize> {
+    if at < shared {
+        return Some(shared);
+    }
+    let end = length.checked_sub(BEFORE_END)?;
+    match end.checked_sub(at)? {
+        left if left < BEFORE_END => None,
+        left if left < 2 * APART => Some(end),
+        left => Some(at + left / 2),
+    }
+}
+
 impl<T> Marks<T> {
     pub(super) const NONE: Self = Self { places: Vec::new(), clears: 0 };
 
@@ -71,11 +93,15 @@ impl<T> Marks<T> {
         self.places.last()
     }
 
-    /// Adds the last one.
+    /// Adds the last one. If there are too many, every other is forgotten.
     pub(super) fn push(&mut self, at: usize, state: T, clears: usize) {
         self.know(clears);
         if self.places.len() == MOST {
-            self.places.pop();
+            let mut is_kept = true;
+            self.places.retain(|_| {
+                is_kept = !is_kept;
+                is_kept
+            });
         }
         self.places.push((at, state));
     }

@@ -16,7 +16,7 @@ use regex_automata::{Anchored, Input, MatchKind};
 use super::ast::Node;
 use super::growth::Growth;
 use super::nfa::{self, Purpose};
-use super::recent::Marks;
+use super::recent::{Marks, is_marked, next_mark};
 use crate::operators::ByteSet;
 
 /// A search that has more work than this for each byte of the input, on average, is left to another matcher.
@@ -94,6 +94,14 @@ impl Stages {
             stage.moved.clear();
         }
         let (mut at, mut is_idle, mut mark) = (0, true, NOWHERE);
+        // Where nothing is to be marked, nothing is known of the next input.
+        let shared = match shared {
+            Some(0) if !is_marked(input) => {
+                marks.forget();
+                None
+            }
+            shared => shared,
+        };
         let known = match shared {
             None => None,
             Some(shared) => resume(marks, first, rest, shared),
@@ -106,10 +114,8 @@ impl Stages {
             }
             None => first.start(input, 0, Anchored::No)?,
         };
-        if let Some(shared) = shared
-            && shared > at
-        {
-            mark = shared;
+        if let Some(shared) = shared {
+            mark = next_mark(at, shared, input.len()).unwrap_or(NOWHERE);
         }
         let mut steps = STEPS_FOR_EACH_BYTE.saturating_mul(input.len().saturating_add(256));
         loop {
@@ -117,8 +123,8 @@ impl Stages {
                 (state, at) = first.skip(state, input, at, mark.min(input.len()));
             }
             if at == mark {
-                mark = NOWHERE;
                 note(marks, first, rest, at, state);
+                mark = next_mark(at, shared.unwrap_or(0), input.len()).unwrap_or(NOWHERE);
             }
             state = first.next(state, input, at)?;
             let mut ends = state.is_match();

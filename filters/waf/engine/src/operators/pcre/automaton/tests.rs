@@ -116,7 +116,7 @@ fn with_table(root: &Node, cache: usize) -> Searcher {
     let config = DFA::config().cache_capacity(cache).skip_cache_capacity_check(true);
     let dfa = DFA::builder().configure(config).build_from_nfa(nfa).expect("an automaton");
     let cache = dfa.create_cache();
-    Searcher { dfa, cache, marks: Marks::NONE, growth: Growth::default(), fixed_memory: 0 }
+    Searcher { dfa, cache, start: None, marks: Marks::NONE, growth: Growth::default(), fixed_memory: 0 }
 }
 
 /// What the patterns of shell commands look for, and what stands around it.
