@@ -1,6 +1,6 @@
 //! Building the scan: what operators require becomes literals, classes of bytes and conditions.
 
-use super::{ByteInfo, CheckId, Conditions, Filed, Prefilter, Probe, Scope, Scopes, Triggers, set};
+use super::{ByteInfo, CheckId, Conditions, Edges, Filed, Prefilter, Probe, Scope, Scopes, Triggers, set};
 use portcullis_collections::{Map, insert, sorted};
 use portcullis_patterns::{ByteSet, Requirement, byte_frequency};
 
@@ -196,6 +196,7 @@ impl PrefilterBuilder {
             conditions: self.conditions,
             paired: Scopes::ALL,
             probes: self.probes,
+            edges: Edges::of(&self.literals),
         })
     }
 }

@@ -13,8 +13,11 @@ mod probe;
 mod scan;
 mod settled;
 pub mod summary;
+mod words;
 
 use std::ops::Range;
+
+use portcullis_collections::Map;
 
 pub use builder::PrefilterBuilder;
 use builder::bytes_of;
@@ -23,6 +26,8 @@ use probe::Probe;
 pub use scan::Scanned;
 pub use settled::Settled;
 use summary::{ALWAYS, NEWLINE, PAIRS, Triggers, of_pairs, of_whole};
+use words::Edges;
+pub use words::is_border;
 
 /// The bit of an operator in the result of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +77,7 @@ pub struct Prefilter {
     pub paired: Scopes,
     /// By check, in order: for those that look at what rare transformations make of values.
     probes: Vec<(u16, Probe)>,
+    edges: Edges,
 }
 
 /// Literals and their checks.
@@ -205,6 +211,7 @@ impl Default for Prefilter {
             conditions: Vec::new(),
             paired: Scopes::ALL,
             probes: Vec::new(),
+            edges: Edges::of(&Map::default()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Chains of transformations, each known once, and the byte classes that tell when one changes nothing.
 
 mod effects;
+mod words;
 
 use portcullis_scan::summary::{
     ALL_PAIRS, ALWAYS, AMPERSAND, BACKSLASH, BASE64, BLANK, BLANK_BEFORE, BLANK_END, BLANKS, COMMAND,
@@ -33,6 +34,8 @@ pub(crate) struct Chain {
     scan_steps: usize,
     /// One of the steps is rare.
     pub(crate) is_rare: bool,
+    /// Its steps leave words as they are; see [`words`].
+    pub(crate) keeps_words: bool,
     writers: Vec<effects::Writer>,
 }
 
@@ -79,6 +82,7 @@ impl Chains {
             scan_triggers: 0,
             scan_steps: 0,
             is_rare: false,
+            keeps_words: true,
             writers: Vec::new(),
         };
         self.chains.get(id.0 as usize).unwrap_or(&EMPTY)
@@ -113,7 +117,8 @@ impl Chains {
         let scan_steps = steps.len() - steps.iter().rev().take_while(case).count();
         let writers = effects::writers(&steps);
         let is_rare = steps.iter().any(|step| step.is_rare);
-        self.chains.push(Chain { steps, triggers, scan_triggers, scan_steps, is_rare, writers });
+        let keeps_words = names.iter().all(|name| words::keeps_words(*name));
+        self.chains.push(Chain { steps, triggers, scan_triggers, scan_steps, is_rare, keeps_words, writers });
         Some(ChainId(id))
     }
 }

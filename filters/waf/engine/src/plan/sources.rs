@@ -145,6 +145,11 @@ impl Source {
         self.select.matches(key) && !self.exclude.iter().any(|select| select.matches(key))
     }
 
+    /// Whether all members belong to it.
+    pub(crate) fn has_all(&self) -> bool {
+        self.select == Select::All && self.exclude.is_empty()
+    }
+
     /// Whether it is a member that is named.
     pub(crate) fn is_one_key(&self) -> bool {
         matches!(self.select, Select::Key(_)) && self.exclude.is_empty()

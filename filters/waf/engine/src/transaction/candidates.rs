@@ -11,9 +11,10 @@ use portcullis_seclang::ast::VariableName;
 
 use super::known::{Known, KnownId};
 use super::{
-    Memory, Transaction, ValueId,
+    Memory, Transaction, ValueId, Values,
     collections::{Found, Member},
     put_back,
+    twins::Twins,
 };
 use crate::operators::forget_inputs;
 use crate::plan::{
@@ -64,8 +65,9 @@ struct Resolved {
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
     summary: u32,
-    /// The place of its last member.
+    /// The places of its last member, and of the last one of those that are [`Twins`] of others.
     last: u32,
+    last_twin: u32,
     bits: u32,
 }
 
@@ -363,10 +365,13 @@ impl Transaction {
         for bucket in buckets.get(*first as usize..*last as usize).unwrap_or(&[]) {
             let triggered = chain.scan_triggers & bucket.summary != 0;
             let mut unchanged = group.multi_match || !triggered;
-            let mut next = if triggered { bucket.last } else { NONE };
-            while let Some((member, before)) = members.get(next as usize).copied() {
-                unchanged |= scan_forms(values, plan, number, member, |scan| add(bits, scan));
-                next = before;
+            let twins = if chain.keeps_words { NONE } else { bucket.last_twin };
+            for last in [bucket.last, twins] {
+                let mut next = if triggered { last } else { NONE };
+                while let Some((member, before)) = members.get(next as usize).copied() {
+                    unchanged |= scan_forms(values, plan, number, member, |scan| add(bits, scan));
+                    next = before;
+                }
             }
             if unchanged {
                 add(bits, totals.get(bucket.bits as usize..bucket.bits as usize + words).unwrap_or(&[]));
@@ -396,7 +401,7 @@ impl Transaction {
         // The bucket that was made last for each of some hashes. Where two summaries have the same one, buckets are made anew, which
         // is no more than a bucket for each value.
         let mut places = [NONE; 16];
-        let mut summary = 0;
+        let (mut summary, many) = (0, range.len());
         for found in found.get(range).unwrap_or(&[]) {
             let id = found.value;
             // The same value again, as often in JSON, is known already.
@@ -410,7 +415,7 @@ impl Transaction {
             if buckets.get(*place as usize).is_none_or(|bucket| bucket.summary != own) {
                 summary |= own;
                 *place = buckets.len() as u32;
-                buckets.push(Bucket { summary: own, last: NONE, bits: totals.len() as u32 });
+                buckets.push(Bucket { summary: own, last: NONE, last_twin: NONE, bits: totals.len() as u32 });
                 totals.resize(totals.len() + words, 0);
             }
             let Some(bucket) = buckets.get_mut(*place as usize) else { continue };
@@ -419,6 +424,9 @@ impl Transaction {
             add(bits.unwrap_or(&mut []), values.scan(id, words).unwrap_or(&[]));
             members.push((id, bucket.last));
             bucket.last = members.len() as u32 - 1;
+        }
+        if let Some(twins) = Twins::among(many) {
+            set_apart(twins, values, plan, buckets.get_mut(first_bucket..).unwrap_or(&mut []), members);
         }
         // Of one bucket the bits are those of all.
         let mut total = first_total;
@@ -442,6 +450,26 @@ impl Transaction {
     pub(crate) fn value_is_candidate(&mut self, plan: &Plan, id: ValueId, check: CheckId) -> bool {
         self.memory.values.ensure_scan(id, &plan.prefilter);
         self.memory.values.scan(id, plan.prefilter.words()).is_none_or(|bits| check.is_in(bits))
+    }
+}
+
+/// Sets the members apart that are twins of others.
+#[inline(never)]
+fn set_apart(
+    mut twins: Twins,
+    values: &mut Values,
+    plan: &Plan,
+    buckets: &mut [Bucket],
+    members: &mut [(ValueId, u32)],
+) {
+    for bucket in buckets {
+        let mut next = std::mem::replace(&mut bucket.last, NONE);
+        while let Some((member, before)) = members.get_mut(next as usize) {
+            let is_twin = twins.find(values, &plan.prefilter, *member).is_ok();
+            let last = if is_twin { &mut bucket.last_twin } else { &mut bucket.last };
+            let this = std::mem::replace(last, next);
+            next = std::mem::replace(before, this);
+        }
     }
 }
 

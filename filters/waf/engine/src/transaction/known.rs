@@ -3,6 +3,7 @@
 use portcullis_seclang::ast::VariableName;
 
 use super::candidates::forms::scan_forms;
+use super::twins::Twins;
 use super::{Found, Member, Memory, Transaction, ValueId, Values};
 use crate::plan::{Bits, CheckId, NameKind, NameKinds, Plan, Recurrence, Recurring, SourceUse, recurs};
 
@@ -113,7 +114,7 @@ impl Transaction {
                                 all.iter_mut().zip(known).for_each(|(all, known)| *all |= *known);
                             }
                             None => {
-                                to_find_out.push((*variable, uses, index));
+                                to_find_out.push((*variable, uses.as_slice(), index));
                                 bits.resize(bits.len() + words, 0);
                             }
                         }
@@ -128,22 +129,40 @@ impl Transaction {
             fresh.get_mut(of).into_iter().for_each(|fresh| *fresh = found);
         }
         drop(places);
-        let mut before = usize::MAX;
-        for (variable, uses, index) in to_find_out {
+        if !to_find_out.is_empty() {
+            self.find_out_all(plan, to_find_out);
+        }
+        self.memory.candidates.known.at = self.memory.clock;
+    }
+
+    /// The same for members, by their places, that nobody has looked at before.
+    #[inline(never)]
+    fn find_out_all(&mut self, plan: &Plan, members: Vec<(VariableName, &[SourceUse], usize)>) {
+        let words = plan.recurrence.words;
+        let (mut before, many) = (usize::MAX, members.len());
+        let (mut twins, mut last) = (None, None);
+        for (variable, uses, index) in members {
             let Some(member) = self.members(variable).get(index).copied() else { continue };
+            if last.replace(variable) != Some(variable) {
+                twins = Twins::among(many).map(|twins| TwinNames { twins, met: Vec::new() });
+            }
             let mut bits = std::mem::take(&mut self.memory.candidates.known.bits);
             let at = member.known.0 as usize;
             let met = bits.get_mut(at..at + words).unwrap_or(&mut []);
-            self.find_out(plan, variable, uses, member, met);
+            let place =
+                twins.as_mut().and_then(|twins| twins.find(&mut self.memory.values, plan, member, met));
+            self.find_out(plan, variable, uses, member, matches!(place, Some(Ok(_))), met);
+            if let (Some(twins), Some(Err(place))) = (&mut twins, place) {
+                twins.keep(place, met);
+            }
             before = plan.recall.keep(before, recurring(&self.memory.values, variable, member), met);
             let all = &mut self.memory.candidates.known.all;
             all.iter_mut().zip(&*met).for_each(|(all, known)| *all |= *known);
             self.memory.candidates.known.bits = bits;
         }
-        self.memory.candidates.known.at = self.memory.clock;
     }
 
-    /// Finds out which conditions a member may meet.
+    /// Finds out which conditions a member may meet. Of a twin those are known that another one may meet.
     #[inline(never)]
     fn find_out(
         &mut self,
@@ -151,21 +170,25 @@ impl Transaction {
         variable: VariableName,
         uses: &[SourceUse],
         member: Member,
+        is_twin: bool,
         met: &mut [u64],
     ) {
         let words = plan.prefilter.words();
         for SourceUse { source, any, groups } in uses {
-            let is_in = plan.sources.get(*source).is_some_and(|source| {
-                !variable.is_collection() || source.contains(self.memory.values.bytes(member.key))
-            });
-            if !is_in {
+            let Some(source) = plan.sources.get(*source) else { continue };
+            if variable.is_collection() && !source.contains(self.memory.values.bytes(member.key)) {
                 continue;
             }
+            // What the other one may meet is what this one may, if it is of the source, too.
+            let is_known = is_twin && source.has_all();
             any.iter().for_each(|bits| add(met, *bits, u64::MAX));
             let values = &mut self.memory.values;
             for (group, checks) in groups {
-                let triggers = plan.groups.get(*group as usize).map(|group| group.chain);
-                let triggers = triggers.map_or(u32::MAX, |chain| plan.chains.get(chain).scan_triggers);
+                let chain = plan.groups.get(*group as usize).map(|group| plan.chains.get(group.chain));
+                if is_known && chain.is_some_and(|chain| chain.keeps_words) {
+                    continue;
+                }
+                let triggers = chain.map_or(u32::MAX, |chain| chain.scan_triggers);
                 let mut add_scan = |scan: &[u64]| {
                     for bits in checks {
                         add(met, *bits, scan.get(bits.word as usize).map_or(u64::MAX, |word| *word));
@@ -191,6 +214,41 @@ impl Transaction {
         condition.take_from(bits);
         let member = Member { key: found.key.unwrap_or(ValueId::EMPTY), value: found.value, known };
         plan.recall.rule_out(recurring(&self.memory.values, found.variable, member), words, condition);
+    }
+}
+
+/// Names that may be twins of others, and the conditions that those may meet.
+#[derive(Debug)]
+struct TwinNames {
+    twins: Twins,
+    /// For each place its words.
+    met: Vec<u64>,
+}
+
+impl TwinNames {
+    /// The place of a name, as [`Twins::find`] says; for a twin, what the other one may meet is in `met` then.
+    fn find(
+        &mut self,
+        values: &mut Values,
+        plan: &Plan,
+        member: Member,
+        met: &mut [u64],
+    ) -> Option<Result<usize, usize>> {
+        if member.key != member.value || !values.is_unasked(member.value) {
+            return None;
+        }
+        let place = self.twins.find(values, &plan.prefilter, member.value);
+        if let Ok(place) = place {
+            let known = self.met.get(place * met.len()..(place + 1) * met.len())?;
+            met.iter_mut().zip(known).for_each(|(met, known)| *met |= known);
+        }
+        Some(place)
+    }
+
+    fn keep(&mut self, place: usize, met: &[u64]) {
+        self.met.resize(self.met.len().max((place + 1) * met.len()), 0);
+        let kept = self.met.get_mut(place * met.len()..(place + 1) * met.len());
+        kept.into_iter().for_each(|kept| kept.copy_from_slice(met));
     }
 }
 

@@ -20,6 +20,7 @@ mod response;
 mod text;
 #[cfg(feature = "trace")]
 mod trace;
+mod twins;
 mod tx;
 mod validate;
 mod values;

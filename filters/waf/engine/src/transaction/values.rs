@@ -79,6 +79,17 @@ struct Value {
     /// Of a long value, when it is asked for; see [`Alike`].
     lineage: LineageId,
     scope: Scope,
+    origin: Origin,
+}
+
+/// Where a value comes from, and whether its scan is still what its bytes tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Given,
+    /// Given, and [`Values::rule_out`] has changed its scan.
+    Asked,
+    /// A transformation has made it.
+    Made,
 }
 
 impl Value {
@@ -275,6 +286,7 @@ impl Values {
             source: 0,
             lineage: LineageId::NONE,
             scope: Scope::Request,
+            origin: Origin::Given,
         });
         id
     }
@@ -290,6 +302,16 @@ impl Values {
         if let Some(value) = self.values.get_mut(id.0 as usize) {
             (value.scope, value.lineage) = (scope, LineageId::NONE);
         }
+    }
+
+    /// What is looked for in a value.
+    pub(super) fn scope(&self, id: ValueId) -> Scope {
+        self.values.get(id.0 as usize).map(|value| value.scope).unwrap_or_default()
+    }
+
+    /// Whether what is known of a value and its forms tells of others that would have the same: no operator was asked about it.
+    pub(super) fn is_unasked(&self, id: ValueId) -> bool {
+        self.values.get(id.0 as usize).is_some_and(|value| value.origin == Origin::Given)
     }
 
     /// The profile of a value, found once.
@@ -402,6 +424,7 @@ impl Values {
         {
             to.scope = step.scope_after(scope);
             to.lineage = lineage;
+            to.origin = Origin::Made;
         }
         put_back(&mut self.buffer, buffer);
         let edge = self.edges.len() as u32;
@@ -541,12 +564,14 @@ impl Values {
         Some(from)
     }
 
-    /// Notes that the operator of `check` does not match a value, which no transformation of its rule changes.
+    /// Notes that the operator of `check` does not match a value, which no transformation of its rule changes. Of forms it is not noted:
+    /// their scans tell of those of [`Twins`](super::twins::Twins), too.
     pub(crate) fn rule_out(&mut self, id: ValueId, check: CheckId, prefilter: &Prefilter) {
-        let Some(value) = self.values.get(id.0 as usize).copied() else { return };
-        if value.scan == NONE {
+        let Some(value) = self.values.get_mut(id.0 as usize) else { return };
+        if value.scan == NONE || value.origin == Origin::Made {
             return;
         }
+        value.origin = Origin::Asked;
         let at = value.scan as usize;
         if let Some(bits) = self.scans.get_mut(at..at + prefilter.words()) {
             check.take_from(bits);
