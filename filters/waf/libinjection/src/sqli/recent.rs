@@ -41,7 +41,7 @@ const MOST: usize = 4;
 const CONTEXTS: usize = 5;
 /// The most places of an input in a context, some 330 bytes each, and how far they are apart at least.
 const MOST_PLACES: usize = 8;
-const APART: usize = 16;
+const APART: usize = 4;
 
 impl Recent {
     /// No input yet.
