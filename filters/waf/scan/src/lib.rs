@@ -5,7 +5,7 @@
 //! once, whatever the number of rules that look at it, and the result is a set of *checks*: the operators that have to
 //! be asked.
 //!
-//! A crate of its own because these are loops over bytes: it is compiled for speed, the engine for size.
+//! A crate of its own because these are loops over bytes, which stay compiled for speed whatever the engine is compiled for.
 
 mod builder;
 mod literals;

@@ -6,7 +6,7 @@
 //! Every transformation first scans for a byte that it could act on. Ordinary values have none, so most calls return
 //! `false` without a copy and the caller keeps using the value that it has.
 //!
-//! A crate of its own because these are loops over bytes: it is compiled for speed, the engine for size.
+//! A crate of its own because these are loops over bytes, which stay compiled for speed whatever the engine is compiled for.
 
 mod base64_decode;
 mod base64_decode_ext;
