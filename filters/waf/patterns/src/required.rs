@@ -23,6 +23,12 @@ const MAX_RUN: usize = 128;
 const MAX_LITERALS: usize = 1024;
 /// Longer literals are cut: they rule out no more.
 const MAX_LITERAL_LENGTH: usize = 12;
+/// Of text that may be left out, how many literals are kept as they are, if its bytes are as frequent as in ordinary text.
+const MAX_OPTIONS: usize = 3;
+const JUNK: f32 = 0.002;
+/// How many bytes of neighbours are taken from each where they meet.
+const JOINT: usize = 2;
+const MAX_JOINTS: usize = 512;
 /// How many sets of bytes are kept, and how frequent each may be.
 const MAX_SETS: usize = 4;
 const MAX_SET: f32 = 0.1;
@@ -32,10 +38,14 @@ const MAX_ESCAPES: f32 = 0.02;
 /// What every input fulfils that the pattern matches.
 #[must_use]
 pub fn requirement(ast: &Ast) -> Requirement {
-    let found = analyse(&ast.root);
-    let literals = found.best().map(Literals::into_list).unwrap_or_default();
+    let found = analyse(&ast.root, Options::Escape);
+    let best = found.best();
+    // Unless it rules out much more, fewer literals are better.
+    let is_rarer = |other: &Literals| best.as_ref().is_none_or(|it| other.frequency() < it.frequency() / 2.0);
+    let best = analyse(&ast.root, Options::Stay).best().filter(is_rarer).or(best);
+    let literals = best.map(Literals::into_list).unwrap_or_default();
     let Found { bytes, more_bytes, min_length, .. } = found;
-    Requirement { literals, bytes, more_bytes, only: only(&ast.root), min_length }
+    Requirement { literals, bytes, more_bytes, only: only(&ast.root), min_length, max_length: None }
 }
 
 /// The bytes that a line which the pattern matches consists of, if it is anchored at both ends of a line.
@@ -106,7 +116,16 @@ struct Literals {
     escapes: ByteSet,
 }
 
-fn analyse(node: &Node) -> Found {
+/// What becomes of text that may be left out once, in patterns where either can be the better one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Options {
+    /// Its bytes are escapes, if they are rare, so that what is around it can be joined to longer literals.
+    Escape,
+    /// There are literals with it and without, if its bytes are as frequent as in ordinary text.
+    Stay,
+}
+
+fn analyse(node: &Node, options: Options) -> Found {
     match node {
         Node::Empty | Node::Assertion(_) | Node::Look { .. } => Found::empty(),
         Node::BackReference { .. } => Found::default(),
@@ -119,10 +138,10 @@ fn analyse(node: &Node) -> Found {
             let more_bytes = rarest(bytes.into_iter().collect());
             Found { exact, required: None, bytes, more_bytes, min_length: 1 }
         }
-        Node::Capture(_, node) | Node::Atomic(node) => analyse(node),
-        Node::Concat(nodes) => concat(nodes.iter().map(analyse)),
-        Node::Alternate(nodes) => alternate(nodes),
-        Node::Repeat { node, min, max, .. } => repeat(analyse(node), *min, *max),
+        Node::Capture(_, node) | Node::Atomic(node) => analyse(node, options),
+        Node::Concat(nodes) => concat(nodes.iter().map(|node| analyse(node, options))),
+        Node::Alternate(nodes) => alternate(nodes, options),
+        Node::Repeat { node, min, max, .. } => repeat(analyse(node, options), *min, *max, options),
     }
 }
 
@@ -138,6 +157,10 @@ fn concat(parts: impl Iterator<Item = Found>) -> Found {
         whole.required = better(whole.required, part.required);
         whole.required = better(whole.required, run.clone());
         let longer = run.as_ref().zip(part.exact.as_ref()).and_then(|(run, next)| run.followed_by(next));
+        if longer.is_none() {
+            let joint = run.as_ref().zip(part.exact.as_ref()).and_then(|(run, next)| run.joint_with(next));
+            whole.required = better(whole.required, joint);
+        }
         all_exact &= longer.is_some();
         run = longer.or(part.exact);
     }
@@ -146,8 +169,8 @@ fn concat(parts: impl Iterator<Item = Found>) -> Found {
     whole
 }
 
-fn alternate(nodes: &[Node]) -> Found {
-    let mut branches = nodes.iter().map(analyse);
+fn alternate(nodes: &[Node], options: Options) -> Found {
+    let mut branches = nodes.iter().map(|node| analyse(node, options));
     let Some(mut whole) = branches.next() else { return Found::empty() };
     whole.required = whole.best();
     whole.exact = whole.exact_or_escape();
@@ -162,11 +185,17 @@ fn alternate(nodes: &[Node]) -> Found {
     whole
 }
 
-fn repeat(once: Found, min: u32, max: Option<u32>) -> Found {
+fn repeat(once: Found, min: u32, max: Option<u32>, options: Options) -> Found {
     if min == 0 {
+        let once_or_not = once.exact.clone().filter(|_| max == Some(1));
+        let is_short = |exact: &Literals| exact.texts.len() <= MAX_OPTIONS && exact.escapes.is_empty();
+        let stays = |bytes: ByteSet| options == Options::Stay && frequency_of(bytes) > JUNK;
         let exact = match once.rare_bytes() {
+            Some(bytes) if stays(bytes) && once_or_not.as_ref().is_some_and(is_short) => {
+                both(once_or_not, Some(Literals::nothing()), MAX_RUN)
+            }
             Some(escapes) => Some(Literals { escapes, ..Literals::nothing() }),
-            None => both(once.exact.filter(|_| max == Some(1)), Some(Literals::nothing()), MAX_RUN),
+            None => both(once_or_not, Some(Literals::nothing()), MAX_RUN),
         };
         return Found { exact, ..Found::default() };
     }
@@ -237,6 +266,28 @@ impl Literals {
         let pairs =
             self.texts.iter().flat_map(|a| next.texts.iter().map(move |b| [a.as_slice(), b].concat()));
         Some(Self { texts: set_of(pairs), escapes })
+    }
+
+    /// What any match of `self` with one of `next` after it has where the two meet. For those that are too many to be joined as a whole.
+    fn joint_with(&self, next: &Self) -> Option<Self> {
+        let ends = set_of(
+            self.texts
+                .iter()
+                .map(|text| text.get(text.len().saturating_sub(JOINT)..).unwrap_or_default().to_vec()),
+        );
+        let starts = set_of(next.texts.iter().map(|text| text.get(..JOINT).unwrap_or(text).to_vec()));
+        let escapes = self.escapes.union(next.escapes);
+        if ends.len() * starts.len() > MAX_JOINTS || frequency_of(escapes) > MAX_ESCAPES {
+            return None;
+        }
+        let mut texts =
+            set_of(ends.iter().flat_map(|end| starts.iter().map(|start| [&**end, start].concat())));
+        let all = texts.clone();
+        let holds = |text: &[u8], part: &Vec<u8>| {
+            part.len() < text.len() && memchr::memmem::find(text, part).is_some()
+        };
+        texts.retain(|text| !all.iter().any(|part| holds(text, part)));
+        Some(Self { texts, escapes })
     }
 
     /// How often ordinary text fulfils it, roughly: for each position the chance that one of the literals starts there.

@@ -20,6 +20,8 @@ pub struct Requirement {
     pub only: Option<ByteSet>,
     /// The input is at least this long.
     pub min_length: usize,
+    /// The input is no longer than this. `None`: no condition.
+    pub max_length: Option<usize>,
 }
 
 impl Requirement {
@@ -44,6 +46,7 @@ impl Requirement {
     pub fn is_satisfied_by(&self, input: &[u8]) -> bool {
         let lower = input.to_ascii_lowercase();
         input.len() >= self.min_length
+            && self.max_length.is_none_or(|most| input.len() <= most)
             && self
                 .only
                 .is_none_or(|set| input.contains(&b'\n') || input.iter().all(|&byte| set.contains(byte)))

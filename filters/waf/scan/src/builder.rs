@@ -64,7 +64,6 @@ impl PrefilterBuilder {
             return None;
         }
         let fulfilling = if fulfilling.is_empty() { None } else { Some(self.class(fulfilling)?) };
-        let bit = |at: Option<usize>| at.map_or(0, |at| 1_u128 << at);
         let forbidden = forbidden.and_then(|bytes| self.class(bytes));
         if base {
             // Without a place for the class there is no condition.
@@ -74,8 +73,9 @@ impl PrefilterBuilder {
         }
         let conditions = Conditions {
             needed: 0,
-            forbidden: if base { 0 } else { bit(forbidden) },
+            forbidden: forbidden.filter(|_| !base).and_then(|class| u8::try_from(class).ok()),
             min_length: u32::try_from(requirement.min_length).unwrap_or(u32::MAX),
+            max_length: requirement.max_length.and_then(|most| u32::try_from(most).ok()),
         };
         self.needed.extend(needed.into_iter().map(|bytes| (check, bytes)));
         if let Some(class) = fulfilling.and_then(|at| self.classes.get_mut(at)) {
@@ -178,8 +178,9 @@ impl PrefilterBuilder {
             .iter()
             .enumerate()
             .filter_map(|(check, conditions)| {
-                let Conditions { needed, forbidden, min_length } = *conditions;
-                (needed != 0 || forbidden != 0 || min_length > 1).then_some(check as u16)
+                let Conditions { needed, forbidden, min_length, max_length } = *conditions;
+                let is_any = needed != 0 || forbidden.is_some() || min_length > 1 || max_length.is_some();
+                is_any.then_some(check as u16)
             })
             .collect();
         Some(Prefilter {

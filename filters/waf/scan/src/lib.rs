@@ -137,9 +137,10 @@ const LONG: usize = 512;
 struct Conditions {
     /// A byte of each of these classes.
     needed: u128,
-    /// No byte of this class, unless there is a newline.
-    forbidden: u128,
+    /// No byte of this class, by its number, unless there is a newline.
+    forbidden: Option<u8>,
     min_length: u32,
+    max_length: Option<u32>,
 }
 
 /// What all bytes of a value together tell, found in one pass.
@@ -425,8 +426,10 @@ impl Scopes {
 impl Conditions {
     fn hold(&self, profile: Profile, length: usize) -> bool {
         profile.classes & self.needed == self.needed
-            && (profile.classes & self.forbidden == 0 || profile.summary & NEWLINE != 0)
+            && (self.forbidden.is_none_or(|class| profile.classes >> class & 1 == 0)
+                || profile.summary & NEWLINE != 0)
             && length >= self.min_length as usize
+            && self.max_length.is_none_or(|most| length <= most as usize)
     }
 }
 

@@ -81,7 +81,8 @@ fn hash(pattern: &[u8]) -> u64 {
 
 /// `None` for a pattern that is too large for the format.
 fn record(pattern: &[u8], known: &Known) -> Option<Vec<u8>> {
-    let Requirement { literals, bytes, more_bytes, only, min_length } = &known.requirement;
+    // Only other operators tell how long an input is at most.
+    let Requirement { literals, bytes, more_bytes, only, min_length, max_length: _ } = &known.requirement;
     let mut record = Vec::new();
     for number in [pattern.len(), known.size, *min_length, literals.len()] {
         record.extend(u32::try_from(number).ok()?.to_le_bytes());
@@ -117,7 +118,7 @@ impl Known {
             Some(record.bytes(length.into())?.to_vec())
         };
         let literals = (0..count).map(literal).collect::<Option<_>>()?;
-        let requirement = Requirement { literals, bytes, more_bytes, only, min_length };
+        let requirement = Requirement { literals, bytes, more_bytes, only, min_length, max_length: None };
         Some(Known { size, requirement })
     }
 }

@@ -92,17 +92,26 @@ type Compares = fn(argument: &[u8], input: &[u8]) -> bool;
 type Checks = fn(input: &[u8]) -> bool;
 type Places = fn(argument: &[u8], input: &[u8]) -> Option<Place>;
 
-/// Operators that compare texts, by their names in lower case: whether they match, where, and whether a matching input holds the
-/// argument.
-const COMPARISONS: [(&str, Compares, Places, bool); 7] = [
-    ("beginswith", begins_with::matches, begins_with::place, true),
-    ("contains", contains::matches, contains::place, true),
-    ("containsword", contains_word::matches, contains_word::place, true),
-    ("endswith", ends_with::matches, ends_with::place, true),
-    ("streq", str_eq::matches, |_, _| None, true),
-    ("strmatch", str_match::matches, |_, _| None, true),
-    ("within", within::matches, within::place, false),
+/// Operators that compare texts, by their names in lower case: whether they match, where, and what a matching input is to the argument.
+const COMPARISONS: [(&str, Compares, Places, Compared); 7] = [
+    ("beginswith", begins_with::matches, begins_with::place, Compared::Holds),
+    ("contains", contains::matches, contains::place, Compared::Holds),
+    ("containsword", contains_word::matches, contains_word::place, Compared::Holds),
+    ("endswith", ends_with::matches, ends_with::place, Compared::Holds),
+    ("streq", str_eq::matches, |_, _| None, Compared::Is),
+    ("strmatch", str_match::matches, |_, _| None, Compared::Holds),
+    ("within", within::matches, within::place, Compared::Other),
 ];
+
+/// What an input is to the argument with which it compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compared {
+    /// The same.
+    Is,
+    /// It holds the argument.
+    Holds,
+    Other,
+}
 
 /// Operators that compare numbers.
 const NUMBER_COMPARISONS: [(&str, number::Comparison); 5] = [
@@ -133,8 +142,8 @@ enum Kind {
         argument: Box<[u8]>,
         /// Where the match is.
         place: Places,
-        /// Whether a matching input holds the argument.
-        holds_argument: bool,
+        /// What a matching input is to the argument.
+        compared: Compared,
     },
     /// Looks at the input alone.
     Check(Checks),
@@ -163,9 +172,9 @@ impl Operator {
     /// it names is missing.
     pub fn compile(name: &str, argument: &[u8], resources: &dyn Resources) -> Result<Self, OperatorError> {
         let lower = name.to_ascii_lowercase();
-        if let Some((_, matches, place, holds_argument)) = COMPARISONS.iter().find(|known| known.0 == lower) {
-            let (matches, place, holds_argument) = (*matches, *place, *holds_argument);
-            return Ok(Self(Kind::Compare { matches, argument: argument.into(), place, holds_argument }));
+        if let Some((_, matches, place, compared)) = COMPARISONS.iter().find(|known| known.0 == lower) {
+            let (matches, place, compared) = (*matches, *place, *compared);
+            return Ok(Self(Kind::Compare { matches, argument: argument.into(), place, compared }));
         }
         if let Some((_, comparison)) = NUMBER_COMPARISONS.iter().find(|known| known.0 == lower) {
             return Ok(Self(Kind::Number(comparison.with(argument))));
@@ -316,7 +325,12 @@ impl Operator {
     #[must_use]
     pub fn requirement(&self) -> Requirement {
         match &self.0 {
-            Kind::Compare { argument, holds_argument: true, .. } => Requirement::any_of([argument.as_ref()]),
+            Kind::Compare { argument, compared: Compared::Is, .. } => {
+                Requirement { max_length: Some(argument.len()), ..Requirement::any_of([argument.as_ref()]) }
+            }
+            Kind::Compare { argument, compared: Compared::Holds, .. } => {
+                Requirement::any_of([argument.as_ref()])
+            }
             Kind::Find(_, bytes) => {
                 Requirement { bytes: Some(*bytes), min_length: 1, ..Requirement::default() }
             }

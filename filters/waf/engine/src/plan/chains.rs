@@ -52,6 +52,11 @@ impl Chain {
         self.triggers & ALL_PAIRS != 0
     }
 
+    /// Whether no step changes a value of nothing but digits.
+    pub(super) fn leaves_digits(&self) -> bool {
+        self.triggers & (ALWAYS | BASE64) == 0
+    }
+
     /// The steps that a scan takes notice of.
     pub(crate) fn scan_steps(&self) -> &[Step] {
         self.steps.get(..self.scan_steps).unwrap_or(&self.steps)

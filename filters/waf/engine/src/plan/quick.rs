@@ -15,6 +15,8 @@ pub(crate) struct Quick {
     pub(crate) negated: bool,
     /// It holds for transactions that are as the plan supposes.
     pub(crate) supposes: bool,
+    /// The value is transformed before, and only digits are left as they are: of other values the test says nothing.
+    pub(crate) only_digits: bool,
 }
 
 /// Which number.
@@ -27,6 +29,11 @@ pub(crate) enum Of {
 }
 
 impl Quick {
+    /// Whether the test says something of a value.
+    pub(crate) fn tells(&self, value: &[u8]) -> bool {
+        !self.only_digits || value.iter().all(u8::is_ascii_digit)
+    }
+
     #[inline(never)]
     pub(super) fn of(rule: &Rule, sources: &Sources, chains: &Chains) -> Option<Self> {
         let link = rule.links.first()?;
@@ -34,7 +41,8 @@ impl Quick {
         let test = condition.known_operator()?.number_test()?;
         let supposes = matches!(condition.operation, Operation::Dynamic { .. });
         let [target] = condition.targets.as_slice() else { return None };
-        if link.multi_match || !chains.get(condition.chain).steps.is_empty() {
+        let chain = chains.get(condition.chain);
+        if link.multi_match || !chain.leaves_digits() {
             return None;
         }
         let source = sources.get(target.source)?;
@@ -43,7 +51,8 @@ impl Quick {
             (false, VariableName::Tx, [slot]) if source.is_one_key() => Of::Tx(*slot),
             _ => return None,
         };
-        Some(Quick { of, test, negated: condition.negated, supposes })
+        let only_digits = !chain.steps.is_empty() && matches!(of, Of::Tx(_));
+        Some(Quick { of, test, negated: condition.negated, supposes, only_digits })
     }
 }
 
@@ -55,7 +64,7 @@ pub(crate) struct Quiet {
 }
 
 impl Quiet {
-    /// For a rule of one link whose only condition, if it has one, is `quick`.
+    /// For a rule of one link whose only condition, if it has one, is `quick` and says something of any value.
     #[inline(never)]
     pub(super) fn of(rule: &Rule, phase: &PhasePlan) -> Option<Self> {
         use Action as A;
@@ -67,7 +76,8 @@ impl Quiet {
             )
         };
         let actions = || phase.default_actions.iter().chain(&link.actions);
-        let is_quiet = (rule.quick.is_some() || link.condition.is_none())
+        let is_quick = rule.quick.is_some_and(|quick| !quick.only_digits);
+        let is_quiet = (is_quick || link.condition.is_none())
             && !(rule.open || link.capture || link.block)
             && link.for_each_match.is_empty()
             && link.meta.severity.is_none()

@@ -200,6 +200,7 @@ impl Walk<'_> {
                 let known: Option<Vec<&Known>> = slots.iter().map(|slot| self.known(state, *slot)).collect();
                 let Some(known) = known else { return Fate::Open };
                 let holds = match (quick.of, known.as_slice()) {
+                    (Of::Tx(_), [Known::Is(value)]) if !quick.tells(value) => return Fate::Open,
                     (Of::Tx(_), [Known::Is(value)]) => quick.test.matches(value),
                     (Of::Tx(_), _) => return Fate::Never,
                     (Of::Count(_), known) => quick

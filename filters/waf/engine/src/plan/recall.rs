@@ -13,10 +13,10 @@ use super::CheckId;
 use portcullis_collections::beginnings::are_same;
 use portcullis_collections::hash;
 
-/// How many members are kept, and how long each may be, name and value together, in bytes. With what is known of them, these take
-/// 0.5 MB for each rule set that has had requests.
+/// How many members are kept, and how long each may be, name and value together, in bytes, so that three lines of the processor's
+/// caches have it. With what is known of them, these take 0.5 MB for each rule set that has had requests.
 const PLACES: usize = 2048;
-const MAX_LENGTH: usize = 192;
+const MAX_LENGTH: usize = 3 * 64 - size_of::<Tag>();
 /// How many places a member has to choose from.
 const CHOICE: usize = 4;
 /// So many of the places are for names of arguments, of which a client may send many; these take no others' places.
@@ -39,12 +39,20 @@ pub(crate) struct Recurring<'m> {
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     /// Empty until a member is kept.
-    tags: Vec<Tag>,
-    bytes: Vec<[u8; MAX_LENGTH]>,
+    kept_at: Vec<Place>,
     /// For each place as many words as there are for conditions.
     bits: Vec<u64>,
     /// Counts the members that were kept.
     kept: usize,
+}
+
+/// What tells most members apart and the first bytes are in one line.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+struct Place {
+    tag: Tag,
+    /// The name, and the value behind it.
+    bytes: [u8; MAX_LENGTH],
 }
 
 /// What tells most members apart.
@@ -89,22 +97,20 @@ impl Recall {
     pub(crate) fn keep(&self, before: usize, member: Recurring<'_>, bits: &[u64]) -> usize {
         let Recurring { variable, name, value } = member;
         let Ok(mut places) = self.0.lock() else { return usize::MAX };
-        if places.tags.is_empty() {
-            places.tags.resize(PLACES, FREE);
-            places.bytes.resize(PLACES, [0; MAX_LENGTH]);
+        if places.kept_at.is_empty() {
+            places.kept_at.resize(PLACES, Place { tag: FREE, bytes: [0; MAX_LENGTH] });
             places.bits.resize(PLACES * bits.len(), 0);
         }
         let (first, hash) = place_of(member);
         let free = places
-            .tags
+            .kept_at
             .get(first..first + CHOICE)
-            .and_then(|tags| tags.iter().position(|tag| tag.kind.is_none()));
+            .and_then(|places| places.iter().position(|place| place.tag.kind.is_none()));
         places.kept = places.kept.wrapping_add(1);
         let place = places.find(member).unwrap_or(first + free.unwrap_or(places.kept % CHOICE));
-        let Places { tags, bytes, bits: all, .. } = &mut *places;
-        if let Some(tag) = tags.get_mut(place)
-            && let Some((kept_name, kept_value)) =
-                bytes.get_mut(place).and_then(|bytes| bytes.split_at_mut_checked(name.len()))
+        let Places { kept_at, bits: all, .. } = &mut *places;
+        if let Some(Place { tag, bytes }) = kept_at.get_mut(place)
+            && let Some((kept_name, kept_value)) = bytes.split_at_mut_checked(name.len())
             && let Some(kept_value) = kept_value.get_mut(..value.len())
             && let Some(found) = all.get_mut(place * bits.len()..(place + 1) * bits.len())
         {
@@ -122,10 +128,10 @@ impl Recall {
     pub(crate) fn rule_out(&self, member: Recurring<'_>, words: usize, condition: CheckId) {
         let Ok(mut places) = self.0.lock() else { return };
         let Some(place) = places.find(member) else { return };
-        let Places { tags, bits, .. } = &mut *places;
+        let Places { kept_at, bits, .. } = &mut *places;
         if let Some(bits) = bits.get_mut(place * words..(place + 1) * words) {
             condition.take_from(bits);
-            tags.get_mut(place).into_iter().for_each(|tag| tag.is_idle = is_empty(bits));
+            kept_at.get_mut(place).into_iter().for_each(|place| place.tag.is_idle = is_empty(bits));
         }
     }
 }
@@ -133,9 +139,9 @@ impl Recall {
 impl Places {
     /// The place of a member, which came behind the one of the place `before` if there is such a one.
     pub(crate) fn find_after(&mut self, before: usize, member: Recurring<'_>) -> Option<usize> {
-        let guess = usize::from(self.tags.get(before).map_or(u16::MAX, |tag| tag.next));
+        let guess = usize::from(self.tag(before).map_or(u16::MAX, |tag| tag.next));
         let kind = Some(member.kind()?);
-        if self.tags.get(guess).is_some_and(|tag| tag.kind == kind) && self.is_kept(guess, member) {
+        if self.is_kept(guess, kind, member) {
             return Some(guess);
         }
         let place = self.find(member)?;
@@ -144,14 +150,18 @@ impl Places {
     }
 
     fn put_behind(&mut self, before: usize, place: usize) {
-        if let Some(tag) = self.tags.get_mut(before) {
-            tag.next = place as u16;
+        if let Some(before) = self.kept_at.get_mut(before) {
+            before.tag.next = place as u16;
         }
+    }
+
+    fn tag(&self, place: usize) -> Option<&Tag> {
+        self.kept_at.get(place).map(|place| &place.tag)
     }
 
     /// Whether the member of a place meets no condition.
     pub(crate) fn is_idle(&self, place: usize) -> bool {
-        self.tags.get(place).is_some_and(|tag| tag.is_idle)
+        self.tag(place).is_some_and(|tag| tag.is_idle)
     }
 
     /// What is known of the member of a place: as many words as there are for conditions.
@@ -163,19 +173,22 @@ impl Places {
     fn find(&self, member: Recurring<'_>) -> Option<usize> {
         let (first, hash) = place_of(member);
         let kind = Some(member.kind()?);
-        let tags: &[Tag; CHOICE] = self.tags.get(first..)?.first_chunk()?;
-        for (place, tag) in (first..).zip(tags) {
-            if tag.hash == hash && tag.kind == kind && self.is_kept(place, member) {
-                return Some(place);
-            }
-        }
-        None
+        let choice = first..first + CHOICE;
+        choice
+            .filter(|place| self.tag(*place).is_some_and(|tag| tag.hash == hash))
+            .find(|place| self.is_kept(*place, kind, member))
     }
 
-    /// Whether a member has the bytes of the place, of as many as the place has.
+    /// Whether a place keeps a member of this kind.
     #[inline]
-    fn is_kept(&self, place: usize, Recurring { name, value, .. }: Recurring<'_>) -> bool {
-        let kept = self.bytes.get(place).and_then(|bytes| bytes.split_at_checked(name.len()));
+    fn is_kept(
+        &self,
+        place: usize,
+        kind: Option<Kind>,
+        Recurring { name, value, .. }: Recurring<'_>,
+    ) -> bool {
+        let Some(Place { tag, bytes }) = self.kept_at.get(place) else { return false };
+        let kept = bytes.split_at_checked(name.len()).filter(|_| tag.kind == kind);
         kept.is_some_and(|(kept_name, rest)| {
             are_same(kept_name, name) && rest.get(..value.len()).is_some_and(|kept| are_same(kept, value))
         })

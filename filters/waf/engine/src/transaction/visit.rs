@@ -171,11 +171,13 @@ impl Transaction {
         Visit::Skip(0, Some(prepared.next))
     }
 
+    /// Whether the first condition of a rule may be met.
     fn quick(&mut self, plan: &Plan, quick: &Quick) -> bool {
         let holds = match quick.of {
             Of::Tx(slot) => {
                 let Memory { values, tx, .. } = &*self.memory;
                 match tx.slot_bytes(slot, &plan.constants, values) {
+                    Some(bytes) if !quick.tells(bytes) => return true,
                     Some(bytes) => quick.test.matches(bytes),
                     None => return false,
                 }

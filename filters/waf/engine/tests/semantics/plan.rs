@@ -316,3 +316,46 @@ SecRule RESPONSE_BODY|RESPONSE_HEADERS:Content-Encoding '@contains b' 'id:6,phas
     assert!((1..=6).all(|id| all.iter().any(|(.., ids)| ids.contains(&id))), "a rule never matches");
     assert!((1..=6).all(|id| all.iter().any(|(.., ids)| !ids.contains(&id))), "a rule always matches");
 }
+
+/// Numbers that are compared after transformations, and texts that are to be the same after these.
+#[test]
+fn what_is_transformed_first_is_compared_all_the_same() {
+    for chain in ["t:none", "t:urlDecodeUni", "t:length", "t:hexEncode", "t:base64Decode", "t:trim"] {
+        for set in ["0", "1", "%31", "1%30", "+1", "x1", "", "MTA="] {
+            for test in ["@eq 1", "!@eq 1", "@ge 1", "@eq 0"] {
+                let rule = |id, effect: &str| {
+                    format!(
+                        "SecRule TX:a '{test}' 'id:{id},phase:1,{chain},nolog,setvar:tx.b{id}=1{effect}'\n"
+                    )
+                };
+                let text = format!(
+                    "SecAction 'id:1,phase:1,nolog,setvar:tx.a={set}'\n{}{}SecMarker end
+SecRule ARGS:a '@unconditionalMatch' 'id:5,phase:1,nolog,setvar:tx.a=%{{ARGS.a}}'
+{}SecRule TX:b2|TX:b3|TX:b4 . 'id:6,phase:1,msg:%{{MATCHED_VAR_NAME}}'
+SecRule REQUEST_LINE|ARGS '@streq GET /' 'id:7,phase:1,{chain}'
+SecRule ARGS '@streq aB' 'id:8,phase:1,{chain},t:lowercase'",
+                    rule(2, ""),
+                    rule(3, ",skipAfter:end"),
+                    rule(4, ""),
+                );
+                let matches = |prefilter| {
+                    let waf = compile(
+                        &format!("SecRuleEngine On\n{text}"),
+                        &Options { prefilter, ..Options::default() },
+                    );
+                    let targets =
+                        ["/", "/?a=1", "/?a=%2531", "/?a=ab", "/?a=GET+/", "/?a=Ab%20", "/?a=GET%252F"];
+                    let of = |target: &&str| {
+                        let mut tx = waf.transaction();
+                        tx.request_line(b"GET", target.as_bytes(), b"HTTP/1.1");
+                        tx.process_request_headers();
+                        let found = tx.matches().iter().map(|matched| (matched.id, matched.message.clone()));
+                        (found.collect::<Vec<_>>(), tx.tx_variable(b"b3").map(<[u8]>::to_vec))
+                    };
+                    targets.iter().map(of).collect::<Vec<_>>()
+                };
+                assert_eq!(matches(true), matches(false), "{text}");
+            }
+        }
+    }
+}

@@ -285,6 +285,9 @@ fn required_literals() {
         (r#"s["^]*e["^]*t"#, &["\\\"", "^", "set"], 3),
         ("(?:j|&#0*74;)(?:a|&#0*65;)", &["#", "ja"], 2),
         ("(?:e|[a-z]+!)x", &["!", "ex"], 2),
+        // What is optional is kept, where that is rarer by far.
+        (r"x\.?y", &["x.y", "xy"], 2),
+        (r"x\\?y", &["\\\\", "xy"], 2),
         ("^$", &[], 0),
     ];
     for (pattern, literals, length) in CASES {
@@ -293,4 +296,8 @@ fn required_literals() {
         assert_eq!(found, *literals, "{pattern}");
         assert_eq!(requirement.min_length, *length, "{pattern}");
     }
+    // More than a sequence is joined of: what stands where two of its parts meet.
+    let requirement = Pattern::new(b"x*[!-0][!-0]y*").expect("a pattern").requirement();
+    assert_eq!(requirement.literals.len(), 256);
+    assert!(requirement.literals.iter().all(|literal| literal.len() == 2));
 }
