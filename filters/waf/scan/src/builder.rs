@@ -1,6 +1,8 @@
 //! Building the scan: what operators require becomes literals, classes of bytes and conditions.
 
-use super::{ByteInfo, CheckId, Conditions, Edges, Filed, Prefilter, Probe, Scope, Scopes, Triggers, set};
+use super::{
+    ByteInfo, CheckId, ClassChecks, Conditions, Edges, Filed, Prefilter, Probe, Scope, Scopes, Triggers, set,
+};
 use portcullis_collections::{Map, insert, sorted};
 use portcullis_patterns::{ByteSet, Requirement, byte_frequency};
 
@@ -34,6 +36,8 @@ impl PrefilterBuilder {
     /// be asked.
     ///
     /// The classes are without case, so that a value and the same in lower case have the same result.
+    ///
+    /// Those [of bytes](PrefilterBuilder::is_of_bytes) are best added first.
     #[inline(never)]
     pub fn add(&mut self, requirement: &Requirement, scopes: Scopes) -> Option<CheckId> {
         let check = u16::try_from(self.conditions.len()).ok()?;
@@ -92,6 +96,13 @@ impl PrefilterBuilder {
         self.conditions.push(conditions);
         self.scopes.push(scopes);
         Some(CheckId(check))
+    }
+
+    /// Whether a class of bytes may fulfil the check of such an operator, or its absence. The fewer words of a result have these, the less is
+    /// to be gone through for each class.
+    #[must_use]
+    pub fn is_of_bytes(requirement: &Requirement) -> bool {
+        requirement.literals.is_empty() || requirement.literals.iter().any(|literal| literal.len() == 1)
     }
 
     /// The number of checks so far.
@@ -160,19 +171,14 @@ impl PrefilterBuilder {
         let scopes = [Scope::Request, Scope::Response, Scope::Body, Scope::Derived];
         let scopes = scopes.into_iter().map(file).collect::<Option<_>>()?;
         let bytes = bytes_of(&self.classes);
-        let mut fulfils = Vec::new();
-        let (mut by_class, mut by_lack) = (Vec::new(), Vec::new());
-        let (mut fulfilling, mut lacking) = (0, 0);
-        for (index, class) in self.classes.iter().enumerate() {
-            fulfilling |= u128::from(!class.fulfils.is_empty()) << index;
-            lacking |= u128::from(!class.lack_fulfils.is_empty()) << index;
-            for (checks, ranges) in [(&class.fulfils, &mut by_class), (&class.lack_fulfils, &mut by_lack)] {
-                let start = fulfils.len() as u32;
-                let bits = bits(checks, words).into_iter().enumerate().filter(|(_, bits)| *bits != 0);
-                fulfils.extend(bits.map(|(word, bits)| (word as u16, bits)));
-                ranges.push((start, fulfils.len() as u32));
-            }
-        }
+        let by_class = ClassChecks::new(self.classes.iter().map(|class| &*class.fulfils));
+        let by_lack = ClassChecks::new(self.classes.iter().map(|class| &*class.lack_fulfils));
+        let classes_with = |has: fn(&Class) -> bool| {
+            let with = self.classes.iter().enumerate().filter(|(_, class)| has(class));
+            with.fold(0, |all, (index, _)| all | 1_u128 << index)
+        };
+        let fulfilling = classes_with(|class| !class.fulfils.is_empty());
+        let lacking = classes_with(|class| !class.lack_fulfils.is_empty());
         let conditional: Vec<u16> = self
             .conditions
             .iter()
@@ -191,7 +197,6 @@ impl PrefilterBuilder {
             by_class,
             lacking,
             by_lack,
-            fulfils,
             base: bits(&self.base, words),
             conditional: bits(&conditional, words),
             conditions: self.conditions,
@@ -199,6 +204,15 @@ impl PrefilterBuilder {
             probes: self.probes,
             edges: Edges::of(&self.literals),
         })
+    }
+}
+
+impl ClassChecks {
+    #[inline(never)]
+    fn new<'c>(checks: impl Iterator<Item = &'c [u16]> + Clone) -> Self {
+        let last = checks.clone().flatten().max();
+        let words = last.map_or(0, |last| usize::from(*last) / 64 + 1);
+        ClassChecks { words, bits: checks.flat_map(|checks| bits(checks, words)).collect() }
     }
 }
 

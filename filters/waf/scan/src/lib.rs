@@ -60,14 +60,12 @@ pub struct Prefilter {
     scopes: Vec<Filed>,
     /// For each byte the classes that it belongs to, and what transformations make of it.
     bytes: Box<[ByteInfo; 256]>,
-    /// The classes that have checks in `fulfils`.
+    /// The classes of which a byte fulfils checks, as a literal would, and those.
     fulfilling: u128,
-    /// For each class the checks that a byte of it fulfils, as a literal would: which of `fulfils`.
-    by_class: Vec<(u32, u32)>,
-    /// The classes whose absence fulfils checks, in a value of one line: which of `fulfils`.
+    by_class: ClassChecks,
+    /// The classes whose absence fulfils checks, in a value of one line, and those.
     lacking: u128,
-    by_lack: Vec<(u32, u32)>,
-    fulfils: Vec<(u16, u64)>,
+    by_lack: ClassChecks,
     /// The checks that the absence of a class fulfils.
     base: Vec<u64>,
     /// The checks that have further conditions, and for each check which.
@@ -78,6 +76,15 @@ pub struct Prefilter {
     /// By check, in order: for those that look at what rare transformations make of values.
     probes: Vec<(u16, Probe)>,
     edges: Edges,
+}
+
+/// Checks by class.
+#[derive(Debug, Default)]
+struct ClassChecks {
+    /// So many words have all of them: they have the lowest numbers.
+    words: usize,
+    /// So many for each class.
+    bits: Vec<u64>,
 }
 
 /// Literals and their checks.
@@ -203,10 +210,9 @@ impl Default for Prefilter {
             scopes: Vec::new(),
             bytes: bytes_of(&[]),
             fulfilling: 0,
-            by_class: Vec::new(),
+            by_class: ClassChecks::default(),
             lacking: 0,
-            by_lack: Vec::new(),
-            fulfils: Vec::new(),
+            by_lack: ClassChecks::default(),
             base: Vec::new(),
             conditional: Vec::new(),
             conditions: Vec::new(),
@@ -352,7 +358,7 @@ impl Prefilter {
     /// Bytes of memory.
     pub fn memory(&self) -> usize {
         self.scopes.iter().map(Filed::memory).sum::<usize>()
-            + self.fulfils.len() * size_of::<(u16, u64)>()
+            + (self.by_class.bits.len() + self.by_lack.bits.len()) * size_of::<u64>()
             + self.conditions.len() * size_of::<Conditions>()
             + size_of::<[ByteInfo; 256]>()
     }

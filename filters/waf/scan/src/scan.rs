@@ -1,7 +1,7 @@
 //! The scan of one value.
 
 use super::settled::{Key, Settled};
-use super::{Hit, NEWLINE, Prefilter, Profile, Scope};
+use super::{ClassChecks, Hit, NEWLINE, Prefilter, Profile, Scope};
 
 /// A value that is scanned. Places are those in the memory of a transaction.
 pub enum Scanned<'v> {
@@ -107,11 +107,11 @@ impl Prefilter {
         // Each of these checks waits for the absence of one class.
         if profile.summary & NEWLINE == 0 {
             for class in ones(profile.classes & self.lacking) {
-                self.change(self.by_lack.get(class), words, |word, bits| word & !bits);
+                self.by_lack.change(class, words, |word, bits| *word &= !bits);
             }
         }
         for class in ones(profile.classes & self.fulfilling) {
-            self.change(self.by_class.get(class), words, |word, bits| word | bits);
+            self.by_class.change(class, words, |word, bits| *word |= bits);
         }
     }
 
@@ -155,14 +155,14 @@ impl Prefilter {
             }
         }
     }
+}
 
-    fn change(&self, range: Option<&(u32, u32)>, words: &mut [u64], change: impl Fn(u64, u64) -> u64) {
-        let (start, end) = range.copied().unwrap_or_default();
-        for (word, bits) in self.fulfils.get(start as usize..end as usize).unwrap_or(&[]) {
-            if let Some(word) = words.get_mut(usize::from(*word)) {
-                *word = change(*word, *bits);
-            }
-        }
+impl ClassChecks {
+    #[inline]
+    fn change(&self, class: usize, words: &mut [u64], change: impl Fn(&mut u64, u64)) {
+        let start = class * self.words;
+        let bits = self.bits.get(start..start + self.words).unwrap_or(&[]);
+        words.iter_mut().zip(bits).for_each(|(word, bits)| change(word, *bits));
     }
 }
 

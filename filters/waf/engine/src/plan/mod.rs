@@ -169,15 +169,21 @@ impl Plan {
         for (phase, fates) in self.phases.iter().zip(&reach.fates) {
             for (entry, fate) in phase.entries.iter().zip(fates) {
                 let Entry::Rule(id) = entry else { continue };
-                let rule = self.rules.get_mut(*id as usize).filter(|_| *fate == Fate::Open);
-                open.extend(rule.is_some().then_some(*id));
-                let links = rule.into_iter().flat_map(|rule| &mut rule.links);
+                open.extend((*fate == Fate::Open).then_some(*id));
+            }
+        }
+        for of_bytes in [true, false] {
+            for id in &open {
+                let links = self.rules.get_mut(*id as usize).into_iter().flat_map(|rule| &mut rule.links);
                 for condition in links.filter_map(|link| link.condition.as_mut()) {
                     let scopes = condition.scopes(&self.sources, &self.chains);
                     if let Some(operator) = condition.known_operator()
                         && scopes != Scopes::default()
                     {
-                        condition.check = builder.add(&operator.requirement(), scopes);
+                        let requirement = operator.requirement();
+                        if PrefilterBuilder::is_of_bytes(&requirement) == of_bytes {
+                            condition.check = builder.add(&requirement, scopes);
+                        }
                     }
                 }
             }
