@@ -23,6 +23,8 @@ const MAX_RUN: usize = 128;
 const MAX_LITERALS: usize = 1024;
 /// Longer literals are cut: they rule out no more.
 const MAX_LITERAL_LENGTH: usize = 12;
+/// For literals that are less frequent no more is tried.
+const RARE: f32 = 0.0005;
 /// Of text that may be left out, how many literals are kept as they are, if its bytes are as frequent as in ordinary text.
 const MAX_OPTIONS: usize = 3;
 const JUNK: f32 = 0.002;
@@ -38,11 +40,16 @@ const MAX_ESCAPES: f32 = 0.02;
 /// What every input fulfils that the pattern matches.
 #[must_use]
 pub fn requirement(ast: &Ast) -> Requirement {
-    let found = analyse(&ast.root, Options::Escape);
-    let best = found.best();
-    // Unless it rules out much more, fewer literals are better.
-    let is_rarer = |other: &Literals| best.as_ref().is_none_or(|it| other.frequency() < it.frequency() / 2.0);
-    let best = analyse(&ast.root, Options::Stay).best().filter(is_rarer).or(best);
+    let found = analyse(&ast.root, Effort::Least);
+    let mut best = found.best();
+    // Unless they rule out more, fewer literals are better.
+    for (effort, share) in [(Effort::Joints, 0.9), (Effort::Options, 0.5)] {
+        let frequency = best.as_ref().map_or(f32::MAX, Literals::frequency);
+        if frequency > RARE {
+            let is_rarer = |other: &Literals| other.frequency() < frequency * share;
+            best = analyse(&ast.root, effort).best().filter(is_rarer).or(best);
+        }
+    }
     let literals = best.map(Literals::into_list).unwrap_or_default();
     let Found { bytes, more_bytes, min_length, .. } = found;
     Requirement { literals, bytes, more_bytes, only: only(&ast.root), min_length, max_length: None }
@@ -116,16 +123,18 @@ struct Literals {
     escapes: ByteSet,
 }
 
-/// What becomes of text that may be left out once, in patterns where either can be the better one.
+/// How much is tried. What brings rarer literals for one pattern has none, or too many, for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Options {
-    /// Its bytes are escapes, if they are rare, so that what is around it can be joined to longer literals.
-    Escape,
-    /// There are literals with it and without, if its bytes are as frequent as in ordinary text.
-    Stay,
+enum Effort {
+    /// Rare bytes of text that may be left out are escapes, so that what is around it can be joined to longer literals.
+    Least,
+    /// Where neighbours are too many to be joined, there is also what stands where they meet.
+    Joints,
+    /// Besides, there are literals with text that may be left out once and without it, if its bytes are as frequent as in ordinary text.
+    Options,
 }
 
-fn analyse(node: &Node, options: Options) -> Found {
+fn analyse(node: &Node, effort: Effort) -> Found {
     match node {
         Node::Empty | Node::Assertion(_) | Node::Look { .. } => Found::empty(),
         Node::BackReference { .. } => Found::default(),
@@ -138,14 +147,14 @@ fn analyse(node: &Node, options: Options) -> Found {
             let more_bytes = rarest(bytes.into_iter().collect());
             Found { exact, required: None, bytes, more_bytes, min_length: 1 }
         }
-        Node::Capture(_, node) | Node::Atomic(node) => analyse(node, options),
-        Node::Concat(nodes) => concat(nodes.iter().map(|node| analyse(node, options))),
-        Node::Alternate(nodes) => alternate(nodes, options),
-        Node::Repeat { node, min, max, .. } => repeat(analyse(node, options), *min, *max, options),
+        Node::Capture(_, node) | Node::Atomic(node) => analyse(node, effort),
+        Node::Concat(nodes) => concat(nodes.iter().map(|node| analyse(node, effort)), effort),
+        Node::Alternate(nodes) => alternate(nodes, effort),
+        Node::Repeat { node, min, max, .. } => repeat(analyse(node, effort), *min, *max, effort),
     }
 }
 
-fn concat(parts: impl Iterator<Item = Found>) -> Found {
+fn concat(parts: impl Iterator<Item = Found>, effort: Effort) -> Found {
     let mut whole = Found::empty();
     let mut run = Some(Literals::nothing());
     let mut all_exact = true;
@@ -157,7 +166,7 @@ fn concat(parts: impl Iterator<Item = Found>) -> Found {
         whole.required = better(whole.required, part.required);
         whole.required = better(whole.required, run.clone());
         let longer = run.as_ref().zip(part.exact.as_ref()).and_then(|(run, next)| run.followed_by(next));
-        if longer.is_none() {
+        if longer.is_none() && effort != Effort::Least {
             let joint = run.as_ref().zip(part.exact.as_ref()).and_then(|(run, next)| run.joint_with(next));
             whole.required = better(whole.required, joint);
         }
@@ -169,8 +178,8 @@ fn concat(parts: impl Iterator<Item = Found>) -> Found {
     whole
 }
 
-fn alternate(nodes: &[Node], options: Options) -> Found {
-    let mut branches = nodes.iter().map(|node| analyse(node, options));
+fn alternate(nodes: &[Node], effort: Effort) -> Found {
+    let mut branches = nodes.iter().map(|node| analyse(node, effort));
     let Some(mut whole) = branches.next() else { return Found::empty() };
     whole.required = whole.best();
     whole.exact = whole.exact_or_escape();
@@ -185,11 +194,11 @@ fn alternate(nodes: &[Node], options: Options) -> Found {
     whole
 }
 
-fn repeat(once: Found, min: u32, max: Option<u32>, options: Options) -> Found {
+fn repeat(once: Found, min: u32, max: Option<u32>, effort: Effort) -> Found {
     if min == 0 {
         let once_or_not = once.exact.clone().filter(|_| max == Some(1));
         let is_short = |exact: &Literals| exact.texts.len() <= MAX_OPTIONS && exact.escapes.is_empty();
-        let stays = |bytes: ByteSet| options == Options::Stay && frequency_of(bytes) > JUNK;
+        let stays = |bytes: ByteSet| effort == Effort::Options && frequency_of(bytes) > JUNK;
         let exact = match once.rare_bytes() {
             Some(bytes) if stays(bytes) && once_or_not.as_ref().is_some_and(is_short) => {
                 both(once_or_not, Some(Literals::nothing()), MAX_RUN)
@@ -205,7 +214,7 @@ fn repeat(once: Found, min: u32, max: Option<u32>, options: Options) -> Found {
         let Found { bytes, more_bytes, .. } = once;
         return Found { exact: None, required, bytes, more_bytes, min_length };
     }
-    let turns = concat(std::iter::repeat_n(once, min as usize));
+    let turns = concat(std::iter::repeat_n(once, min as usize), effort);
     let exact = turns.exact.filter(|_| max == Some(min));
     let Found { bytes, more_bytes, .. } = turns;
     Found { exact, required: better(required, turns.required), bytes, more_bytes, min_length }
