@@ -15,6 +15,10 @@ use portcullis_seclang::loader::FileSystem;
 /// and what it took.
 #[inline(never)]
 pub(crate) fn inspect(waf: &Waf, request: &Request, memory: Scratch) -> (usize, Work, Scratch) {
+    inspect_target(waf, request, &request.target, memory)
+}
+
+fn inspect_target(waf: &Waf, request: &Request, target: &[u8], memory: Scratch) -> (usize, Work, Scratch) {
     let mut transaction = waf.transaction_in(memory);
     transaction.connection(Connection {
         client_address: b"192.0.2.7",
@@ -23,7 +27,7 @@ pub(crate) fn inspect(waf: &Waf, request: &Request, memory: Scratch) -> (usize, 
         server_port: 443,
     });
     transaction.unique_id(b"5c4a3e0e-6e0f-4f5e-9d26-3b0f6f1f0b11");
-    transaction.request_line(&request.method, &request.target, b"HTTP/1.1");
+    transaction.request_line(&request.method, target, b"HTTP/1.1");
     for (name, value) in &request.headers {
         transaction.request_header(name, value);
     }
@@ -43,8 +47,22 @@ pub(crate) fn inspect(waf: &Waf, request: &Request, memory: Scratch) -> (usize, 
     (transaction.matches().len(), transaction.work(), transaction.finish())
 }
 
+/// How often a transaction has come before it is measured: names and headers are known from the second time on, and what follows from
+/// the request line from the third.
+pub(crate) const TIMES_BEFORE: usize = 3;
+
+/// Runs what has come before a transaction: the same, or those that are like it.
+pub(crate) fn warm(waf: &Waf, request: &Request, memory: Scratch) -> Scratch {
+    let own = [request.target.as_slice()];
+    let targets = if request.others.is_empty() { &own } else { request.others };
+    let targets = targets.iter().cycle().take(TIMES_BEFORE);
+    targets.fold(memory, |memory, target| inspect_target(waf, request, target, memory).2)
+}
+
 pub(crate) struct Request {
     pub(crate) name: &'static str,
+    /// Other targets that have come before, where this one has not.
+    pub(crate) others: &'static [&'static [u8]],
     /// The paranoia level that it is judged at.
     pub(crate) paranoia: u8,
     pub(crate) method: Vec<u8>,
@@ -54,14 +72,19 @@ pub(crate) struct Request {
     pub(crate) denied: bool,
 }
 
-/// All at paranoia level 1, and those that are no attack at level 4, too.
+/// All at paranoia level 1, and those that are no attack at level 4, too. And a GET whose address has not come before, in all else like the other.
 pub(crate) fn transactions(bodies: Option<&Path>) -> Vec<Request> {
     let benign = requests::benign(bodies);
     let strict = ["get at level 4", "form at level 4", "json at level 4"].into_iter().zip(&benign);
     let strict: Vec<_> = strict.map(|(name, (_, bytes))| parsed(name, 4, bytes, false)).collect();
+    let elsewhere = [("get elsewhere", 1), ("get elsewhere at level 4", 4)].map(|(name, paranoia)| Request {
+        target: b"/products/search?category=lamps&page=7&sort=name_desc".to_vec(),
+        others: &[b"/products/finder?category=chair&page=3&sort=size_desc"],
+        ..parsed(name, paranoia, &benign[0].1, false)
+    });
     let benign = benign.iter().map(|(name, bytes)| parsed(name, 1, bytes, false));
     let hostile = requests::hostile().map(|(name, bytes)| parsed(name, 1, &bytes, true));
-    benign.chain(hostile).chain(strict).collect()
+    benign.chain(hostile).chain(strict).chain(elsewhere).collect()
 }
 
 fn parsed(name: &'static str, paranoia: u8, bytes: &[u8], denied: bool) -> Request {
@@ -77,6 +100,7 @@ fn parsed(name: &'static str, paranoia: u8, bytes: &[u8], denied: bool) -> Reque
     };
     Request {
         name,
+        others: &[],
         paranoia,
         method,
         target,

@@ -16,8 +16,8 @@ use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use common::{Request, inspect, source, transactions, waf};
-use portcullis_engine::{Scratch, Waf};
+use common::{Request, inspect, source, transactions, waf, warm};
+use portcullis_engine::{Scratch, Waf, Work};
 
 const ROUNDS: usize = 15;
 
@@ -32,19 +32,20 @@ fn main() -> ExitCode {
         [] => times(&source),
         ["--instructions"] => return instructions::check(&source),
         ["--instructions", "--write"] => return instructions::write(&source),
-        ["--twice", name] => {
+        ["--once", name] => {
             let all = transactions(None);
             let transaction = named(&all, name);
             let waf = waf(true, transaction.paranoia);
-            let (.., warm) = inspect(&waf, transaction, Scratch::new());
-            measured_transaction(&waf, transaction, warm);
+            let memory = warm(&waf, transaction, Scratch::new());
+            let Work { rules, operators, scans, .. } = measured_transaction(&waf, transaction, memory).0;
+            println!("{rules} {operators} {scans}");
         }
         ["--repeat", name, times] => {
             let all = transactions(suites::data("bench-requests").as_deref());
             let transaction = named(&all, name);
             let waf = waf(true, transaction.paranoia);
             let times = times.parse::<u32>().expect("a number");
-            (0..times).fold(Scratch::new(), |memory, _| measured_transaction(&waf, transaction, memory));
+            (0..times).fold(Scratch::new(), |memory, _| measured_transaction(&waf, transaction, memory).1);
         }
         _ => panic!("usage: transactions [--instructions [--write] | --repeat <transaction> <times>]"),
     }
@@ -94,8 +95,9 @@ fn time(waf: &Waf, transaction: &Request, times: u32) -> (f64, f64) {
 
 /// What callgrind counts.
 #[inline(never)]
-fn measured_transaction(waf: &Waf, transaction: &Request, memory: Scratch) -> Scratch {
-    inspect(waf, black_box(transaction), memory).2
+fn measured_transaction(waf: &Waf, transaction: &Request, memory: Scratch) -> (Work, Scratch) {
+    let (_, work, memory) = inspect(waf, black_box(transaction), memory);
+    (work, memory)
 }
 
 fn named<'a>(transactions: &'a [Request], name: &str) -> &'a Request {

@@ -42,8 +42,8 @@ pub(crate) use prepared::Prepared;
 pub(crate) use quick::{Of, Quick, Quiet};
 pub(crate) use reach::Supposed;
 use reach::{Fate, KnownArgument, Reach};
-pub(crate) use recall::{Recall, Recurring};
-pub(crate) use recurring::{Recurrence, SourceUse, recurs};
+pub(crate) use recall::{Places, Recall, Recurring};
+pub(crate) use recurring::{Recurrence, Recurs, SourceUse, recurs};
 pub(crate) use rule::{
     Condition, Disruptive, Group, GroupId, KnownOperator, Link, Meta, Operation, Rule, RuleId, Target,
 };

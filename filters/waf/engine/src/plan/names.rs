@@ -31,6 +31,8 @@ impl NameKind {
 }
 
 impl NameKinds {
+    pub(crate) const ALL: Self = Self(u64::MAX);
+
     pub(crate) fn insert(&mut self, kind: NameKind) {
         self.0 |= 1u64.checked_shl(kind.0.into()).unwrap_or(u64::MAX);
     }

@@ -1,26 +1,29 @@
 //! Which conditions a member of a variable may meet, for members that come again from one request to the next: names of headers,
-//! cookies and arguments, the headers that tell a browser, the method.
+//! cookies and arguments, the headers that tell a browser, the method; and what follows from a request line, once that has come twice.
 //!
 //! A member that is here is neither looked at nor scanned nor transformed; and conditions that it did not meet are not asked again.
 //! Bounded: there are four places for a member, and where all are taken, one of them goes to the next. Values that may be secret
-//! are not kept here.
+//! are not kept here: no cookies, no authorization, no arguments of bodies. Request lines are in everybody's logs.
 
 use std::sync::{Mutex, MutexGuard};
 
 use portcullis_seclang::ast::VariableName;
 
-use super::CheckId;
+use super::{CheckId, Recurs, recurs};
 use portcullis_collections::beginnings::are_same;
 use portcullis_collections::hash;
 
-/// How many members are kept, and how long each may be, name and value together, in bytes, so that three lines of the processor's
-/// caches have it. With what is known of them, these take 0.5 MB for each rule set that has had requests.
-const PLACES: usize = 2048;
+/// How many members are kept: names of arguments, of which a client may send many, what follows from request lines, and all others. None of
+/// these take another's places. With what is known of them, they take 0.8 MB for each rule set that has had requests.
+const FOR_ARGUMENTS: usize = 1536;
+const FOR_LINES: usize = 1024;
+const PLACES: usize = FOR_ARGUMENTS + FOR_LINES + 512;
+/// How long each may be, name and value together, in bytes, so that three lines of the processor's caches have it.
 const MAX_LENGTH: usize = 3 * 64 - size_of::<Tag>();
 /// How many places a member has to choose from.
 const CHOICE: usize = 4;
-/// So many of the places are for names of arguments, of which a client may send many; these take no others' places.
-const FOR_ARGUMENTS: usize = PLACES / 4 * 3;
+/// Of how many texts it is known that they have come before, which is a power of two.
+const TEXTS: usize = 4096;
 
 /// See the module. Transactions of a rule set share it.
 #[derive(Debug, Default)]
@@ -44,6 +47,8 @@ pub(crate) struct Places {
     bits: Vec<u64>,
     /// Counts the members that were kept.
     kept: usize,
+    /// Parts of the hashes of texts that have come before, each row from the last one on. Empty until there is one.
+    texts: Vec<[u32; CHOICE]>,
 }
 
 /// What tells most members apart and the first bytes are in one line.
@@ -137,6 +142,22 @@ impl Recall {
 }
 
 impl Places {
+    /// Whether a text has come before, most likely. So what comes only once takes no place of what comes often.
+    pub(crate) fn comes_again(&mut self, text: &[u8]) -> bool {
+        if self.texts.is_empty() {
+            self.texts.resize(TEXTS / CHOICE, [0; CHOICE]);
+        }
+        let hash = hash(text);
+        let part = hash as u32;
+        let Some(row) = self.texts.get_mut((hash >> 32) as usize % (TEXTS / CHOICE)) else { return false };
+        let is_known = row.contains(&part);
+        if !is_known {
+            row.rotate_right(1);
+            row[0] = part;
+        }
+        is_known
+    }
+
     /// The place of a member, which came behind the one of the place `before` if there is such a one.
     pub(crate) fn find_after(&mut self, before: usize, member: Recurring<'_>) -> Option<usize> {
         let guess = usize::from(self.tag(before).map_or(u16::MAX, |tag| tag.next));
@@ -206,7 +227,8 @@ fn place_of(member: Recurring<'_>) -> (usize, u32) {
     let hash = hash(member.value) ^ of_name.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let (start, end) = match member.variable {
         V::ArgsNames | V::ArgsGetNames | V::ArgsPostNames => (0, FOR_ARGUMENTS),
-        _ => (FOR_ARGUMENTS, PLACES),
+        variable if recurs(variable, b"") == Recurs::WithLine => (FOR_ARGUMENTS, FOR_ARGUMENTS + FOR_LINES),
+        _ => (FOR_ARGUMENTS + FOR_LINES, PLACES),
     };
     (start + (hash >> 40) as usize % ((end - start) / CHOICE) * CHOICE, hash as u32)
 }
@@ -252,6 +274,26 @@ mod tests {
         let known = names.iter().filter(|name| bits(argument(name.as_bytes())) == Some(vec![3, 4])).count();
         assert!((FOR_ARGUMENTS / 2..=FOR_ARGUMENTS).contains(&known), "{known}");
         assert_eq!(bits(host), Some(vec![0b101, 0]));
+    }
+
+    /// A text that comes once takes no place; one that comes often is known, whatever comes once in between.
+    #[test]
+    fn knows_texts_that_come_again() {
+        let recall = Recall::default();
+        let mut places = recall.lock().unwrap();
+        let line = |number: usize| format!("GET /page/{number} HTTP/1.1").into_bytes();
+        let often: Vec<Vec<u8>> = (0..200).map(line).collect();
+        assert!(often.iter().all(|line| !places.comes_again(line)));
+        assert!(often.iter().all(|line| places.comes_again(line)));
+        let once = (1_000..TEXTS / 2).filter(|number| places.comes_again(&line(*number))).count();
+        assert_eq!(once, 0);
+        let still = often.iter().filter(|line| places.comes_again(line)).count();
+        assert!(still > 190, "{still}");
+        // Of many the older ones are forgotten.
+        (0..TEXTS * 8).for_each(|number| {
+            places.comes_again(&line(10_000 + number));
+        });
+        assert!(often.iter().filter(|line| places.comes_again(line)).count() < 20);
     }
 
     /// Whatever came behind a member the last time.

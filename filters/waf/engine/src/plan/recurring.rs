@@ -96,33 +96,47 @@ impl Recurrence {
 
 const NOT_COVERED: u8 = u8::MAX;
 
-/// Whether some or all of a variable's members recur. Values of the others may be secret, or are hardly ever the same.
+/// Whether a member of a variable comes again from one request to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recurs {
+    Always,
+    /// It follows from the request line, and comes again with that.
+    WithLine,
+    /// It may be any text, and often is the same.
+    Maybe,
+    /// It may be secret, or is hardly ever the same.
+    Never,
+}
+
+/// Whether some or all of a variable's members recur.
 pub(super) fn is_recurring(variable: VariableName) -> bool {
-    use VariableName as V;
-    matches!(
-        variable,
-        V::ArgsGetNames
-            | V::ArgsNames
-            | V::ArgsPostNames
-            | V::ReqbodyError
-            | V::RequestCookiesNames
-            | V::RequestHeaders
-            | V::RequestHeadersNames
-            | V::RequestMethod
-            | V::RequestProtocol
-            | V::ResponseStatus
-    )
+    recurs(variable, b"") != Recurs::Never || variable == VariableName::RequestHeaders
 }
 
 /// Whether a member of such a variable does. Of headers those that have the same values again and again, none of them secret:
 /// those that tell what the client is and takes.
-pub(crate) fn recurs(variable: VariableName, name: &[u8]) -> bool {
-    if variable != VariableName::RequestHeaders {
-        return true;
-    }
-    matches!(
-        name,
-        b"accept"
+pub(crate) fn recurs(variable: VariableName, name: &[u8]) -> Recurs {
+    use VariableName as V;
+    match variable {
+        V::ArgsGetNames
+        | V::ArgsNames
+        | V::ArgsPostNames
+        | V::ReqbodyError
+        | V::RequestCookiesNames
+        | V::RequestHeadersNames
+        | V::RequestMethod
+        | V::RequestProtocol
+        | V::ResponseStatus => Recurs::Always,
+        V::Args
+        | V::ArgsGet
+        | V::QueryString
+        | V::RequestBasename
+        | V::RequestFilename
+        | V::RequestLine
+        | V::RequestUri
+        | V::RequestUriRaw => Recurs::WithLine,
+        V::RequestHeaders => match name {
+            b"accept"
             | b"accept-charset"
             | b"accept-encoding"
             | b"accept-language"
@@ -135,7 +149,11 @@ pub(crate) fn recurs(variable: VariableName, name: &[u8]) -> bool {
             | b"priority"
             | b"te"
             | b"upgrade-insecure-requests"
-            | b"user-agent"
-    ) || name.starts_with(b"sec-fetch-")
-        || name.starts_with(b"sec-ch-")
+            | b"user-agent" => Recurs::Always,
+            b"referer" => Recurs::Maybe,
+            _ if name.starts_with(b"sec-fetch-") || name.starts_with(b"sec-ch-") => Recurs::Always,
+            _ => Recurs::Never,
+        },
+        _ => Recurs::Never,
+    }
 }

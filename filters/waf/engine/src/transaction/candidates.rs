@@ -189,13 +189,34 @@ impl Transaction {
         {
             return *start as usize..*end as usize;
         }
-        let range = self.resolve_static(plan, source, false);
+        let range = if self.all_are_fresh(plan, source) {
+            self.fresh_values(plan, source)
+        } else {
+            self.resolve_static(plan, source, false)
+        };
         let now = self.memory.clock;
         if let Some(known) = self.memory.candidates.sources.get_mut(source.0 as usize) {
             known.values = (range.start as u32, range.end as u32);
             known.values_at = now;
         }
         range
+    }
+
+    /// Whether a source is of a variable whose members recur, but all of them are to be judged by themselves.
+    fn all_are_fresh(&self, plan: &Plan, source: SourceId) -> bool {
+        let Some(variable) = plan.sources.get(source).map(|source| source.variable) else { return false };
+        let known = &self.memory.candidates.known;
+        plan.recurrence.place(variable).is_some_and(|place| {
+            known.is_up_to_date(self.memory.changed(variable))
+                && known.are_all_fresh(place, self.members(variable).len())
+        })
+    }
+
+    /// Whether of any value of a source it may be known what conditions it may meet.
+    pub(super) fn may_be_known(&self, plan: &Plan, source: SourceId) -> bool {
+        let is_covered =
+            plan.sources.get(source).is_some_and(|source| plan.recurrence.covers(source.variable));
+        is_covered && !self.all_are_fresh(plan, source)
     }
 
     /// Whether a source that does not change during a phase surely has no value.
@@ -245,6 +266,10 @@ impl Transaction {
         let start = found.len();
         // The debug log says what is resolved.
         match plan.sources.get(id).filter(|_| self.debug.is_none()) {
+            Some(source) if is_kept_as_it_is(source.variable) && !self.may_be_known(plan, id) => {
+                let members = self.members(source.variable).iter();
+                self.each_of(source, members, |of, _| found.push(of));
+            }
             Some(source) if let Some(place) = plan.recurrence.place(source.variable) => {
                 let mut known = std::mem::take(&mut self.memory.candidates.found_known);
                 known.resize(start, KnownId::FRESH);
@@ -260,10 +285,6 @@ impl Transaction {
                     self.each_of(source, members, |of, member| add_known(&mut found, &mut known, of, member));
                 }
                 put_back(&mut self.memory.candidates.found_known, known);
-            }
-            Some(source) if is_kept_as_it_is(source.variable) => {
-                let members = self.members(source.variable).iter();
-                self.each_of(source, members, |of, _| found.push(of));
             }
             _ => self.resolve(plan, id, &mut found),
         }

@@ -214,9 +214,7 @@ impl Transaction {
                 // With multiMatch, a form that differs in case alone is asked about too.
                 let triggers = if link.multi_match { chain.triggers } else { chain.scan_triggers };
                 let places = self.static_values(plan, target.source);
-                let recurs =
-                    plan.sources.get(target.source).is_some_and(|it| plan.recurrence.covers(it.variable));
-                let number = number.filter(|_| recurs);
+                let number = number.filter(|_| self.may_be_known(plan, target.source));
                 let mut next = places.start;
                 while let Some(place) =
                     self.next_open(plan, next..places.end, number, rules_out.map(|check| (check, triggers)))

@@ -5,7 +5,9 @@ use portcullis_seclang::ast::VariableName;
 use super::candidates::forms::scan_forms;
 use super::twins::Twins;
 use super::{Found, Member, Memory, Transaction, ValueId, Values};
-use crate::plan::{Bits, CheckId, NameKind, NameKinds, Plan, Recurrence, Recurring, SourceUse, recurs};
+use crate::plan::{
+    Bits, CheckId, NameKind, NameKinds, Places, Plan, Recurrence, Recurring, Recurs, SourceUse, recurs,
+};
 
 /// What a transaction knows of its members that recur.
 #[derive(Debug, Default)]
@@ -16,6 +18,8 @@ pub(crate) struct Known {
     all: Vec<u64>,
     /// The time, by the clock of [`Memory`](super::Memory), of what is known of members.
     at: u64,
+    /// Whether the request line has come before.
+    line: Option<bool>,
     /// For each variable of which members recur, by its place in [`Recurrence`](crate::plan::Recurrence), those of its members that are
     /// judged by themselves.
     fresh: Vec<Fresh>,
@@ -50,6 +54,7 @@ impl Known {
         self.all.clear();
         self.all.resize(recurrence.words, 0);
         self.at = 0;
+        self.line = None;
         self.fresh.clear();
         self.fresh.resize(recurrence.variables.len(), Fresh::default());
         self.fresh_places.clear();
@@ -63,6 +68,16 @@ impl Known {
     /// Whether a recurring variable may have members with a name of this kind that are judged by themselves.
     pub(super) fn has_fresh(&self, variable: usize, name: NameKind) -> bool {
         self.fresh.get(variable).is_some_and(|fresh| fresh.start != fresh.end && fresh.names.may_have(name))
+    }
+
+    /// Whether it is as new as a variable that has changed at that time.
+    pub(super) fn is_up_to_date(&self, changed: u64) -> bool {
+        self.at >= changed
+    }
+
+    /// Whether all members of one are judged by themselves, of which there are so many.
+    pub(super) fn are_all_fresh(&self, variable: usize, members: usize) -> bool {
+        self.fresh.get(variable).is_some_and(|fresh| (fresh.end - fresh.start) as usize == members)
     }
 
     /// The places of the members of one that are judged by themselves.
@@ -90,6 +105,8 @@ impl Transaction {
         let mut to_find_out = Vec::new();
         let mut places = plan.recall.lock();
         let mut before = usize::MAX;
+        let line = self.line_comes_again(places.as_deref_mut());
+        let of_query = self.members(VariableName::ArgsGet).len();
         for (of, (variable, uses)) in plan.recurrence.variables.iter().enumerate() {
             if self.memory.changed(*variable) <= since {
                 continue;
@@ -98,11 +115,26 @@ impl Transaction {
             let Known { bits, all, fresh, fresh_places, .. } = &mut candidates.known;
             let members = members.get_mut(*variable as usize).map_or(&mut [][..], Vec::as_mut_slice);
             let mut found = Fresh { start: fresh_places.len() as u32, ..Fresh::default() };
-            for (index, member) in members.iter_mut().enumerate() {
+            let with_line = recurs(*variable, b"") == Recurs::WithLine;
+            let may_recur = match variable {
+                _ if with_line && !line => 0,
+                // Those of the query come first.
+                VariableName::Args => of_query,
+                _ => members.len(),
+            };
+            let (may_recur, others) = members.split_at_mut(may_recur.min(members.len()));
+            for (index, member) in may_recur.iter_mut().enumerate() {
                 if member.known == KnownId::UNSEEN {
                     member.known = KnownId::FRESH;
                     let recurring = recurring(values, *variable, *member);
-                    if recurs(*variable, values.bytes(member.key)) && recurring.fits() {
+                    let recurs = match recurs(*variable, values.bytes(member.key)) {
+                        Recurs::Always | Recurs::WithLine => true,
+                        Recurs::Maybe => {
+                            places.as_mut().is_some_and(|places| places.comes_again(recurring.value))
+                        }
+                        Recurs::Never => false,
+                    };
+                    if recurs && recurring.fits() {
                         member.known = KnownId(bits.len() as u32);
                         let place = places.as_mut().and_then(|places| places.find_after(before, recurring));
                         before = place.unwrap_or(usize::MAX);
@@ -125,6 +157,12 @@ impl Transaction {
                     found.names.insert(NameKind::of(values.bytes(member.key)));
                 }
             }
+            if !others.is_empty() {
+                let first = may_recur.len() as u32;
+                fresh_places.extend(first..first + others.len() as u32);
+                others.iter_mut().for_each(|other| other.known = KnownId::FRESH);
+                found.names = NameKinds::ALL;
+            }
             found.end = fresh_places.len() as u32;
             fresh.get_mut(of).into_iter().for_each(|fresh| *fresh = found);
         }
@@ -133,6 +171,15 @@ impl Transaction {
             self.find_out_all(plan, to_find_out);
         }
         self.memory.candidates.known.at = self.memory.clock;
+    }
+
+    /// Whether the request line has come before, so that what follows from it comes again.
+    fn line_comes_again(&mut self, places: Option<&mut Places>) -> bool {
+        let Memory { values, members, candidates, .. } = &mut *self.memory;
+        let line = members.get(VariableName::RequestLine as usize).and_then(|members| members.first());
+        let (Some(line), Some(places)) = (line, places) else { return false };
+        let line = recurring(values, VariableName::RequestLine, *line);
+        *candidates.known.line.get_or_insert_with(|| line.fits() && places.comes_again(line.value))
     }
 
     /// The same for members, by their places, that nobody has looked at before.

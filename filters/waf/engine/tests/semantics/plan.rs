@@ -41,6 +41,71 @@ SecRule ARGS_NAMES|REQUEST_HEADERS:User-Agent '@rx ^xAb<$' 'id:9,phase:1,t:none,
     assert!((1..=9).all(|id| naive.iter().any(|(.., ids)| !ids.contains(&id))), "a rule always matches");
 }
 
+/// What follows from a request line that has come before is recalled; what a body brings is judged, whatever the line.
+#[test]
+fn what_a_request_line_recalls_changes_no_result() {
+    let variables = [
+        "REQUEST_LINE",
+        "REQUEST_URI",
+        "REQUEST_URI_RAW",
+        "REQUEST_FILENAME",
+        "REQUEST_BASENAME",
+        "QUERY_STRING",
+        "ARGS",
+        "ARGS|!ARGS:b",
+        "ARGS_GET:a",
+        "ARGS_POST",
+        "ARGS|REQUEST_HEADERS:Referer",
+        "REQUEST_HEADERS:Referer",
+        "&ARGS:b",
+    ];
+    let tests = ["@contains ab<", "!@rx ^[^<]*$", "@rx (?i)(b)<$", "!@streq 1", "@within 0 1 ab<"];
+    let transformations = ["none", "none,t:urlDecode", "none,t:lowercase", "none,t:base64Decode"];
+    let mut rules =
+        "SecRuleEngine On\nSecRule ARGS:off 1 'id:1,phase:1,nolog,ctl:ruleRemoveTargetById=10-200;ARGS:a'\n"
+            .to_owned();
+    let mut last = 9;
+    for variable in variables {
+        for test in tests {
+            for chain in transformations {
+                last += 1;
+                let phase = 1 + last % 2;
+                rules += &format!("SecRule {variable} '{test}' 'id:{last},phase:{phase},t:{chain}'\n");
+            }
+        }
+    }
+    let targets = ["/", "/ab<", "/x/AB%3C?a=1", "/x?a=ab%3C&b=2", "/x?a=ab<&off=1", "/x?a=1&b=YWI8&b=1"];
+    let bodies = ["", "a=1", "a=ab%3C", "b=aB%253C&off=1"];
+    let referers = ["", "https://example.com/", "https://example.com/ab<"];
+    let [fast, naive] = [true, false].map(|prefilter| {
+        let waf = compile(&rules, &Options { prefilter, ..Options::default() });
+        let mut results = Vec::new();
+        for _ in 0..4 {
+            for (target, body) in targets.iter().flat_map(|target| bodies.map(|body| (target, body))) {
+                for referer in referers {
+                    let mut tx = waf.transaction();
+                    tx.request_line(b"POST", target.as_bytes(), b"HTTP/1.1");
+                    tx.request_header(b"content-type", b"application/x-www-form-urlencoded");
+                    if !referer.is_empty() {
+                        tx.request_header(b"referer", referer.as_bytes());
+                    }
+                    tx.process_request_headers();
+                    tx.process_request_body(body.as_bytes());
+                    let matches =
+                        tx.matches().iter().map(|found| (found.id, found.data.clone(), found.value.clone()));
+                    results.push((target, body, referer, matches.collect::<Vec<_>>()));
+                }
+            }
+        }
+        results
+    });
+    assert_eq!(fast.len(), naive.len());
+    fast.iter().zip(&naive).for_each(|(fast, naive)| assert_eq!(fast, naive));
+    let ever: std::collections::BTreeSet<u64> =
+        naive.iter().flat_map(|(.., matches)| matches.iter().map(|(id, ..)| *id)).collect();
+    assert!(ever.len() > 150, "{}", ever.len());
+}
+
 /// Chains that are not begun because a later link can't match, conditions that are not asked because they did not hold for the same
 /// header before, and sums of scores that are done at once leave what they leave where all rules are visited.
 #[test]
