@@ -242,16 +242,23 @@ impl Prefilter {
     }
 
     /// Looks at every byte of what follows what was seen.
-    #[inline]
+    #[inline(never)]
     pub fn look(&self, seen: Seen, bytes: &[u8]) -> Seen {
-        let Seen { mut classes, mut summary, mut before } = seen;
-        for byte in bytes {
-            let Some(info) = self.bytes.get(usize::from(*byte)) else { continue };
-            classes |= info.classes;
-            summary |= info.triggers.alone | before & info.triggers.second;
-            before = info.triggers.first;
+        let (fours, rest) = bytes.as_chunks::<4>();
+        let mut seen = seen;
+        for four in fours {
+            four.iter().for_each(|byte| self.look_at(*byte, &mut seen));
         }
-        Seen { classes, summary, before }
+        rest.iter().for_each(|byte| self.look_at(*byte, &mut seen));
+        seen
+    }
+
+    #[inline]
+    fn look_at(&self, byte: u8, seen: &mut Seen) {
+        let Some(info) = self.bytes.get(usize::from(byte)) else { return };
+        seen.classes |= info.classes;
+        seen.summary |= info.triggers.alone | seen.before & info.triggers.second;
+        seen.before = info.triggers.first;
     }
 
     /// The same, for values in which most bytes were there before: notes them, and gathers afterwards what each is. What the last byte
@@ -260,14 +267,20 @@ impl Prefilter {
     fn look_at_long<const PAIRED: bool>(&self, bytes: &[u8]) -> Seen {
         let mut seen = [0; 256];
         let (mut pairs, mut before) = (0, 0);
-        for byte in bytes {
-            let at = usize::from(*byte);
+        let mut look = |byte: u8| {
+            let at = usize::from(byte);
             seen.get_mut(at).into_iter().for_each(|seen| *seen = 1);
             if PAIRED {
-                pairs |= before & PAIRS.second.get(at).copied().unwrap_or_default();
-                before = PAIRS.first.get(at).copied().unwrap_or_default();
+                let [first, second] = PAIRS.get(at).copied().unwrap_or_default();
+                pairs |= before & second;
+                before = first;
             }
+        };
+        let (eights, rest) = bytes.as_chunks::<8>();
+        for eight in eights {
+            eight.iter().for_each(|byte| look(*byte));
         }
+        rest.iter().for_each(|byte| look(*byte));
         let (mut classes, mut summary) = (0, ALWAYS | of_pairs(pairs));
         for (seen, infos) in seen.as_chunks::<8>().0.iter().zip(self.bytes.as_chunks::<8>().0) {
             if u64::from_ne_bytes(*seen) == 0 {

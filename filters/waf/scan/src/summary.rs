@@ -69,18 +69,13 @@ pub(crate) struct Triggers {
 }
 
 /// For each byte the pairs that it is the first of, and those that it is the second of; see [`of_pairs`].
-pub(crate) struct Pairs {
-    pub(crate) first: [u8; 256],
-    pub(crate) second: [u8; 256],
-}
-
-pub(crate) static PAIRS: Pairs = {
-    let mut pairs = Pairs { first: [0; 256], second: [0; 256] };
+pub(crate) static PAIRS: [[u8; 2]; 256] = {
+    let mut pairs = [[0; 2]; 256];
     let mut byte = 0;
     #[expect(clippy::indexing_slicing, reason = "when it is compiled")]
     while byte < 256 {
         let Triggers { first, second, .. } = Triggers::of(byte as u8);
-        (pairs.first[byte], pairs.second[byte]) = ((first >> PAIRS_FROM) as u8, (second >> PAIRS_FROM) as u8);
+        pairs[byte] = [(first >> PAIRS_FROM) as u8, (second >> PAIRS_FROM) as u8];
         byte += 1;
     }
     pairs

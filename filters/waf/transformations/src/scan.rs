@@ -1,5 +1,6 @@
 //! The scans that decide whether a value stays as it is, and the common tails of the transformations.
 
+use portcullis_collections::beginnings::are_same;
 pub use portcullis_collections::find::is_space;
 
 /// Whether `wanted` holds for any byte. Tests blocks without branches in between, which the compiler turns into SIMD.
@@ -35,8 +36,9 @@ pub(super) fn retain_bytes(input: &[u8], out: &mut Vec<u8>, keep: impl Fn(u8) ->
 }
 
 /// Drops what was appended after `start` if it equals `input`, and reports whether anything changed.
+#[inline(never)]
 pub(super) fn keep_if_changed(input: &[u8], out: &mut Vec<u8>, start: usize) -> bool {
-    let changed = out.get(start..) != Some(input);
+    let changed = !out.get(start..).is_some_and(|made| are_same(made, input));
     if !changed {
         out.truncate(start);
     }
