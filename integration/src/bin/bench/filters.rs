@@ -83,6 +83,7 @@ pub(crate) fn run(what: &str, plan: &Plan, out: &Path) {
     let probe = |name: &'static str, bytes| Probe {
         name: name.to_owned(),
         bytes,
+        number: None,
         statuses: subjects
             .iter()
             .map(|subject| subject.name)

@@ -1,9 +1,11 @@
 //! The client: keep-alive connections over HTTP/1.1, each with one request at a time, their bytes made before.
 
+use super::measure::Probe;
 use super::origin::body_length;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Connections to one Envoy.
@@ -35,7 +37,7 @@ impl Client {
     ///
     /// # Panics
     /// If an answer has another status.
-    pub(crate) fn run(&self, request: &[u8], status: u16, time: Duration) -> Outcome {
+    pub(crate) fn run(&self, request: &Probe, status: u16, time: Duration) -> Outcome {
         let start = Instant::now();
         let end = start + time;
         let latencies = std::thread::scope(|scope| {
@@ -52,13 +54,21 @@ impl Client {
     }
 }
 
-fn repeat(connection: &Mutex<Connection>, request: &[u8], status: u16, end: Instant) -> Vec<f64> {
+fn repeat(connection: &Mutex<Connection>, probe: &Probe, status: u16, end: Instant) -> Vec<f64> {
+    /// No number comes twice, whatever the connection.
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
     let mut connection = connection.lock().expect("nobody panicked");
+    let mut request = probe.bytes.clone();
     let mut latencies = Vec::new();
     let mut now = Instant::now();
     while now < end {
-        let (found, _) = connection.exchange(request);
-        assert_eq!(found, status, "the status of the answer to {}", String::from_utf8_lossy(request));
+        if let Some(place) = probe.number.clone() {
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            let text = format!("{number:0width$}", width = place.len());
+            request[place].copy_from_slice(text.as_bytes());
+        }
+        let (found, _) = connection.exchange(&request);
+        assert_eq!(found, status, "the status of the answer to {}", String::from_utf8_lossy(&request));
         let after = Instant::now();
         latencies.push((after - now).as_secs_f64());
         now = after;

@@ -3,6 +3,7 @@
 use super::statistics::{Spread, quantile};
 use super::subject::Subject;
 use std::fs;
+use std::ops::Range;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ impl Default for Plan {
 pub(crate) struct Probe {
     pub(crate) name: String,
     pub(crate) bytes: Vec<u8>,
+    /// Where these have a number that is to be another one each time.
+    pub(crate) number: Option<Range<usize>>,
     pub(crate) statuses: Vec<(&'static str, u16)>,
 }
 
@@ -151,7 +154,7 @@ pub(crate) fn soak(subject: &Subject, probes: &[Probe], plan: &Plan) -> Vec<(u64
             for probe in probes {
                 let status = probe.statuses.iter().find(|(name, _)| *name == subject.name);
                 let status = status.expect("the subject is probed").1;
-                sent += subject.client.run(&probe.bytes, status, plan.slice).latencies.len() as u64;
+                sent += subject.client.run(probe, status, plan.slice).latencies.len() as u64;
             }
             if sent >= plan.soak * tenth / 10 {
                 break;
@@ -181,7 +184,7 @@ pub(crate) fn slope(points: &[(u64, u64)]) -> f64 {
 
 fn visit(subject: &Subject, probe: &Probe, status: u16, plan: &Plan, series: Option<&mut Vec<Series>>) {
     let before = subject.cpu();
-    let outcome = subject.client.run(&probe.bytes, status, plan.slice);
+    let outcome = subject.client.run(probe, status, plan.slice);
     let cpu = subject.cpu() - before;
     let Some(series) = series else { return };
     let known = series.iter().position(|each| each.subject == subject.name && each.probe == probe.name);

@@ -2,6 +2,7 @@
 //! that attack. The engine's own benchmark has them from here, too.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::path::Path;
 
 /// What a desktop browser sends.
@@ -32,6 +33,14 @@ pub(crate) fn get(target: &str, cookies: &str) -> Vec<u8> {
         head = head.replace("lang=en", &format!("lang=en; {cookies}"));
     }
     (head + "\r\n").into_bytes()
+}
+
+/// As the `get` of [`benign`], of an address that has not come before: the number is another one each time.
+pub(crate) fn elsewhere() -> (Vec<u8>, Range<usize>) {
+    const NUMBER: &str = "10000000";
+    let bytes = get(&format!("/products/{NUMBER}?category=shoes&page=2&sort=price_asc"), "");
+    let start = "GET /products/".len();
+    (bytes, start..start + NUMBER.len())
 }
 
 fn post(target: &str, content_type: &str, body: &[u8]) -> Vec<u8> {

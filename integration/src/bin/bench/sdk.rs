@@ -32,7 +32,7 @@ pub(crate) fn run(plan: &Plan, out: &Path) {
     let subjects = [NONE, RAW, SDK].map(|name| Subject::start(name, filters(name), origin, plan));
     let request = requests::get("/service-49/items/17?page=2", "");
     let statuses = subjects.iter().map(|subject| (subject.name, 200)).collect();
-    let probes = [Probe { name: PROBE.to_owned(), bytes: request.clone(), statuses }];
+    let probes = [Probe { name: PROBE.to_owned(), bytes: request.clone(), number: None, statuses }];
     let measured = measure::run(&subjects, &probes, plan);
     let calls = [RAW, SDK].map(|name| Calls::of(name, &request, origin));
     let text = page(&measured, &calls, plan);
